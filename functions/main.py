@@ -1,0 +1,65 @@
+"""The entry points of Cloud Functions: decode → one call → status code.
+
+They are plain HTTP functions, fed by our own Pub/Sub push subscriptions (DESIGN.md §2.5). By hand:
+
+    functions-framework --source functions/main.py --target request_handler --port 8080
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import functions_framework.aio
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from penstock import log
+from penstock.bootstrap import instance
+from penstock.errors import NotAPush, StoreError
+from penstock.messages.envelope import Envelope, decode_push
+from penstock.services import Services
+from penstock.verdict import Verdict
+
+
+@functions_framework.aio.http
+async def request_handler(request: Request) -> Response:
+    """A request, a wake or a redrive → its result, or parked, or a dead letter."""
+    from penstock.handle import handle
+
+    return await _deliver(request, handle)
+
+
+@functions_framework.aio.http
+async def response_processor(request: Request) -> Response:
+    """A published result → confirmed, counted, its followers woken."""
+    from penstock.respond import respond
+
+    return await _deliver(request, respond)
+
+
+@functions_framework.aio.http
+async def sweeper(request: Request) -> Response:
+    """Cloud Scheduler's minute → wakes for everything that is due."""
+    from penstock.sweep import sweep
+
+    try:
+        swept = await sweep(await instance())
+    except StoreError:
+        log.error("sweep.failed", "The store did not answer; the next minute tries again.")
+        return Response(status_code=Verdict.NACK.value)
+    return JSONResponse({"woken": swept.woken, "oldest_open_s": swept.oldest_open_s})
+
+
+async def _deliver(request: Request, story: Callable[[Services, Envelope], Awaitable[Verdict]]) -> Response:
+    """Decode the push, run its story, say what became of it; an unforeseen error nacks."""
+    try:
+        envelope = decode_push(request.headers, await request.body())
+    except NotAPush as error:
+        log.warning("push.refused", str(error))
+        return JSONResponse({"error": str(error)}, status_code=400)
+    try:
+        verdict = await story(await instance(), envelope)
+    except Exception as error:
+        log.crash("delivery.crashed", "A fault of ours; Pub/Sub delivers it again.", error)
+        verdict = Verdict.NACK
+    return Response(status_code=verdict.value)

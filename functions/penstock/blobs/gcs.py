@@ -1,0 +1,128 @@
+"""The cloud blob store: a Cloud Storage bucket."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import requests
+from google.api_core.exceptions import GoogleAPIError, NotFound
+from google.auth.credentials import AnonymousCredentials
+from google.auth.exceptions import GoogleAuthError
+from google.cloud import storage  # type: ignore[attr-defined]  # the library publishes no types
+from google.cloud.storage.exceptions import (  # type: ignore[import-untyped]  # nor here
+    DataCorruption,
+    InvalidResponse,
+)
+
+from penstock.errors import BlobMissing, BlobUnavailable
+from penstock.messages.completion import BlobRef
+
+T = TypeVar("T")
+
+#: The client is synchronous and pools ten connections; more threads would only wait for one.
+_THREADS = 10
+
+
+class BucketBlobs:
+    """The Blobs port on `gs://bucket`.
+
+    `endpoint` is the URL of another server that speaks the JSON API, which is then asked without
+    credentials; None: Cloud Storage with the default credentials (or STORAGE_EMULATOR_HOST, which the
+    client library itself obeys). Nothing is opened before the first call.
+    """
+
+    def __init__(self, bucket: str, *, project: str | None = None, endpoint: str | None = None) -> None:
+        self._bucket_name = bucket
+        self._project = project
+        self._endpoint = endpoint
+        self._client: Any = None
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="bucket")
+
+    async def put(self, name: str, data: bytes, *, timeout_s: float) -> BlobRef:
+        def call() -> BlobRef:
+            blob = self._bucket().blob(name)
+            blob.upload_from_string(
+                data,
+                content_type="application/octet-stream",
+                timeout=timeout_s,
+                checksum="crc32c",
+                retry=None,
+            )
+            digest = hashlib.sha256(data).hexdigest()
+            return BlobRef(f"gs://{self._bucket_name}/{name}", int(blob.generation), digest)
+
+        return await self._run(f"a write of {name}", call, timeout_s)
+
+    async def get(self, ref: BlobRef, *, timeout_s: float) -> bytes:
+        name = ref.uri.removeprefix(f"gs://{self._bucket_name}/")
+        if name == ref.uri:
+            raise BlobMissing(f"{ref.uri} does not lie in gs://{self._bucket_name}")
+        data = await self._read(name, ref.generation, timeout_s)
+        if data is None or hashlib.sha256(data).hexdigest() != ref.sha256:
+            raise BlobMissing(f"{ref.uri} is not there in generation {ref.generation}")
+        return data
+
+    async def find(self, name: str, *, timeout_s: float) -> bytes | None:
+        return await self._read(name, None, timeout_s)
+
+    async def delete(self, prefix: str, *, timeout_s: float) -> int:
+        def call() -> int:
+            deleted = 0
+            for blob in list(self._bucket().list_blobs(prefix=prefix, timeout=timeout_s, retry=None)):
+                try:
+                    blob.delete(timeout=timeout_s, retry=None)
+                    deleted += 1
+                except NotFound:
+                    continue  # somebody else was faster
+            return deleted
+
+        return await self._run(f"a deletion of {prefix}*", call, timeout_s)
+
+    async def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    async def _read(self, name: str, generation: int | None, timeout_s: float) -> bytes | None:
+        def call() -> bytes | None:
+            blob = self._bucket().blob(name, generation=generation)
+            try:
+                return bytes(blob.download_as_bytes(timeout=timeout_s, checksum="crc32c", retry=None))
+            except NotFound:
+                return None
+
+        return await self._run(f"a read of {name}", call, timeout_s)
+
+    def _bucket(self) -> Any:
+        if self._client is None:
+            where: dict[str, Any] = {}
+            if self._endpoint is not None:
+                where["client_options"] = {"api_endpoint": self._endpoint}
+                where["credentials"] = AnonymousCredentials()  # type: ignore[no-untyped-call]  # the SDK's gap
+            self._client = storage.Client(project=self._project, **where)
+        return self._client.bucket(self._bucket_name)
+
+    async def _run(self, what: str, call: Callable[[], T], timeout_s: float) -> T:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await loop.run_in_executor(self._threads, call)
+        except TimeoutError:
+            raise BlobUnavailable(
+                f"gs://{self._bucket_name} did not answer {what} within {timeout_s:g} s"
+            ) from None
+        except (
+            GoogleAPIError,
+            GoogleAuthError,
+            InvalidResponse,
+            DataCorruption,
+            requests.RequestException,
+            OSError,
+        ) as error:
+            text = f"{type(error).__name__}: {str(error)[:300]}"
+            raise BlobUnavailable(f"gs://{self._bucket_name} refused {what}: {text}") from error

@@ -1,0 +1,181 @@
+"""Put one instance together: the only place that builds adapters.
+
+Adapters are imported here when they are needed: a heavy SDK that a request does not use costs no cold start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+from penstock import log
+from penstock.clock import SystemClock
+from penstock.errors import SettingsError
+from penstock.gate import Gate
+from penstock.ports import Blobs, Bus, Clock, Provider, Store
+from penstock.providers.key import Key
+from penstock.rules.breaker import Breaker
+from penstock.rules.pricing import PriceBook
+from penstock.rules.routes import Target
+from penstock.rules.timing import Timing
+from penstock.services import Services, Topics
+from penstock.settings import Settings, read_settings
+
+_instance: Services | None = None
+
+
+async def instance() -> Services:
+    """This process's services, built by the first delivery.
+
+    A wrong environment ends the process with one message on stderr: no delivery could be answered.
+    """
+    global _instance
+    if _instance is None:
+        try:
+            settings = read_settings(os.environ)
+            _instance = build(settings)
+        except SettingsError as error:
+            print(error, file=sys.stderr, flush=True)  # noqa: T201 - the one message to whoever starts us
+            raise SystemExit(1) from None
+        for warning in settings.warnings:
+            log.warning("settings.warning", warning)
+        _drain_on_sigterm(_instance)
+    return _instance
+
+
+def build(settings: Settings, *, clock: Clock | None = None) -> Services:
+    """Everything that `settings` asks for; nothing is opened before it is used. Raises SettingsError."""
+    clock = clock or SystemClock()
+    timing = Timing().scaled(settings.time_scale)
+    routes = settings.routes.scaled(settings.time_scale)
+    targets = routes.targets
+    return Services(
+        store=_store(settings, clock),
+        bus=_bus(settings, clock),
+        blobs=_blobs(settings),
+        clock=clock,
+        topics=Topics(settings.request_topic, settings.response_topic, settings.dead_letter_topic),
+        routes=routes,
+        prices=PriceBook.load(settings.prices),
+        timing=timing,
+        providers=_Providers(targets, settings),
+        gates={
+            name: Gate(name, target.max_concurrency, Breaker(timing), clock, timing)
+            for name, target in targets.items()
+        },
+    )
+
+
+def _store(settings: Settings, clock: Clock) -> Store:
+    if settings.mode == "embedded":
+        from penstock.stores.sqlite import SqliteStore
+
+        return SqliteStore(settings.folder, clock)
+    from penstock.stores.firestore import FirestoreStore
+
+    return FirestoreStore(settings.project, settings.database, emulator_host=settings.firestore_emulator)
+
+
+def _bus(settings: Settings, clock: Clock) -> Bus:
+    if settings.mode == "embedded":
+        from penstock.buses.local import LocalBus
+
+        return LocalBus(settings.folder, clock)
+    from penstock.buses.pubsub import PubSubBus
+
+    return PubSubBus(settings.project, emulator_host=settings.pubsub_emulator)
+
+
+def _blobs(settings: Settings) -> Blobs:
+    if settings.bucket.startswith("gs://"):
+        from penstock.blobs.gcs import BucketBlobs
+
+        return BucketBlobs(settings.bucket.removeprefix("gs://").rstrip("/"), project=settings.project)
+    from penstock.blobs.folder import FolderBlobs
+
+    return FolderBlobs(Path(settings.bucket))
+
+
+class _Providers(Mapping[str, Provider]):
+    """One provider per target, built when it is first asked: a cache hit never imports an SDK."""
+
+    def __init__(self, targets: Mapping[str, Target], settings: Settings) -> None:
+        self._targets = targets
+        self._settings = settings
+        self._built: dict[str, Provider] = {}
+
+    def __getitem__(self, name: str) -> Provider:
+        if name not in self._built:
+            self._built[name] = _provider(self._targets[name], self._settings)
+        return self._built[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Only those that were built: what has to be closed."""
+        return iter(list(self._built))
+
+    def __len__(self) -> int:
+        return len(self._built)
+
+
+def _provider(target: Target, settings: Settings) -> Provider:
+    match target.provider:
+        case "offline":
+            from penstock.providers.offline import OfflineProvider
+
+            return OfflineProvider()
+        case "openai":
+            from penstock.providers.openai import OpenAIProvider
+
+            return OpenAIProvider(model=target.model, base_url=target.base_url, key=_key(target, settings))
+        case "tgi":
+            from penstock.providers.tgi import TgiProvider
+
+            return TgiProvider(model=target.model, base_url=target.base_url or "", key=_key(target, settings))
+
+
+def _key(target: Target, settings: Settings) -> Key | None:
+    if target.auth == "id_token":
+        from penstock.providers.id_token import IdTokenKey
+
+        return IdTokenKey(target.base_url or "")
+    if target.secret:
+        from penstock.providers.keys import SecretManagerKey
+
+        return SecretManagerKey(target.secret)
+    from penstock.providers.keys import PlainKey
+
+    return PlainKey(settings.openai_api_key) if settings.openai_api_key else None
+
+
+def _drain_on_sigterm(s: Services) -> None:
+    """No new calls after SIGTERM; what is still under way at `drain_s` is recorded and put back (§3.9)."""
+    loop = asyncio.get_running_loop()
+    before = signal.getsignal(signal.SIGTERM)
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(partial(_drain, s))
+        if callable(before):
+            before(number, frame)
+
+    try:
+        signal.signal(signal.SIGTERM, terminate)
+    except ValueError:
+        log.warning("drain.unavailable", "Not on the main thread: SIGTERM will not drain.")
+
+
+def _drain(s: Services) -> None:
+    s.draining.set()
+    loop = asyncio.get_running_loop()
+    cut_off = loop.time() + s.timing.drain_s
+    loop.call_at(cut_off, _cut_off, s)
+
+
+def _cut_off(s: Services) -> None:
+    for delivery in list(s.deliveries):
+        delivery.reschedule(asyncio.get_running_loop().time())

@@ -1,0 +1,193 @@
+"""The story of one delivery on the request topic: decode → claim → call → save → publish → ack.
+
+Nothing is nacked that is durable somewhere else: every nack spends a delivery attempt, and healthy
+work must never end in Pub/Sub's own dead-letter queue (DESIGN.md §3.1).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+from penstock import log
+from penstock.call import Answered, Calls, Outcome, Refused
+from penstock.claim import ENTERING, Settled, claim
+from penstock.deliver import deliver, refuse
+from penstock.errors import BadMessage, BlobError, FencedOut, PublishFailed, Reason, StoreError
+from penstock.holder import Holder
+from penstock.incoming import Incoming, incoming_message, incoming_wake, is_wake
+from penstock.messages.envelope import Envelope
+from penstock.messages.record import Record, State
+from penstock.messages.result import Answer
+from penstock.messages.wake import Wake
+from penstock.rules import transitions
+from penstock.rules.keys import request_path
+from penstock.rules.lifecycle import TABLE, Action, arrival_of_wake, seen
+from penstock.rules.retry import Park
+from penstock.save import recovered, save, save_answer, save_refusal
+from penstock.services import Services
+from penstock.verdict import Verdict
+
+
+async def handle(s: Services, envelope: Envelope) -> Verdict:
+    """Do what `envelope` asks for, as far as one delivery can; never raises for what a message holds."""
+    try:
+        step = await _receive(s, envelope)
+        if isinstance(step, Settled):
+            return await _settle(s, envelope, step)
+        holder, incoming = step
+        await _work(s, holder, incoming)
+    except BadMessage as error:
+        return await _refuse(s, envelope, error)
+    except (StoreError, BlobError) as error:
+        log.warning("request.nacked", f"Not durable yet, so delivered again: {type(error).__name__}.")
+        return Verdict.NACK
+    return Verdict.ACK
+
+
+async def _receive(s: Services, envelope: Envelope) -> tuple[Holder, Incoming] | Settled:
+    """The lease and the request, or what else to do. Raises BadMessage, StoreError, BlobError."""
+    if is_wake(envelope):
+        wake = Wake.decode(envelope.attributes)
+        found = await _read_woken(s, wake)
+        if isinstance(found, Settled):
+            return found
+        incoming = await incoming_wake(s, wake, found)
+    else:
+        incoming = await incoming_message(s, envelope)
+    step = await claim(s, incoming)
+    return step if isinstance(step, Settled) else (step, incoming)
+
+
+async def _read_woken(s: Services, wake: Wake) -> Record | Settled:
+    """The record that a wake means, if there is something to do with it."""
+    path = request_path(wake.tenant, wake.request_id)
+    [found] = await s.store.read([path], timeout_s=s.timing.read_s)
+    record = Record.decode(found.fields) if found.fields is not None else None
+    action = TABLE[seen(record, found.read_at, s.timing)][arrival_of_wake(record, wake.fence)]
+    return record if record is not None and action in ENTERING else Settled(action, record)
+
+
+async def _settle(s: Services, envelope: Envelope, step: Settled) -> Verdict:
+    """Everything that needs no lease."""
+    match step.action:
+        case Action.DEAD_LETTER:
+            raise BadMessage(
+                "Another payload was accepted under this request_id before; send this one under a new id.",
+                Reason.CONFLICT,
+            )
+        case Action.PUBLISH | Action.RETURN if step.record is not None:
+            await deliver(s, step.record)
+    return Verdict.NACK if step.action is Action.RETURN else Verdict.ACK
+
+
+async def _refuse(s: Services, envelope: Envelope, error: BadMessage) -> Verdict:
+    try:
+        await refuse(s, envelope, error)
+    except (PublishFailed, BlobError):
+        return Verdict.NACK
+    return Verdict.ACK
+
+
+async def _work(s: Services, holder: Holder, incoming: Incoming) -> None:
+    """Call, save, publish, under a renewed lease. From here on it is durable: nothing is nacked."""
+    calls = Calls(s, holder, incoming.request, incoming.targets)
+    try:
+        async with holder.renewing():
+            outcome = await _outcome(s, holder, calls)
+            await _save(s, holder, incoming, calls, outcome)
+    except FencedOut:
+        log.warning("request.fenced", "Somebody else holds the request; left to them.", **_ids(holder))
+        return
+    except (StoreError, BlobError) as error:
+        reason = type(error).__name__
+        log.warning("request.unsaved", "Not saved; the sweeper will wake it.", reason=reason, **_ids(holder))
+        return
+    if holder.record.state is State.TERMINAL:
+        _log_finished(holder.record)
+        await deliver(s, holder.record)
+
+
+async def _outcome(s: Services, holder: Holder, calls: Calls) -> Outcome | Answer | None:
+    """The answer or what else came of the calls; None when they were cut off (by time, or SIGTERM)."""
+    if holder.record.takeovers:
+        answer = await recovered(s, holder)
+        if answer is not None:
+            return answer
+    try:
+        async with asyncio.timeout(s.timing.self_cancel_s) as limit:
+            s.deliveries.add(limit)
+            try:
+                return await calls.run()
+            finally:
+                s.deliveries.discard(limit)
+    except TimeoutError:
+        return None
+
+
+async def _save(
+    s: Services, holder: Holder, incoming: Incoming, calls: Calls, outcome: Outcome | Answer | None
+) -> None:
+    match outcome:
+        case Answered():
+            await save_answer(s, holder, incoming, calls, outcome)
+        case Answer():
+            await save(s, holder, incoming.request, outcome, None, calls)
+        case Refused():
+            await save_refusal(s, holder, incoming, calls, outcome)
+        case Park(wait_s):
+            await _park(s, holder, calls, wait_s)
+        case None:
+            await _release(s, holder)
+
+
+async def _park(s: Services, holder: Holder, calls: Calls, wait_s: float) -> None:
+    until = s.clock.now() + timedelta(seconds=wait_s)
+    await holder.write(lambda record: transitions.parked(calls.noted(record), until))
+    message = "Put aside; the sweeper will wake it."
+    last = holder.record.attempts[-1] if holder.record.attempts else None
+    reason = last.message if last else ""
+    log.event(
+        "request.parked", message, wait_s=round(wait_s, 1), target=last.target if last else None,
+        reason=reason, tenant=holder.record.tenant, request_id=holder.record.request_id,
+    )  # fmt: skip
+
+
+async def _release(s: Services, holder: Holder) -> None:
+    """Cut off: record what was under way, and let the next delivery go on at once."""
+    now = s.clock.now()
+
+    def change(record: Record) -> Record:
+        if holder.calling:
+            record = replace(record.with_outcome("ambiguous", "Cut off."), tries=record.tries + 1)
+        return transitions.parked(record, now)
+
+    await holder.write(change)
+    log.warning("request.released", "Cut off and put back.", calling=holder.calling, **_ids(holder))
+
+
+def _log_finished(record: Record) -> None:
+    result = record.result or {}
+    error = result["error"]
+    log.event(
+        "request.finished",
+        f"{result['status']}.",
+        tenant=record.tenant,
+        request_id=record.request_id,
+        status=result["status"],
+        reason=error["reason"] if error else None,
+        cache=result["cache"],
+        model=result["model"],
+        provider=result["provider"],
+        target=result["target"],
+        cost_usd=result["cost"]["usd"],
+        saved_usd=result["cost"]["saved_usd"],
+        attempts=result["attempts"],
+        **result["timings"],
+    )
+
+
+def _ids(holder: Holder) -> dict[str, object]:
+    record = holder.record
+    return {"tenant": record.tenant, "request_id": record.request_id, "fence": record.fence}

@@ -1,0 +1,106 @@
+"""A delivery that concerns a request: a client's message, a wake, or a redrive, made ready to be claimed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from penstock.errors import BadMessage
+from penstock.messages.completion import BlobRef
+from penstock.messages.envelope import Envelope
+from penstock.messages.record import Record
+from penstock.messages.request import Request, decode_request
+from penstock.messages.wake import KIND, Wake
+from penstock.rules.keys import payload_blob
+from penstock.rules.lifecycle import Arrival, arrival_of_redrive, arrival_of_request, arrival_of_wake
+from penstock.rules.routes import Target
+from penstock.services import Services
+
+#: Payloads and completions longer than this lie in the bucket, not in the document (DESIGN.md §2.3).
+INLINE_LIMIT = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """What a delivery asks for. `envelope` carries the client's original bytes, also for a wake."""
+
+    request: Request
+    envelope: Envelope
+    #: Who may answer, in order; empty when a stored request's route is gone.
+    targets: tuple[Target, ...]
+    #: Where the payload lies when it is long.
+    payload_ref: BlobRef | None = None
+    wake: Wake | None = None
+    #: None unless this is a redrive.
+    redrive_count: int | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether this may be the first that anybody hears of the request."""
+        return self.wake is None and self.redrive_count is None
+
+    def arrival(self, record: Record | None) -> Arrival:
+        """What this is to the document that is there."""
+        if self.wake is not None:
+            return arrival_of_wake(record, self.wake.fence)
+        if self.redrive_count is not None:
+            return arrival_of_redrive(record, self.redrive_count, self.request.payload_sha256)
+        return arrival_of_request(record, self.envelope.message_id, self.request.payload_sha256)
+
+
+def is_wake(envelope: Envelope) -> bool:
+    return envelope.attributes.get(KIND) == "wake"
+
+
+async def incoming_message(s: Services, envelope: Envelope) -> Incoming:
+    """A client's message or a redrive; a long payload is in the bucket when this returns.
+
+    Raises BadMessage, BlobUnavailable.
+    """
+    request = decode_request(envelope, default_wait_s=s.timing.default_wait_s)
+    targets = tuple(s.routes.resolve(request.model).eligible)
+    redrive_count = _redrive_count(envelope.attributes)
+    return Incoming(
+        request, envelope, targets, await _store_payload(s, request, envelope.data), None, redrive_count
+    )
+
+
+async def incoming_wake(s: Services, wake: Wake, record: Record) -> Incoming:
+    """The stored request that `wake` means. Raises BadMessage when it no longer decodes, BlobError."""
+    data = record.payload
+    if data is None and record.payload_ref is not None:
+        data = await s.blobs.get(record.payload_ref, timeout_s=s.timing.blob_s)
+    envelope = Envelope(
+        data=data or b"",
+        attributes={"tenant": record.tenant, "request_id": record.request_id},
+        message_id=record.message_id,
+        published_at=record.published_at,
+        subscription="",
+    )
+    request = decode_request(envelope, default_wait_s=s.timing.default_wait_s)
+    request = replace(request, deadline=record.deadline)
+    try:
+        targets = tuple(s.routes.resolve(request.model).eligible)
+    except BadMessage:
+        targets = ()
+    return Incoming(request, envelope, targets, record.payload_ref, wake)
+
+
+async def _store_payload(s: Services, request: Request, data: bytes) -> BlobRef | None:
+    if len(data) <= INLINE_LIMIT:
+        return None
+    name = payload_blob(request.tenant, hashlib.sha256(data).hexdigest())
+    return await s.blobs.put(name, data, timeout_s=s.timing.blob_s)
+
+
+def _redrive_count(attributes: Mapping[str, str]) -> int | None:
+    kind = attributes.get(KIND)
+    if kind is None:
+        return None
+    if kind != "redrive":
+        raise BadMessage("The attribute penstock_kind must be wake or redrive.")
+    count = attributes.get("redrive_count", "")
+    if not (count.isascii() and count.isdigit() and 1 <= int(count[:9]) <= 1_000_000):
+        raise BadMessage("A redrive needs the attribute redrive_count, a whole number from 1.")
+    return int(count)

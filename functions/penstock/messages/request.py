@@ -1,0 +1,321 @@
+"""The request: what a client asks, decoded, checked and provider-neutral (DESIGN.md §2.1)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic_core import PydanticCustomError
+
+from penstock.errors import BadMessage
+from penstock.messages.envelope import Envelope, parse_time
+from penstock.messages.params import Name, Params
+from penstock.messages.strict_json import ABSENT, Strict, canonical, check, decode_object
+from penstock.messages.wake import KIND
+
+#: What a client may wait at most: as long as the dead letters are kept.
+LONGEST_WAIT_S: Final = 31 * 24 * 3600
+
+#: A deadline may lie this much further out, since a client's clock is not Pub/Sub's.
+_CLOCK_SLACK_S: Final = 3600
+
+#: Ids are also document ids: neither ".", ".." nor "__…__" can start with a letter or digit.
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
+_ID_RULE: Final = "must be 1 to {limit} characters of A-Z a-z 0-9 . _ : - starting with a letter or digit"
+TENANT_LIMIT: Final = 64
+REQUEST_ID_LIMIT: Final = 128
+
+_METADATA_KEY: Final = re.compile(r"(?!__)[A-Za-z0-9_.-]{1,64}")
+METADATA_LIMIT_BYTES: Final = 4096
+_METADATA_TOO_LONG: Final = "must be at most 4096 bytes of JSON"
+
+_IMAGE_URL: Final = re.compile(r"https://[^\s/]|data:image/[a-z0-9.+-]+[;,]", re.IGNORECASE)
+
+#: Who asks and until when is not what is asked: outside the payload digest.
+_NOT_PAYLOAD: Final = frozenset({"request_id", "tenant", "deadline", "max_wait_s"})
+
+
+class CacheMode(StrEnum):
+    """Whether the exact-match cache may answer, and may keep the answer."""
+
+    AUTO = "auto"
+    USE = "use"
+    REFRESH = "refresh"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question, identified by (tenant, request_id).
+
+    `messages` is the conversation in OpenAI's form, `prompt` already turned into one user message.
+    `params` holds only what the client set. `model` is a route's alias, None for the default route.
+    `payload_sha256` is the hex digest that decides a conflict (see `payload_digest`).
+    """
+
+    tenant: str
+    request_id: str
+    messages: tuple[Mapping[str, Any], ...]
+    model: str | None
+    params: Mapping[str, Any]
+    cache: CacheMode
+    deadline: datetime
+    metadata: Mapping[str, str]
+    payload_sha256: str
+
+
+def decode_request(envelope: Envelope, *, default_wait_s: float) -> Request:
+    """The request in a delivery. Raises BadMessage saying what to change, without any value in it.
+
+    `default_wait_s`: seconds from publishing to the deadline where the client sets none.
+    A deadline that has passed is no fault of the message; the request then ends `deadline_exceeded`.
+    """
+    body = decode_object(envelope.data)
+    check(_Body, body)
+    return Request(
+        tenant=_tenant(envelope, body),
+        request_id=_request_id(envelope, body),
+        messages=_messages(body),
+        model=body.get("model"),
+        params=body.get("params", {}),
+        cache=CacheMode(body.get("cache", CacheMode.AUTO)),
+        deadline=_deadline(envelope, body, default_wait_s),
+        metadata=body.get("metadata", {}),
+        payload_sha256=payload_digest(body),
+    )
+
+
+def payload_digest(body: Mapping[str, Any]) -> str:
+    """Hex sha256 of what is asked: the body without request_id, tenant, deadline and max_wait_s.
+
+    A client computes it in one line, to see that a result is for what it sent:
+    `sha256(json.dumps({k: v for k, v in body.items() if k not in ("request_id", "tenant", "deadline",
+    "max_wait_s")}, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()`
+    """
+    payload = {name: value for name, value in body.items() if name not in _NOT_PAYLOAD}
+    return hashlib.sha256(canonical(payload)).hexdigest()
+
+
+def id_fault(text: str, limit: int) -> str | None:
+    """What is wrong with a tenant or request_id of at most `limit` characters; None: nothing."""
+    if len(text) <= limit and _ID.fullmatch(text):
+        return None
+    return _ID_RULE.format(limit=limit)
+
+
+def _tenant(envelope: Envelope, body: Mapping[str, Any]) -> str:
+    return _agreed("tenant", body.get("tenant"), envelope, TENANT_LIMIT) or "default"
+
+
+def _request_id(envelope: Envelope, body: Mapping[str, Any]) -> str:
+    given = _agreed("request_id", body.get("request_id"), envelope, REQUEST_ID_LIMIT)
+    if given is not None:
+        return given
+    if _is_redrive(envelope):
+        raise BadMessage("A redrive needs `request_id`, in its attributes or in the body.")
+    if id_fault(envelope.message_id, REQUEST_ID_LIMIT):
+        raise BadMessage("`request_id` is missing, and the Pub/Sub message id cannot stand in: set it.")
+    return envelope.message_id
+
+
+def _agreed(name: str, in_body: str | None, envelope: Envelope, limit: int) -> str | None:
+    """The id that body and attributes name, if any does; they must not differ."""
+    in_attributes = envelope.attributes.get(name)
+    if in_attributes is None:
+        return in_body
+    if fault := id_fault(in_attributes, limit):
+        raise BadMessage(f"The attribute `{name}` {fault}.")
+    if in_body not in (None, in_attributes):
+        raise BadMessage(
+            f"`{name}` differs between the body and the attributes: send one, or the same twice."
+        )
+    return in_attributes
+
+
+def _is_redrive(envelope: Envelope) -> bool:
+    return envelope.attributes.get(KIND) == "redrive"
+
+
+def _messages(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    if "prompt" in body:
+        return ({"role": "user", "content": body["prompt"]},)
+    return tuple(body["messages"])
+
+
+def _deadline(envelope: Envelope, body: Mapping[str, Any], default_wait_s: float) -> datetime:
+    """When the client stops waiting, in UTC. A redrive's own deadline replaces the body's."""
+    if _is_redrive(envelope) and "deadline" in envelope.attributes:
+        return _deadline_in(envelope.attributes["deadline"], "The attribute `deadline`", envelope)
+    if "deadline" in body:
+        return _deadline_in(body["deadline"], "`deadline`", envelope)
+    return _after(envelope.published_at, body.get("max_wait_s", default_wait_s))
+
+
+def _deadline_in(text: str, name: str, envelope: Envelope) -> datetime:
+    try:
+        deadline = parse_time(text)
+    except ValueError:
+        # Not chained: datetime's own errors quote the text.
+        raise BadMessage(
+            f"{name} must be an RFC 3339 time with an offset, such as 2030-01-31T12:00:00Z."
+        ) from None
+    if deadline > _after(envelope.published_at, LONGEST_WAIT_S + _CLOCK_SLACK_S):
+        raise BadMessage(f"{name} must lie at most 31 days after publishing.")
+    return deadline
+
+
+def _after(moment: datetime, seconds: float) -> datetime:
+    try:
+        return moment + timedelta(seconds=seconds)
+    except OverflowError:
+        raise BadMessage("The message's publish time is too late for a deadline: publish it again.") from None
+
+
+# What the body may hold. These models only check; the request keeps the client's own objects.
+
+
+class ImageUrl(Strict):
+    """An image by address or in place."""
+
+    url: str
+    detail: Literal["auto", "low", "high", "original"] = ABSENT
+
+    @model_validator(mode="after")
+    def _an_image(self) -> ImageUrl:
+        if not _IMAGE_URL.match(self.url):
+            raise PydanticCustomError("rule", "needs a `url` that starts with https:// or data:image/")
+        return self
+
+
+class Part(Strict):
+    """One part of a content: a text or an image."""
+
+    type: Literal["text", "image_url"]
+    text: str = ABSENT
+    image_url: ImageUrl = ABSENT
+
+    @model_validator(mode="after")
+    def _what_its_type_says(self) -> Part:
+        if self.model_fields_set != {"type", self.type}:
+            raise PydanticCustomError(
+                "rule", "needs the field that its type names (`text` or `image_url`), and no other"
+            )
+        return self
+
+
+def _content_tag(value: Any) -> str | None:
+    return "<text>" if isinstance(value, str) else "<parts>" if isinstance(value, list) else None
+
+
+Content = Annotated[
+    Annotated[str, Tag("<text>")]
+    | Annotated[list[Part], Field(min_length=1, fail_fast=True), Tag("<parts>")],
+    Discriminator(
+        _content_tag,
+        custom_error_type="rule",
+        custom_error_message="must be a string or a list of parts",
+    ),
+]
+
+
+class CalledFunction(Strict):
+    """The function that an assistant asked for; `arguments` is JSON as the model wrote it."""
+
+    name: Name
+    arguments: str
+
+
+class MadeCall(Strict):
+    """A tool call that an earlier answer made."""
+
+    id: Annotated[str, Field(min_length=1)]
+    type: Literal["function"]
+    function: CalledFunction
+
+
+class Message(Strict):
+    """One turn of the conversation."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: Content | None = ABSENT
+    name: Name = ABSENT
+    tool_calls: Annotated[list[MadeCall], Field(min_length=1, fail_fast=True)] = ABSENT
+    tool_call_id: Annotated[str, Field(min_length=1)] = ABSENT
+
+    @model_validator(mode="after")
+    def _what_its_role_needs(self) -> Message:
+        given = self.model_fields_set
+        if "tool_calls" in given and self.role != "assistant":
+            raise PydanticCustomError("rule", "has `tool_calls`, which only an assistant message may have")
+        if ("tool_call_id" in given) != (self.role == "tool"):
+            raise PydanticCustomError("rule", "needs `tool_call_id` in a tool message, and only there")
+        if self.content is None and "tool_calls" not in given:
+            raise PydanticCustomError("rule", "needs `content`: only an assistant's tool calls go without")
+        if self.role == "user" and _blank(self.content):
+            raise PydanticCustomError("rule", "has an empty `content`: a user message must say something")
+        return self
+
+
+def _blank(content: str | list[Part] | None) -> bool:
+    if isinstance(content, str):
+        return not content or content.isspace()
+    return all(part.type == "text" and _blank(part.text) for part in content or ())
+
+
+def _few_keys(metadata: Any) -> Any:
+    """Refuses early what is too long anyway: pydantic remembers every single fault."""
+    if isinstance(metadata, dict) and len(metadata) > METADATA_LIMIT_BYTES:
+        raise PydanticCustomError("rule", _METADATA_TOO_LONG)
+    return metadata
+
+
+def _metadata(metadata: dict[str, str]) -> dict[str, str]:
+    for key in metadata:
+        if not _METADATA_KEY.fullmatch(key):
+            raise PydanticCustomError(
+                "rule", "has a key that is not 1 to 64 characters of A-Z a-z 0-9 _ . - or starts with __"
+            )
+    if len(canonical(metadata)) > METADATA_LIMIT_BYTES:
+        raise PydanticCustomError("rule", _METADATA_TOO_LONG)
+    return metadata
+
+
+def _id(limit: int) -> AfterValidator:
+    def validate(text: str) -> str:
+        if fault := id_fault(text, limit):
+            raise PydanticCustomError("rule", "{fault}", {"fault": fault})
+        return text
+
+    return AfterValidator(validate)
+
+
+class _Body(Strict):
+    """The message data of a request."""
+
+    prompt: str = ABSENT
+    messages: Annotated[list[Message], Field(min_length=1, fail_fast=True)] = ABSENT
+    request_id: Annotated[str, _id(REQUEST_ID_LIMIT)] = ABSENT
+    tenant: Annotated[str, _id(TENANT_LIMIT)] = ABSENT
+    model: Annotated[str, Field(min_length=1, max_length=256)] = ABSENT
+    params: Params = ABSENT
+    cache: CacheMode = Field(default=ABSENT, strict=False)
+    deadline: str = ABSENT
+    max_wait_s: Annotated[float, Field(gt=0, le=LONGEST_WAIT_S)] = ABSENT
+    metadata: Annotated[dict[str, str], BeforeValidator(_few_keys), AfterValidator(_metadata)] = ABSENT
+
+    @model_validator(mode="after")
+    def _one_question_and_one_end(self) -> _Body:
+        given = self.model_fields_set
+        if ("prompt" in given) == ("messages" in given):
+            raise PydanticCustomError("rule", "must have exactly one of `prompt` and `messages`")
+        if "prompt" in given and _blank(self.prompt):
+            raise PydanticCustomError("rule", "has an empty `prompt`: it must say something")
+        if {"deadline", "max_wait_s"} <= given:
+            raise PydanticCustomError("rule", "may have `deadline` or `max_wait_s`, not both")
+        return self

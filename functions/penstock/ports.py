@@ -1,0 +1,191 @@
+"""The few Protocols that the stories need from the outside world.
+
+Adapters live in `stores/`, `buses/`, `blobs/` and `providers/`; nothing else touches an SDK.
+Documents are plain dicts of str, bytes, bool, int, float, None, aware datetimes, lists and dicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from penstock.messages.completion import BlobRef, Completion
+from penstock.messages.request import Request
+
+Fields = Mapping[str, Any]
+
+#: What `last_update_time` is to Firestore and a counter to SQLite. Compared by the store alone.
+Version = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Increment:
+    """A field value in a Merge or Update: add `by` to what is there (0 when absent)."""
+
+    by: int
+
+
+class _Remove:
+    """The type of REMOVE."""
+
+    def __repr__(self) -> str:
+        return "REMOVE"
+
+
+#: A field value in an Update or Merge: take the field away.
+REMOVE: Final = _Remove()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One document as one read saw it. `fields` and `version` are None where there is none."""
+
+    path: str
+    fields: Fields | None
+    version: Version | None
+    #: The store's own clock at the read: the only clock that may declare a lease expired.
+    read_at: datetime
+
+    @property
+    def exists(self) -> bool:
+        return self.fields is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Write a document that must not exist yet."""
+
+    path: str
+    fields: Fields
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Change the named top-level fields of a document whose version must still be `version`."""
+
+    path: str
+    fields: Fields
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Write a whole document, whatever was there (no precondition)."""
+
+    path: str
+    fields: Fields
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """Set or increment the named top-level fields, creating the document when absent (no precondition)."""
+
+    path: str
+    fields: Fields
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Take a document away, whatever its version; absent is fine."""
+
+    path: str
+
+
+Write = Create | Update | Put | Merge | Delete
+
+
+class Store(Protocol):
+    """Documents with optimistic concurrency. Paths are `collection/id[/collection/id…]`.
+
+    Every call is one round trip with no retry of its own and ends within `timeout_s` seconds;
+    anything but a clean answer raises StoreUnavailable.
+    """
+
+    async def read(self, paths: Sequence[str], *, timeout_s: float) -> list[Snapshot]:
+        """The documents in the order of `paths`, all as of one `read_at`."""
+        ...
+
+    async def commit(self, writes: Sequence[Write], *, timeout_s: float) -> list[Version]:
+        """All of `writes` or none; the new version of each, in order.
+
+        Raises AlreadyExists, PreconditionFailed (also: an Update of a document that is not there),
+        WriteRefused, StoreUnavailable (outcome unknown).
+        """
+        ...
+
+    async def find(
+        self, group: str, field: str, low: str, high: str, *, limit: int, timeout_s: float
+    ) -> list[Snapshot]:
+        """Documents of every collection named `group` with low <= field <= high, ordered by `field`."""
+        ...
+
+    async def scan(self, collection: str, *, after: str, limit: int, timeout_s: float) -> list[Snapshot]:
+        """Documents directly in `collection` whose id is greater than `after` ("" = all), by id."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Bus(Protocol):
+    """Topics. At least once, unordered."""
+
+    async def publish(
+        self, topic: str, data: bytes, attributes: Mapping[str, str], *, timeout_s: float
+    ) -> str:
+        """Publish and wait for the confirmation; the message id. Raises PublishFailed."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Blobs(Protocol):
+    """Immutable byte strings by name, for what is too long for a document or a message."""
+
+    async def put(self, name: str, data: bytes, *, timeout_s: float) -> BlobRef:
+        """Write `data` under `name` (replacing it) and say where it lies. Raises BlobUnavailable."""
+        ...
+
+    async def get(self, ref: BlobRef, *, timeout_s: float) -> bytes:
+        """The bytes of exactly this reference, checked by its sha256.
+
+        Raises BlobMissing, BlobUnavailable.
+        """
+        ...
+
+    async def find(self, name: str, *, timeout_s: float) -> bytes | None:
+        """The newest bytes under `name`; None when there are none. Raises BlobUnavailable."""
+        ...
+
+    async def delete(self, prefix: str, *, timeout_s: float) -> int:
+        """Take away every blob whose name starts with `prefix`; how many. Raises BlobUnavailable."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Provider(Protocol):
+    """An adapter to one API of one target."""
+
+    async def complete(self, request: Request, *, timeout_s: float) -> Completion:
+        """Ask once: no retry inside. Raises ProviderFailure and nothing else; cancellable."""
+        ...
+
+    async def reload_key(self) -> bool:
+        """Fetch the key again after a 401/403; False when there is nothing to fetch or it is the same."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Clock(Protocol):
+    """Wall and monotonic time; sleeping is asyncio's own, so that a test loop can bend it."""
+
+    def now(self) -> datetime:
+        """The wall clock, aware, UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start; never goes back."""
+        ...

@@ -1,0 +1,164 @@
+"""Save an outcome: result, cache and outbox in one batch; a paid answer is never thrown away.
+
+Where the store refuses the document, the completion goes to the bucket and the document refers to it.
+Where the store is out of reach, the answer waits in the bucket for the next holder.
+Where somebody else holds the request, it lies as an orphan beside it (DESIGN.md §3.3, §3.7).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from typing import Any
+
+from penstock import log
+from penstock.call import Answered, Calls, Refused
+from penstock.conclude import answered, gave_up
+from penstock.errors import (
+    AlreadyExists,
+    BlobError,
+    FencedOut,
+    StoreError,
+    StoreUnavailable,
+    WriteRefused,
+)
+from penstock.holder import Holder
+from penstock.incoming import INLINE_LIMIT, Incoming
+from penstock.messages.record import Record
+from penstock.messages.request import Request
+from penstock.messages.result import Answer, Failure
+from penstock.messages.strict_json import canonical
+from penstock.ports import Create, Put, Write
+from penstock.rules.flight import answered_document, cacheable
+from penstock.rules.keys import cache_key, cache_path, completion_blob, orphan_path, unsaved_blob
+from penstock.rules.routes import Target
+from penstock.services import Services
+
+
+async def save_answer(
+    s: Services, holder: Holder, incoming: Incoming, calls: Calls, outcome: Answered
+) -> Record:
+    """Make `outcome` the request's result.
+
+    Raises FencedOut or StoreUnavailable; the answer is then kept where `recovered` finds it.
+    """
+    cost = s.prices.cost(outcome.target.priced_as, outcome.completion.usage)
+    answer = Answer.of(
+        outcome.completion, provider=outcome.target.provider, target=outcome.target.name, cost=cost
+    )
+    key = _key(incoming.request, outcome.target)
+    return await save(s, holder, incoming.request, answer, key if outcome.completion.whole else None, calls)
+
+
+async def save(
+    s: Services, holder: Holder, request: Request, answer: Answer, key: str | None, calls: Calls
+) -> Record:
+    """Write the terminal record, and the cache document of `key` with it."""
+    try:
+        if _size(answer) > INLINE_LIMIT:
+            answer = await _spilled(s, request, answer)
+        try:
+            await _write(s, holder, request, answer, key, calls)
+        except WriteRefused:
+            answer = await _spilled(s, request, answer)
+            await _write(s, holder, request, answer, key, calls)
+    except FencedOut:
+        await _orphan(s, holder, answer)
+        raise
+    except (StoreError, BlobError) as error:
+        await _set_by(s, holder, answer)
+        raise StoreUnavailable("The answer is paid for and waits in the bucket.") from error
+    return holder.record
+
+
+async def save_refusal(
+    s: Services, holder: Holder, incoming: Incoming, calls: Calls, outcome: Refused
+) -> Record:
+    """Make a failure the request's result. Raises FencedOut, StoreError."""
+    failure = Failure(outcome.fail.reason, outcome.fail.message)
+    key = _key(incoming.request, outcome.target) if outcome.target else None
+
+    def change(record: Record) -> Record:
+        return gave_up(s, incoming.request, calls.noted(record), failure, key, calls.provider_ms)
+
+    await holder.write(change)
+    return holder.record
+
+
+async def recovered(s: Services, holder: Holder) -> Answer | None:
+    """An answer that an earlier holder paid for and could not save. Raises StoreError, BlobError."""
+    record = holder.record
+    name = unsaved_blob(record.tenant, record.request_id, record.redrive_count)
+    data = await s.blobs.find(name, timeout_s=s.timing.blob_s)
+    if data is not None:
+        return Answer.decode(json.loads(data))
+    orphans = await s.store.scan(f"{holder.path}/orphans", after="", limit=1, timeout_s=s.timing.read_s)
+    fields = orphans[0].fields if orphans else None
+    if fields is None or fields["redrive_count"] != record.redrive_count:
+        return None
+    return Answer.decode(fields["answer"])
+
+
+async def _write(
+    s: Services, holder: Holder, request: Request, answer: Answer, key: str | None, calls: Calls
+) -> None:
+    others: list[Write] = []
+    if key is not None:
+        document = answered_document(answer, s.clock.now(), s.timing)
+        others.append(Put(cache_path(request.tenant, key), document))
+
+    def change(record: Record) -> Record:
+        return answered(s, request, record, answer, key, calls.provider_ms)
+
+    await holder.write(change, *others)
+
+
+def _key(request: Request, target: Target) -> str | None:
+    return cache_key(request, target) if cacheable(request) else None
+
+
+def _size(answer: Answer) -> int:
+    return len(canonical(answer.completion)) if answer.completion is not None else 0
+
+
+async def _spilled(s: Services, request: Request, answer: Answer) -> Answer:
+    """The same answer with its completion in the bucket. Raises BlobError."""
+    if answer.completion is None:
+        return answer
+    data = canonical(answer.completion)
+    name = completion_blob(request.tenant, hashlib.sha256(data).hexdigest())
+    ref = await s.blobs.put(name, data, timeout_s=s.timing.blob_s)
+    return replace(answer, completion=None, ref=ref)
+
+
+async def _orphan(s: Services, holder: Holder, answer: Answer) -> None:
+    """Somebody took over while we were paying: keep the proof, and the answer, beside the request."""
+    record = holder.record
+    fields: dict[str, Any] = {
+        "answer": answer.encode(),
+        "fence": record.fence,
+        "redrive_count": record.redrive_count,
+        "created_at": s.clock.now(),
+    }
+    path = orphan_path(record.tenant, record.request_id, record.write_id)
+    try:
+        await s.store.commit([Create(path, fields)], timeout_s=s.timing.commit_s)
+    except AlreadyExists:
+        pass
+    except StoreError:
+        await _set_by(s, holder, answer)
+
+
+async def _set_by(s: Services, holder: Holder, answer: Answer) -> None:
+    record = holder.record
+    name = unsaved_blob(record.tenant, record.request_id, record.redrive_count)
+    try:
+        await s.blobs.put(name, canonical(answer.encode()), timeout_s=s.timing.blob_s)
+    except BlobError:
+        log.error(
+            "answer.lost",
+            "A paid answer could be kept neither in the store nor in the bucket; it will be paid again.",
+            tenant=record.tenant,
+            request_id=record.request_id,
+        )

@@ -1,0 +1,56 @@
+"""What the stories work with: the adapters and rules of one instance, put together by bootstrap."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from penstock.gate import Gate
+from penstock.ports import Blobs, Bus, Clock, Provider, Store
+from penstock.rules.pricing import PriceBook
+from penstock.rules.routes import Routes
+from penstock.rules.timing import Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """The three topics' names."""
+
+    request: str
+    response: str
+    dead_letter: str
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One per instance. `providers` and `gates` are by target name."""
+
+    store: Store
+    bus: Bus
+    blobs: Blobs
+    clock: Clock
+    topics: Topics
+    routes: Routes
+    prices: PriceBook
+    timing: Timing
+    providers: Mapping[str, Provider]
+    gates: Mapping[str, Gate]
+    #: Uniform in [0, 1), for back-off.
+    jitter: Callable[[], float] = random.random
+    #: Unguessable: owners and write ids.
+    new_id: Callable[[], str] = lambda: secrets.token_hex(8)
+    #: Set by SIGTERM: no new calls.
+    draining: asyncio.Event = field(default_factory=asyncio.Event)
+    #: The self-cancellation of every delivery being worked on, for SIGTERM to bring forward.
+    deliveries: set[asyncio.Timeout] = field(default_factory=set)
+
+    async def close(self) -> None:
+        """Close every connection; for tests and for the end of a process."""
+        for provider in self.providers.values():
+            await provider.close()
+        await self.store.close()
+        await self.bus.close()
+        await self.blobs.close()

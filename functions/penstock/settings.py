@@ -1,0 +1,210 @@
+"""The settings: the only place that reads the environment (DESIGN.md §2.6).
+
+`SETTINGS` names every variable and where it belongs. Terraform sets exactly the cloud ones; a test compares.
+A wrong environment stops the start with one message that names every fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+from penstock.errors import SettingsError
+from penstock.rules.routes import Routes, Target, parse_routes, single_route
+
+Where = Literal["cloud", "local"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One environment variable: where it is meant to be set, and what it says."""
+
+    env: str
+    where: Where
+    meaning: str
+
+
+SETTINGS: Final = (
+    Setting("GOOGLE_CLOUD_PROJECT", "cloud", "the project; needed unless embedded"),
+    Setting("PENSTOCK_REQUEST_TOPIC", "cloud", "topic of requests, wakes and redrives"),
+    Setting("PENSTOCK_RESPONSE_TOPIC", "cloud", "topic of results"),
+    Setting("PENSTOCK_DEAD_LETTER_TOPIC", "cloud", "topic of dead letters"),
+    Setting("PENSTOCK_DATABASE", "cloud", "Firestore database"),
+    Setting("PENSTOCK_BUCKET", "cloud", "gs://… for long payloads and completions; locally a folder"),
+    Setting("PENSTOCK_ROUTES", "cloud", "the routes: a file's path, or the JSON itself"),
+    Setting("PENSTOCK_PRICES", "local", "a price book laid over the one that comes with Penstock"),
+    Setting("PENSTOCK_LOCAL", "local", "a folder: embedded mode, everything lies there"),
+    Setting("PENSTOCK_DEFAULT_MODEL", "local", "the model without routes"),
+    Setting("PENSTOCK_TIME_SCALE", "local", "tests only: divides every duration of the protocol"),
+    Setting("OPENAI_API_KEY", "local", "key of the OpenAI-compatible API, without routes or secrets"),
+    Setting("OPENAI_BASE_URL", "local", "address of another OpenAI-compatible API"),
+    Setting("PUBSUB_EMULATOR_HOST", "local", "host:port of Google's Pub/Sub emulator"),
+    Setting("FIRESTORE_EMULATOR_HOST", "local", "host:port of Google's Firestore emulator"),
+    Setting("XDG_DATA_HOME", "local", "the user's data directory, for the default local folder"),
+)
+
+DEFAULT_MODEL: Final = "gpt-5.4-nano"
+
+_Mode = Literal["embedded", "emulators", "cloud"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment says, checked. Secrets are left out of the representation."""
+
+    mode: _Mode
+    project: str
+    request_topic: str
+    response_topic: str
+    dead_letter_topic: str
+    database: str
+    #: `gs://name`, or a folder's path.
+    bucket: str
+    #: Embedded mode's folder.
+    folder: Path
+    routes: Routes
+    prices: Path | None
+    time_scale: float
+    openai_api_key: str | None = field(repr=False, default=None)
+    pubsub_emulator: str | None = None
+    firestore_emulator: str | None = None
+    #: Things the user should know although they are not wrong.
+    warnings: tuple[str, ...] = ()
+
+
+def default_folder(env: Mapping[str, str]) -> Path:
+    """Where embedded mode keeps its things unless told otherwise."""
+    base = env.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "penstock"
+
+
+def read_settings(env: Mapping[str, str]) -> Settings:
+    """The settings of an environment. Raises SettingsError that names every fault."""
+    reader = _Reader(env)
+    settings = reader.read()
+    if reader.faults:
+        raise SettingsError(reader.faults)
+    return settings
+
+
+class _Reader:
+    """Collects faults instead of stopping at the first."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._env = {name: value for name, value in env.items() if value}
+        self.faults: list[str] = []
+        self._warnings: list[str] = []
+        self._mode = self._read_mode()
+
+    def read(self) -> Settings:
+        env = self._env
+        folder = Path(env.get("PENSTOCK_LOCAL") or default_folder(env)).expanduser()
+        return Settings(
+            mode=self._mode,
+            project=self._project(),
+            request_topic=env.get("PENSTOCK_REQUEST_TOPIC", "llm-requests"),
+            response_topic=env.get("PENSTOCK_RESPONSE_TOPIC", "llm-responses"),
+            dead_letter_topic=env.get("PENSTOCK_DEAD_LETTER_TOPIC", "llm-dead-letters"),
+            database=env.get("PENSTOCK_DATABASE", "(default)"),
+            bucket=self._bucket(folder),
+            folder=folder,
+            routes=self._routes(),
+            prices=Path(env["PENSTOCK_PRICES"]) if "PENSTOCK_PRICES" in env else None,
+            time_scale=self._time_scale(),
+            openai_api_key=env.get("OPENAI_API_KEY"),
+            pubsub_emulator=env.get("PUBSUB_EMULATOR_HOST"),
+            firestore_emulator=env.get("FIRESTORE_EMULATOR_HOST"),
+            warnings=tuple(self._warnings),
+        )
+
+    def _read_mode(self) -> _Mode:
+        if "PENSTOCK_LOCAL" in self._env:
+            return "embedded"
+        emulators = [
+            name for name in ("PUBSUB_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST") if name in self._env
+        ]
+        if len(emulators) == 1:
+            self.faults.append(f"{emulators[0]} is set alone; set both emulator hosts, or neither.")
+        return "emulators" if emulators else "cloud"
+
+    def _project(self) -> str:
+        project = self._env.get("GOOGLE_CLOUD_PROJECT", "")
+        if not project and self._mode != "embedded":
+            self.faults.append(
+                "GOOGLE_CLOUD_PROJECT is not set; set it, or PENSTOCK_LOCAL for embedded mode."
+            )
+        return project
+
+    def _bucket(self, folder: Path) -> str:
+        bucket = self._env.get("PENSTOCK_BUCKET")
+        if self._mode == "cloud" and not (bucket or "").startswith("gs://"):
+            self.faults.append("PENSTOCK_BUCKET must be a bucket, gs://…, in the cloud.")
+        if bucket is None:
+            return str(folder / "blobs")
+        return bucket
+
+    def _time_scale(self) -> float:
+        text = self._env.get("PENSTOCK_TIME_SCALE", "1")
+        try:
+            scale = float(text)
+        except ValueError:
+            scale = 0.0
+        if not 1 <= scale <= 10_000:
+            self.faults.append("PENSTOCK_TIME_SCALE must be a number from 1 to 10000.")
+            return 1.0
+        if scale != 1 and self._mode == "cloud":
+            self.faults.append("PENSTOCK_TIME_SCALE is for tests; it may not be set in the cloud.")
+        return scale
+
+    def _routes(self) -> Routes:
+        text = self._env.get("PENSTOCK_ROUTES")
+        try:
+            routes = parse_routes(self._routes_text(text)) if text else self._local_routes()
+        except SettingsError as error:
+            self.faults.extend(error.faults)
+            return _offline()
+        if self._mode == "cloud":
+            self._check_keys(routes)
+        return routes
+
+    def _routes_text(self, value: str) -> str:
+        if value.lstrip().startswith("{"):
+            return value
+        try:
+            return Path(value).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise SettingsError(
+                [f"PENSTOCK_ROUTES names {value!r}, which cannot be read as a file."]
+            ) from None
+
+    def _local_routes(self) -> Routes:
+        """Without routes: one target, from the OpenAI variables, or the offline provider."""
+        key, base_url = self._env.get("OPENAI_API_KEY"), self._env.get("OPENAI_BASE_URL")
+        if self._mode == "cloud":
+            raise SettingsError(["PENSTOCK_ROUTES is not set: in the cloud it says which models answer."])
+        if not key and not base_url:
+            self._warnings.append(
+                "No model is configured, so the offline provider answers: it is no model. "
+                "Set OPENAI_API_KEY, or PENSTOCK_ROUTES, to ask one."
+            )
+            return _offline()
+        model = self._env.get("PENSTOCK_DEFAULT_MODEL")
+        if base_url and not model:
+            raise SettingsError(["With OPENAI_BASE_URL set, PENSTOCK_DEFAULT_MODEL must name the model."])
+        model = model or DEFAULT_MODEL
+        target = Target(name="openai", provider="openai", model=model, base_url=base_url)
+        return single_route(target, "default", model)
+
+    def _check_keys(self, routes: Routes) -> None:
+        for target in routes.targets.values():
+            if target.provider == "openai" and target.auth == "key" and not target.secret:
+                self.faults.append(
+                    f"PENSTOCK_ROUTES: target {target.name!r} needs a secret (projects/…/secrets/…), "
+                    'or "auth": "id_token" for a private Cloud Run service.'
+                )
+
+
+def _offline() -> Routes:
+    return single_route(Target(name="offline", provider="offline", model="offline"), "default", "offline")

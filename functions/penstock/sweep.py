@@ -1,0 +1,120 @@
+"""The story of the sweeper: find what is due, move its time forward, wake it. It processes nothing itself.
+
+Progress is certain because every request that is not at rest carries `due_at`: the end of its lease,
+its `not_before`, or the time by which its result should have been confirmed (DESIGN.md §2.5).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from penstock import log
+from penstock.deliver import publish_wake
+from penstock.errors import PreconditionFailed, PublishFailed, StoreError
+from penstock.holder import changed_fields
+from penstock.messages.record import Record, State
+from penstock.ports import Snapshot, Update
+from penstock.rules.keys import REQUESTS, SHARDS, shard_range, sharded, time_of
+from penstock.services import Services
+
+#: Documents taken from one shard at a time.
+_BATCH = 100
+#: Wakes under way at once.
+_WIDTH = 50
+
+
+@dataclass(slots=True)
+class Swept:
+    """What one run did. `oldest_open_s`: age of the oldest request that is not at rest; None: all are."""
+
+    woken: int = 0
+    #: Found due, but somebody else moved it first.
+    overtaken: int = 0
+    failed: int = 0
+    #: Woken more than once without effect.
+    stubborn: int = 0
+    oldest_open_s: float | None = None
+
+
+async def sweep(s: Services) -> Swept:
+    """Wake everything that is due, for `sweep_s` seconds at most. Raises StoreError when it cannot look."""
+    swept = Swept()
+    end = s.clock.monotonic() + s.timing.sweep_s
+    if await _is_anything_open(s):
+        while await _sweep_once(s, swept) and s.clock.monotonic() < end:
+            pass
+        swept.oldest_open_s = await _oldest_open_s(s)
+    log.event(
+        "sweep.finished",
+        f"Woke {swept.woken}.",
+        woken=swept.woken,
+        overtaken=swept.overtaken,
+        failed=swept.failed,
+        stubborn=swept.stubborn,
+        oldest_open_s=swept.oldest_open_s or 0,
+    )
+    return swept
+
+
+async def _is_anything_open(s: Services) -> bool:
+    """One document read when nothing is asked: this is the idle bill's only query."""
+    found = await s.store.find(REQUESTS, "open_since", "", "~", limit=1, timeout_s=s.timing.read_s)
+    return bool(found)
+
+
+async def _sweep_once(s: Services, swept: Swept) -> bool:
+    """Wake up to a batch of every shard; whether there may be more."""
+    now = s.clock.now()
+    found = await asyncio.gather(*(_due(s, shard, now) for shard in range(SHARDS)))
+    width = asyncio.Semaphore(_WIDTH)
+
+    async def wake(snapshot: Snapshot) -> None:
+        async with width:
+            await _wake(s, snapshot, swept)
+
+    await asyncio.gather(*(wake(snapshot) for batch in found for snapshot in batch))
+    return any(len(batch) == _BATCH for batch in found) and not swept.failed
+
+
+async def _due(s: Services, shard: int, now: datetime) -> list[Snapshot]:
+    low, high = shard_range(shard, now)
+    return await s.store.find(REQUESTS, "due_at", low, high, limit=_BATCH, timeout_s=s.timing.read_s)
+
+
+async def _wake(s: Services, found: Snapshot, swept: Swept) -> None:
+    """Move `due_at` forward by compare-and-set, then publish: a lost wake costs a wait, never a request."""
+    record = Record.decode(found.fields or {})
+    later = replace(record, due_at=_next_due(s, record), sweeps=record.sweeps + 1)
+    try:
+        update = Update(found.path, changed_fields(later, record), found.version)
+        await s.store.commit([update], timeout_s=s.timing.commit_s)
+        await publish_wake(s, record)
+    except PreconditionFailed:
+        swept.overtaken += 1
+    except (StoreError, PublishFailed):
+        swept.failed += 1
+    else:
+        swept.woken += 1
+        swept.stubborn += record.sweeps > 0
+
+
+def _next_due(s: Services, record: Record) -> str:
+    """Doubling from a minute, up to the cap: an hour for a result that nobody confirms, else a quarter."""
+    unconfirmed = record.state is State.TERMINAL
+    cap = s.timing.republish_max_s if unconfirmed else s.timing.sweep_max_s
+    wait = min(cap, s.timing.sweep_again_s * 2 ** min(record.sweeps, 16)) * (1 + s.jitter() / 4)
+    return sharded(record.tenant, record.request_id, s.clock.now() + timedelta(seconds=wait))
+
+
+async def _oldest_open_s(s: Services) -> float | None:
+    """The figure that operators alert on: parked work is acked, so Pub/Sub cannot show it."""
+    firsts = await asyncio.gather(*(_first_open(s, shard) for shard in range(SHARDS)))
+    since = [time_of(found[0].fields["open_since"]) for found in firsts if found and found[0].fields]
+    return max(0.0, (s.clock.now() - min(since)).total_seconds()) if since else None
+
+
+async def _first_open(s: Services, shard: int) -> list[Snapshot]:
+    low, high = f"{shard:02d}:", f"{shard:02d}:~"
+    return await s.store.find(REQUESTS, "open_since", low, high, limit=1, timeout_s=s.timing.read_s)

@@ -1,0 +1,266 @@
+"""The whole system on Google's emulators: real functions-framework processes, fed by the bridge.
+
+The functions are started exactly as DESIGN.md §2.5 says. A test publishes with Google's client, and sees
+what a client sees: the response topic, the dead-letter topic, Firestore.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import aiohttp
+from google.pubsub_v1 import SubscriberAsyncClient
+from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
+
+from penstock.buses.pubsub import PubSubBus
+from penstock.grpc_channel import open_transport
+from penstock.rules.keys import request_path
+from penstock.stores.firestore import FirestoreStore
+from penstock_ops.bridge import Bridge, Route
+from penstock_ops.disorder import ORDERLY, Disorder
+from penstock_ops.emulators import Emulators
+from penstock_ops.leash import Leashed
+from penstock_ops.topology import Topology, create_on_pubsub
+
+ROOT = Path(__file__).parents[2]
+FRAMEWORK = Path(sys.executable).with_name("functions-framework")
+#: Everything in the protocol lasts this many times shorter: a lease 10 s, the sweeper's minute 10 s.
+TIME_SCALE = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a topic carried."""
+
+    data: bytes
+    attributes: Mapping[str, str]
+
+    @property
+    def json(self) -> dict[str, Any]:
+        decoded: dict[str, Any] = json.loads(self.data)
+        return decoded
+
+
+class Function:
+    """One functions-framework process; `kill` is SIGKILL to all of it, `start` begins a new one."""
+
+    def __init__(self, target: str, env: Mapping[str, str], folder: Path) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}/"
+        self.log = folder / f"{target}-{self.port}.log"
+        self._command = [
+            str(FRAMEWORK),
+            *("--source", "functions/main.py", "--target", target),
+            *("--host", "127.0.0.1", "--port", str(self.port)),
+        ]
+        self._env = env
+        self._process: Leashed | None = None
+
+    async def start(self) -> None:
+        self._process = Leashed(self._command, log=self.log, env=self._env)
+        async with asyncio.timeout(60):
+            while not await is_listening(self.port):
+                if self._process.ended:
+                    raise RuntimeError(f"{' '.join(self._command)} ended:\n{self.log.read_text()}")
+                await asyncio.sleep(0.05)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.stop()
+
+
+@dataclass
+class System:
+    """Handlers, processor, sweeper, bridge, and eyes on the topics. Use as an async context manager."""
+
+    emulators: Emulators
+    project: str
+    folder: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+    handlers: int = 1
+    disorder: Disorder = ORDERLY
+    max_in_flight: int = 500
+    time_scale: float = TIME_SCALE
+
+    async def __aenter__(self) -> Self:
+        self._stack = contextlib.AsyncExitStack()
+        environment = self.emulators.environment
+        pubsub, firestore = environment["PUBSUB_EMULATOR_HOST"], environment["FIRESTORE_EMULATOR_HOST"]
+        self.topology = Topology(min_backoff_s=None)
+        await create_on_pubsub(self.topology, self.project, pubsub, {})
+        function_env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "GOOGLE_CLOUD_PROJECT": self.project,
+            "PENSTOCK_BUCKET": str(self.folder / "blobs"),
+            "PENSTOCK_TIME_SCALE": str(self.time_scale),
+            **environment,
+            **self.env,
+        }
+        self.functions = [Function("request_handler", function_env, self.folder) for _ in range(self.handlers)]
+        self.processor = Function("response_processor", function_env, self.folder)
+        self.sweeper = Function("sweeper", function_env, self.folder)
+        everything = [*self.functions, self.processor, self.sweeper]
+        for function in everything:
+            self._stack.callback(function.stop)
+        await asyncio.gather(*(function.start() for function in everything))
+        self.bus = PubSubBus(self.project, emulator_host=pubsub)
+        self.store = FirestoreStore(self.project, emulator_host=firestore)
+        self._stack.push_async_callback(self.bus.close)
+        self._stack.push_async_callback(self.store.close)
+        self.results = await self._tap(pubsub, self.topology.results_subscription)
+        self.dead_letters = await self._tap(pubsub, self.topology.dead_letter_subscription)
+        await self._run(self._bridge(pubsub).run())
+        await self._run(self._minutes())
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._stack.aclose()
+
+    async def publish(self, body: Mapping[str, Any] | bytes, **attributes: str) -> str:
+        """Publish a request; the message id."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return await self.bus.publish(self.topology.request_topic, data, attributes, timeout_s=30)
+
+    async def document(self, request_id: str, tenant: str = "default") -> dict[str, Any] | None:
+        """The request's document as it is now."""
+        [found] = await self.store.read([request_path(tenant, request_id)], timeout_s=10)
+        return None if found.fields is None else dict(found.fields)
+
+    async def document_when(self, request_id: str, **expected: Any) -> dict[str, Any]:
+        """The request's document, once all of `expected` stand in it."""
+        async with asyncio.timeout(60):
+            while True:
+                found = await self.document(request_id)
+                if found is not None and all(found.get(name) == value for name, value in expected.items()):
+                    return found
+                await asyncio.sleep(0.05)
+
+    async def at_rest(self, request_id: str) -> dict[str, Any]:
+        """The request's document, once its result is confirmed."""
+        async with asyncio.timeout(60):
+            while True:
+                found = await self.document(request_id)
+                if found is not None and "confirmed_at" in found:
+                    return found
+                await asyncio.sleep(0.05)
+
+    def log_lines(self) -> list[str]:
+        """Everything that the functions wrote."""
+        logs = [function.log for function in (*self.functions, self.processor, self.sweeper)]
+        return [line for log in logs for line in log.read_text().splitlines()]
+
+    def _bridge(self, pubsub: str) -> Bridge:
+        topology, width = self.topology, self.max_in_flight
+        spread = [function.url for function in self.functions]
+        routes = [
+            Route(topology.request_subscription, url, width, disorder=self.disorder) for url in spread
+        ]
+        routes.append(Route(topology.response_subscription, self.processor.url, width, disorder=self.disorder))
+        return Bridge(self.project, routes, emulator_host=pubsub)
+
+    async def _minutes(self) -> None:
+        """Cloud Scheduler."""
+        async with aiohttp.ClientSession() as session:
+            while True:
+                await asyncio.sleep(60 / self.time_scale)
+                with contextlib.suppress(aiohttp.ClientError):
+                    await session.post(self.sweeper.url)
+
+    async def _tap(self, pubsub: str, subscription: str) -> Tap:
+        transport = open_transport(SubscriberGrpcAsyncIOTransport, pubsub)
+        tap = Tap(SubscriberAsyncClient(transport=transport), f"projects/{self.project}/subscriptions/{subscription}")
+        await self._run(tap.run())
+        return tap
+
+    async def _run(self, coroutine: Any) -> None:
+        running = asyncio.create_task(coroutine)
+
+        async def end() -> None:
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+
+        self._stack.push_async_callback(end)
+
+
+class Tap:
+    """Everything that a topic carries, by its own subscription, in the order of arrival."""
+
+    def __init__(self, client: SubscriberAsyncClient, subscription: str) -> None:
+        self.messages: list[Message] = []
+        self._client = client
+        self._subscription = subscription
+        self._arrived = asyncio.Condition()
+
+    async def run(self) -> None:
+        while True:
+            pulled = await self._client.pull(
+                subscription=self._subscription, max_messages=1000, retry=None, timeout=600
+            )
+            if not pulled.received_messages:
+                continue
+            await self._client.acknowledge(
+                subscription=self._subscription, ack_ids=[m.ack_id for m in pulled.received_messages]
+            )
+            async with self._arrived:
+                self.messages += [
+                    Message(bytes(m.message.data), dict(m.message.attributes)) for m in pulled.received_messages
+                ]
+                self._arrived.notify_all()
+
+    async def of(self, request_id: str, count: int = 1, *, within_s: float = 60) -> list[Message]:
+        """The messages about `request_id`, once there are `count`."""
+        async with asyncio.timeout(within_s), self._arrived:
+            while len(found := self.about(request_id)) < count:
+                await self._arrived.wait()
+            return found
+
+    async def total(self, count: int, *, within_s: float = 60) -> list[Message]:
+        """All messages, once there are `count`."""
+        async with asyncio.timeout(within_s), self._arrived:
+            while len(self.messages) < count:
+                await self._arrived.wait()
+            return list(self.messages)
+
+    def about(self, request_id: str) -> list[Message]:
+        return [m for m in self.messages if m.attributes.get("request_id") == request_id]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def is_listening(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return True
+
+
+@contextlib.asynccontextmanager
+async def running(system: System) -> AsyncIterator[System]:
+    """`system` while the body runs; pytest shows the end of its log when a test fails."""
+    async with system:
+        yield system
+        print("\n".join(system.log_lines()[-60:]))
