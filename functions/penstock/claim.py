@@ -62,13 +62,15 @@ async def claim(s: Services, incoming: Incoming) -> Holder | Settled:
 
 @dataclass(slots=True)
 class _Look:
-    """The request's document, its question's cache document and its leader's, as just read."""
+    """The request's document, its question's cache document, and whom it waits for, as just read."""
 
     request: Snapshot
     record: Record | None
     cache: Snapshot | None
     entry: CacheEntry | None
+    #: The request that this one follows, and the one that flies now: the flight may have changed hands.
     leader: Record | None
+    flier: Record | None
 
 
 class _Claim:
@@ -84,8 +86,9 @@ class _Claim:
             self._key = cache_key(incoming.request, incoming.targets[0])
         #: Random per delivery, not per instance: two deliveries of one instance must not trust each other.
         self._owner = s.new_id()
-        #: The record of our last batch: whether it was written may be unknown until we look.
-        self._sent: Record | None = None
+        #: What our batches would have written, with its lease, by write id: which of them landed may be
+        #: unknown until we look, and an early one may land late.
+        self._sent: dict[str, tuple[Record, Lease]] = {}
         self._lease = self._new_lease()
 
     async def run(self) -> Holder | Settled:
@@ -115,19 +118,19 @@ class _Claim:
     async def _enter(self, look: _Look) -> Holder | Settled | None:
         """Do what the table says with what the look found."""
         record = look.record
-        if record is not None and self._sent is not None and record.write_id == self._sent.write_id:
-            return await self._landed(look, self._sent)
+        if record is not None and record.write_id in self._sent:
+            return await self._landed(look, *self._sent[record.write_id])
         now_seen = seen(record, look.request.read_at, self._s.timing)
         action = TABLE[now_seen][self._in.arrival(record)]
         if action not in ENTERING:
             return Settled(action, record)
         return await self._admit(look, self._next(action, record))
 
-    async def _landed(self, look: _Look, record: Record) -> Holder | Settled | None:
-        """Our batch of unknown outcome had been written, or we follow and look again."""
+    async def _landed(self, look: _Look, record: Record, lease: Lease) -> Holder | Settled | None:
+        """A batch of ours of unknown outcome had been written, or we follow and look again."""
         match record.state:
             case State.LEASED:
-                return Holder(self._s, record, look.request.version, self._lease)
+                return Holder(self._s, record, look.request.version, lease)
             case State.FOLLOWING:
                 if isinstance(self._admission(look, record), Follow):
                     return Settled(Action.ACK, record)
@@ -160,7 +163,7 @@ class _Claim:
         if self._in.targets:
             index = min(record.target_index, len(self._in.targets) - 1)
             record = transitions.calling(record, self._in.targets[index].name, self._s.clock.now())
-        sent, version = await self._commit(look, record, self._flight(look) if leads else [])
+        sent, version = await self._commit(look, record, self._flight(look, record.fence) if leads else [])
         return Holder(self._s, sent, version, self._lease)
 
     async def _close(self, look: _Look, done: Record) -> Settled:
@@ -172,7 +175,8 @@ class _Claim:
         self, look: _Look | None, record: Record, others: list[Write]
     ) -> tuple[Record, Version]:
         """Create or update the request's document, with `others` in the same batch."""
-        self._sent = record = replace(record, write_id=self._s.new_id())
+        record = replace(record, write_id=self._s.new_id())
+        self._sent[record.write_id] = (record, self._lease)
         write: Write = Create(self._path, record.encode())
         if look is not None and look.record is not None:
             write = Update(self._path, changed_fields(record, look.record), look.request.version)
@@ -187,15 +191,16 @@ class _Claim:
         record = Record.decode(request.fields) if request.fields is not None else None
         fields = cache[0].fields if cache else None
         entry = CacheEntry.decode(fields) if fields is not None else None
-        leader = await self._read_leader(record, entry)
-        return _Look(request, record, cache[0] if cache else None, entry, leader)
+        followed, flight = record.leader if record else None, entry.flight if entry else None
+        others = await self._read_others({path for path in (followed, flight) if path is not None})
+        leader, flier = others.get(followed or ""), others.get(flight or "")
+        return _Look(request, record, cache[0] if cache else None, entry, leader, flier)
 
-    async def _read_leader(self, record: Record | None, entry: CacheEntry | None) -> Record | None:
-        path = record.leader if record and record.leader else entry.flight if entry else None
-        if path is None or path == self._path:
-            return None
-        [leader] = await self._s.store.read([path], timeout_s=self._s.timing.read_s)
-        return Record.decode(leader.fields) if leader.fields is not None else None
+    async def _read_others(self, paths: set[str]) -> dict[str, Record]:
+        """The records at `paths`, our own left out."""
+        others = sorted(paths - {self._path})
+        found = await self._s.store.read(others, timeout_s=self._s.timing.read_s) if others else []
+        return {other.path: Record.decode(other.fields) for other in found if other.fields is not None}
 
     def _admission(self, look: _Look, base: Record) -> Admission:
         if self._key is None:
@@ -206,20 +211,19 @@ class _Claim:
             self._key,
             look.entry,
             look.leader,
+            look.flier,
             refresh=self._request.cache is CacheMode.REFRESH,
             read_at=look.request.read_at,
             timing=self._s.timing,
         )
 
-    def _flight(self, look: _Look | None) -> list[Write]:
-        """Take the flight of our key: nothing to write when it is ours already."""
+    def _flight(self, look: _Look | None, fence: int) -> list[Write]:
+        """Take the flight of our key, or keep it: the fence makes a version that nobody else has seen."""
         path = cache_path(self._request.tenant, self._key or "")
         expires = self._s.clock.now() + timedelta(seconds=self._s.timing.cache_s)
         if look is None or look.cache is None or look.entry is None:
-            return [Create(path, cache_document(self._path, expires))]
-        if look.entry.flight == self._path:
-            return []
-        fields: dict[str, Any] = {"flight": self._path}
+            return [Create(path, cache_document(self._path, fence, expires))]
+        fields: dict[str, Any] = {"flight": self._path, "flight_fence": fence}
         if look.entry.answer is None or look.entry.expires_at < look.request.read_at:
             # An answer past its time must not come back to life with the new expiry.
             fields |= {"expires_at": expires, "answer": REMOVE, "stored_at": REMOVE}

@@ -13,6 +13,7 @@ from penstock.errors import BadMessage, BlobError, PublishFailed, Reason
 from penstock.messages.deadletter import INLINE_LIMIT, DeadLetter
 from penstock.messages.envelope import Envelope
 from penstock.messages.record import Record
+from penstock.messages.request import REQUEST_ID_LIMIT, TENANT_LIMIT, id_fault
 from penstock.messages.result import response_message
 from penstock.messages.wake import Wake
 from penstock.rules.keys import dead_letter_blob
@@ -39,16 +40,25 @@ async def deliver(s: Services, record: Record) -> bool:
 
 
 async def refuse(s: Services, envelope: Envelope, error: BadMessage) -> None:
-    """The dead letter of a message that never becomes a request. Raises PublishFailed, BlobError."""
+    """The dead letter of a message that never becomes a request. Raises PublishFailed, BlobError.
+
+    Where the error knows no ids, the attributes' are taken, if they are ids.
+    """
+    attributes = envelope.attributes
     letter = DeadLetter(
         reason=error.reason,
         error=str(error),
         source_topic=s.topics.request,
         source_message_id=envelope.message_id,
-        tenant=envelope.attributes.get("tenant", ""),
-        request_id=envelope.attributes.get("request_id", ""),
+        tenant=error.tenant or _id(attributes.get("tenant", ""), TENANT_LIMIT),
+        request_id=error.request_id or _id(attributes.get("request_id", ""), REQUEST_ID_LIMIT),
     )
     await send_dead_letter(s, letter, envelope.data)
+
+
+def _id(text: str, limit: int) -> str:
+    """`text` if it is an id; what is none may be anything, and is not repeated in attributes and logs."""
+    return text if text and id_fault(text, limit) is None else ""
 
 
 async def send_dead_letter(s: Services, letter: DeadLetter, original: bytes) -> None:

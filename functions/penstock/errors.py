@@ -82,11 +82,18 @@ class NotAPush(PenstockError):
 
 
 class BadMessage(PenstockError):
-    """A delivery cannot become a request; `str(error)` says what the client has to change."""
+    """A delivery cannot become a request; `str(error)` says what the client has to change.
 
-    def __init__(self, message: str, reason: Reason = Reason.MALFORMED) -> None:
+    `tenant` and `request_id` are the request's where they are known to be ids, else empty.
+    """
+
+    def __init__(
+        self, message: str, reason: Reason = Reason.MALFORMED, *, tenant: str = "", request_id: str = ""
+    ) -> None:
         super().__init__(message)
         self.reason = reason
+        self.tenant = tenant
+        self.request_id = request_id
 
 
 class ProviderFailure(PenstockError):

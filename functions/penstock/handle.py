@@ -73,13 +73,17 @@ async def _settle(s: Services, envelope: Envelope, step: Settled) -> Verdict:
     """Everything that needs no lease."""
     match step.action:
         case Action.DEAD_LETTER:
-            raise BadMessage(
-                "Another payload was accepted under this request_id before; send this one under a new id.",
-                Reason.CONFLICT,
-            )
+            raise _conflict(step.record)
         case Action.PUBLISH | Action.RETURN if step.record is not None:
             await deliver(s, step.record)
     return Verdict.NACK if step.action is Action.RETURN else Verdict.ACK
+
+
+def _conflict(record: Record | None) -> BadMessage:
+    message = "Another payload was accepted under this request_id before; send this one under a new id."
+    if record is None:
+        return BadMessage(message, Reason.CONFLICT)
+    return BadMessage(message, Reason.CONFLICT, tenant=record.tenant, request_id=record.request_id)
 
 
 async def _refuse(s: Services, envelope: Envelope, error: BadMessage) -> Verdict:

@@ -104,6 +104,8 @@ class Holder:
             self._lease = lease
 
     async def _write(self, new: Record, others: Sequence[Write], settle_s: float) -> None:
+        if self._lost:
+            raise FencedOut
         new = replace(new, write_id=self._s.new_id())
         changes = changed_fields(new, self.record)
         give_up = self._s.clock.monotonic() + settle_s
@@ -122,10 +124,10 @@ class Holder:
         self.record = new
 
     def _is_written(self, found: Snapshot, new: Record) -> bool:
-        """Whether the document holds `new`; adopts its version either way. Raises FencedOut."""
+        """Whether the document holds `new`; adopts its version if it is still ours. Raises FencedOut."""
         fields = found.fields or {}
-        self._version = found.version
         if fields.get("write_id") == new.write_id:
+            self._version = found.version
             return True
         ours = (
             fields.get("state") == State.LEASED.value
@@ -135,6 +137,7 @@ class Holder:
         if not ours:
             self._lost = True
             raise FencedOut
+        self._version = found.version
         return False
 
     async def _look(self, give_up: float) -> Snapshot:

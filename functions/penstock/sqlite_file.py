@@ -102,17 +102,16 @@ class SqliteFile:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")
-        if connection.execute("PRAGMA user_version").fetchone()[0] == self._version:
-            return
-        connection.execute("BEGIN IMMEDIATE")
-        found = connection.execute("PRAGMA user_version").fetchone()[0]
-        if found not in (0, self._version):
+        connection.execute("BEGIN IMMEDIATE")  # another process may be preparing it at this moment
+        (found,) = connection.execute("PRAGMA user_version").fetchone()
+        if found == 0:
+            for statement in self._schema:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={self._version}")
+        elif found != self._version:
             raise sqlite3.DatabaseError(
                 f"{self._path} has format {found}, this Penstock writes {self._version}: move the folder away"
             )
-        for statement in self._schema:
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version={self._version}")
         connection.execute("COMMIT")
 
     def _shut(self) -> None:

@@ -14,6 +14,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,6 +24,7 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncI
 
 from penstock.buses.pubsub import PubSubBus
 from penstock.grpc_channel import open_transport
+from penstock.messages.envelope import Envelope, encode_push
 from penstock.rules.keys import request_path
 from penstock.stores.firestore import FirestoreStore
 from penstock_ops.bridge import Bridge, Route
@@ -110,7 +112,9 @@ class System:
             **environment,
             **self.env,
         }
-        self.functions = [Function("request_handler", function_env, self.folder) for _ in range(self.handlers)]
+        self.functions = [
+            Function("request_handler", function_env, self.folder) for _ in range(self.handlers)
+        ]
         self.processor = Function("response_processor", function_env, self.folder)
         self.sweeper = Function("sweeper", function_env, self.folder)
         everything = [*self.functions, self.processor, self.sweeper]
@@ -134,6 +138,25 @@ class System:
         """Publish a request; the message id."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         return await self.bus.publish(self.topology.request_topic, data, attributes, timeout_s=30)
+
+    async def push_again(self, message_id: str, body: Mapping[str, Any], function: int = 0) -> int:
+        """Deliver a message once more, as Pub/Sub may at any time; the HTTP status."""
+        envelope = Envelope(
+            data=json.dumps(body).encode(),
+            attributes={},
+            message_id=message_id,
+            published_at=datetime.now(UTC),
+            subscription=f"projects/{self.project}/subscriptions/{self.topology.request_subscription}",
+        )
+        return await self.post(encode_push(envelope), function)
+
+    async def post(self, body: bytes, function: int = 0) -> int:
+        """POST to a request_handler; the HTTP status."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(self.functions[function].url, data=body) as answer,
+        ):
+            return answer.status
 
     async def document(self, request_id: str, tenant: str = "default") -> dict[str, Any] | None:
         """The request's document as it is now."""
@@ -164,12 +187,12 @@ class System:
         return [line for log in logs for line in log.read_text().splitlines()]
 
     def _bridge(self, pubsub: str) -> Bridge:
-        topology, width = self.topology, self.max_in_flight
-        spread = [function.url for function in self.functions]
-        routes = [
-            Route(topology.request_subscription, url, width, disorder=self.disorder) for url in spread
-        ]
-        routes.append(Route(topology.response_subscription, self.processor.url, width, disorder=self.disorder))
+        def route(subscription: str, function: Function) -> Route:
+            width, disorder = self.max_in_flight, self.disorder
+            return Route(subscription, function.url, width, min_backoff_s=0.2, disorder=disorder)
+
+        routes = [route(self.topology.request_subscription, function) for function in self.functions]
+        routes.append(route(self.topology.response_subscription, self.processor))
         return Bridge(self.project, routes, emulator_host=pubsub)
 
     async def _minutes(self) -> None:
@@ -182,7 +205,10 @@ class System:
 
     async def _tap(self, pubsub: str, subscription: str) -> Tap:
         transport = open_transport(SubscriberGrpcAsyncIOTransport, pubsub)
-        tap = Tap(SubscriberAsyncClient(transport=transport), f"projects/{self.project}/subscriptions/{subscription}")
+        tap = Tap(
+            SubscriberAsyncClient(transport=transport),
+            f"projects/{self.project}/subscriptions/{subscription}",
+        )
         await self._run(tap.run())
         return tap
 
@@ -218,7 +244,8 @@ class Tap:
             )
             async with self._arrived:
                 self.messages += [
-                    Message(bytes(m.message.data), dict(m.message.attributes)) for m in pulled.received_messages
+                    Message(bytes(m.message.data), dict(m.message.attributes))
+                    for m in pulled.received_messages
                 ]
                 self._arrived.notify_all()
 

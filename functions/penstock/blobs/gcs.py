@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -100,11 +101,15 @@ class BucketBlobs:
 
     def _bucket(self) -> Any:
         if self._client is None:
+            # Else the library asks for the bucket's metadata too, in a thread of its own, to name it in traces:
+            # a call that we do not need and that the functions' service account may not make.
+            os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
             where: dict[str, Any] = {}
             if self._endpoint is not None:
                 where["client_options"] = {"api_endpoint": self._endpoint}
                 where["credentials"] = AnonymousCredentials()  # type: ignore[no-untyped-call]  # the SDK's gap
-            self._client = storage.Client(project=self._project, **where)
+            # No call of ours names the project, but a client without one searches the machine for it.
+            self._client = storage.Client(project=self._project or "-", **where)
         return self._client.bucket(self._bucket_name)
 
     async def _run(self, what: str, call: Callable[[], T], timeout_s: float) -> T:

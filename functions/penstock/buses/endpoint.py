@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from io import BytesIO
 
 import aiohttp
 
@@ -26,7 +27,8 @@ class HttpSend:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
             self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=timeout)
         headers = {"Content-Type": "application/json"}
-        async with self._session.post(endpoint, data=body, headers=headers, allow_redirects=False) as reply:
+        data = BytesIO(body)  # sent in pieces: a body of megabytes does not hold up the loop
+        async with self._session.post(endpoint, data=data, headers=headers, allow_redirects=False) as reply:
             return reply.status
 
     async def close(self) -> None:

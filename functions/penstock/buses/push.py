@@ -106,8 +106,10 @@ class _Lane:
             while True:
                 self.changed.clear()
                 wait_s = await self._start()
+                # Not wait_for: Python 3.11's can swallow the cancellation that is to end us.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self.changed.wait(), wait_s)
+                    async with asyncio.timeout(wait_s):
+                        await self.changed.wait()
         finally:
             running: list[asyncio.Future[Any]] = [*self._pushing, *self._requests]
             for future in running:

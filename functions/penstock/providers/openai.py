@@ -5,7 +5,8 @@ Importing this module imports the SDK (about a second): bootstrap does it when a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +26,14 @@ from penstock.providers.reply_limit import IDENTITY, MAX_REPLY_BYTES, limit_repl
 OPENAI_URL = "https://api.openai.com/v1"
 #: Seconds until a connection must stand (or one of the pool be free); nothing is paid by then.
 CONNECT_S = 10.0
+#: A longer request goes out in pieces of this size: aiohttp warns against more than 1 MiB at once, which
+#: would keep every other request of the instance waiting.
+PIECE_BYTES = 2**18
+
+
+async def _pieces(data: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), PIECE_BYTES):
+        yield data[start : start + PIECE_BYTES]
 
 
 class OpenAIProvider:
@@ -63,12 +72,14 @@ class OpenAIProvider:
         return {"model": self._model, "messages": list(request.messages), **params}
 
     async def _post(self, body: Mapping[str, Any], authorization: Mapping[str, str]) -> bytes:
+        data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        headers = {"Content-Type": "application/json", "Content-Length": str(len(data))}
         # The SDK's door for requests that it does not model: our JSON goes out as it is, bytes come back.
         response = await self._connected().post(
             "/chat/completions",
-            body=body,
+            content=data if len(data) <= PIECE_BYTES else _pieces(data),
             cast_to=httpx2.Response,
-            options={"headers": {**IDENTITY, **authorization}},
+            options={"headers": {**headers, **IDENTITY, **authorization}},
         )
         return response.content
 

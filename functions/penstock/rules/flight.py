@@ -84,13 +84,14 @@ def admit(
     key: str,
     entry: CacheEntry | None,
     leader: Record | None,
+    flier: Record | None,
     *,
     refresh: bool,
     read_at: datetime,
     timing: Timing,
 ) -> Admission:
-    """What the cacheable request `record` at `path` does, given the cache document of `key`
-    and the document of the leader: of its own when it follows one, else of the entry's flight."""
+    """What the cacheable request `record` at `path` does, given the cache document of `key`, the document
+    of the `leader` that it follows, and that of the `flier` who has the entry's flight now."""
     if record.following == key and leader is not None and _shares_outcome(leader, key):
         return Adopt(leader)
     if entry is None or entry.expires_at < read_at:
@@ -99,16 +100,16 @@ def admit(
         return Hit(entry.answer)
     if entry.flight is None or entry.flight == path:
         return Lead()
-    if not _flies(leader, key, read_at, timing):
+    if not _flies(flier, key, read_at, timing):
         return Lead()
-    if refresh or not _fits(leader, record, timing):
+    if refresh or read_at >= record.deadline or not _fits(flier, record, timing):
         return Alone()
     return Follow(entry.flight)
 
 
-def cache_document(flight: str, expires_at: datetime) -> dict[str, Any]:
-    """A cache document that says only who is asking."""
-    return {"flight": flight, "expires_at": expires_at}
+def cache_document(flight: str, fence: int, expires_at: datetime) -> dict[str, Any]:
+    """A cache document that says only who is asking, and under which fence."""
+    return {"flight": flight, "flight_fence": fence, "expires_at": expires_at}
 
 
 def answered_document(answer: Answer, now: datetime, timing: Timing) -> dict[str, Any]:

@@ -1,0 +1,32 @@
+"""What a failure's reason means to the person who asked, and what to do about it."""
+
+from __future__ import annotations
+
+from penstock.errors import Reason
+
+EXPLAINED = {
+    Reason.MALFORMED: "The message could not become a request. Correct it and publish it again.",
+    Reason.CONFLICT: (
+        "Another request was accepted under this id before, and stands. Publish this one under a new id."
+    ),
+    Reason.CONTENT_REFUSED: "The provider's content filter refused it. Asking again brings the same answer.",
+    Reason.PROVIDER_REJECTED: "The provider says that the request is wrong. Change it; use a new id.",
+    Reason.ATTEMPTS_EXHAUSTED: (
+        "Every allowed try ended without a usable answer. It may succeed later, under a new id."
+    ),
+    Reason.DEADLINE_EXCEEDED: (
+        "No answer came before its deadline. Publish it under a new id, with a longer --max-wait."
+    ),
+    Reason.INTERNAL: "Penstock itself failed on it; its logs say how. It may succeed under a new id.",
+    Reason.UNDELIVERABLE: (
+        "Nobody answered its deliveries until Pub/Sub gave up. Publish it again when the functions run."
+    ),
+}
+
+
+def explain(reason: str) -> str:
+    """One or two sentences; empty for a reason of a later version."""
+    try:
+        return EXPLAINED[Reason(reason)]
+    except ValueError:
+        return ""

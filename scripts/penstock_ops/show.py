@@ -1,0 +1,92 @@
+"""Results as a person reads them: one in full, many as a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from penstock_ops.console import coloured, counted, dollars, milliseconds, tokens
+from penstock_ops.explained import explain
+from penstock_ops.outgoing import Sent
+from penstock_ops.pending import Ended
+
+Result = Mapping[str, Any]
+
+
+def show_result(console: Console, result: Result, text: str | None = None) -> None:
+    """One result in full; `text` stands in for a completion that lies elsewhere."""
+    status = coloured(result["status"])
+    name = escape(result["request_id"])
+    console.print(f"{status}  [bold]{name}[/bold]  {escape(_facts(result))}", soft_wrap=True)
+    if result["error"]:
+        show_failure(console, result["error"]["reason"], result["error"]["message"])
+        return
+    completion = result["completion"] or {}
+    text = text if text is not None else completion.get("text", "")
+    console.print()
+    console.print(text, markup=False, soft_wrap=True)
+    for call in completion.get("tool_calls", ()):
+        console.print(f"tool call {call['name']}({call['arguments']})", markup=False, soft_wrap=True)
+    if completion.get("finish_reason") not in (None, "stop", "tool_calls"):
+        console.print(f"[yellow]The answer is not whole: {escape(completion['finish_reason'])}.[/yellow]")
+    if result["metadata"]:
+        console.print(f"\n[dim]metadata {escape(json.dumps(result['metadata'], ensure_ascii=False))}[/dim]")
+
+
+def show_failure(console: Console, reason: str, message: str | None) -> None:
+    """A failure: its reason, its own words, what it means and what to do."""
+    console.print(f"[red]{escape(reason)}[/red]: {escape(message or 'no more is known.')}", soft_wrap=True)
+    if explained := explain(reason):
+        console.print(explained, soft_wrap=True)
+
+
+def table(rows: Iterable[tuple[Sent, Ended | None]]) -> Table:
+    """What became of each message; None: not ended yet."""
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    grid.add_column("id", no_wrap=True)
+    grid.add_column("prompt", no_wrap=True, overflow="ellipsis", max_width=38, style="dim")
+    for name in ("status", "cache", "model"):
+        grid.add_column(name, no_wrap=True)
+    for name in ("tokens", "cost", "ms"):
+        grid.add_column(name, no_wrap=True, justify="right")
+    for sent, ended in rows:
+        grid.add_row(escape(sent.outgoing.request_id), escape(sent.outgoing.prompt), *_cells(ended))
+    return grid
+
+
+def _cells(ended: Ended | None) -> tuple[str, ...]:
+    if ended is None:
+        return coloured("unfinished"), "", "", "", "", ""
+    result = ended.result
+    if result is None:
+        return coloured("dead letter"), "", escape(f"({ended.reason})"), "", "", ""
+    model = f"({result['error']['reason']})" if result["error"] else str(result["model"])
+    return (
+        coloured(result["status"]),
+        result["cache"],
+        escape(model),
+        tokens(result["usage"]),
+        dollars(result["cost"]["usd"]),
+        milliseconds(result["timings"]["total_ms"]),
+    )
+
+
+def _facts(result: Result) -> str:
+    cost = result["cost"]
+    facts = [f"tenant {result['tenant']}"]
+    if result["model"]:
+        facts.append(f"{result['model']} ({result['provider']})")
+    facts.append(f"cache {result['cache']}")
+    if result["usage"]:
+        facts.append(f"{tokens(result['usage'])} tokens")
+    facts.append(f"cost {dollars(cost['usd'])}")
+    if cost["saved_usd"]:
+        facts.append(f"saved {dollars(cost['saved_usd'])}")
+    facts.append(f"{milliseconds(result['timings']['total_ms'])} ms")
+    facts.append(counted(result["attempts"], "call"))
+    return " · ".join(facts)

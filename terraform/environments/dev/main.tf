@@ -1,0 +1,36 @@
+# What makes this environment: a few values. The three main.tf are the same but for literals; everything of your own is in variables.
+module "penstock" {
+  source      = "../../modules/platform"
+  environment = "dev"
+
+  project_id         = var.project_id
+  region             = var.region
+  routes             = var.routes
+  secrets            = var.secrets
+  publishers         = var.publishers
+  response_consumers = var.response_consumers
+  engine             = var.engine
+
+  functions = {
+    bundle         = var.bundle
+    peak_in_flight = 80
+    paused         = var.paused
+    handler        = { min_instances = 0, max_instances = 2 }
+  }
+
+  data = merge(var.data, {
+    protected              = false
+    point_in_time_recovery = false
+  })
+
+  operations = merge(var.operations, {
+    thresholds = { oldest_open_s = 7200, usd_per_hour = 1 }
+  })
+
+  delivery = var.state_bucket == null ? null : {
+    state_bucket = var.state_bucket
+    repository   = var.repository
+    branch       = "^main$"
+    approval     = false
+  }
+}

@@ -1,0 +1,91 @@
+mock_provider "google" {}
+mock_provider "google-beta" {}
+
+variables {
+  project_id  = "my-project-1"
+  environment = "test"
+  services    = ["request-handler", "response-processor", "sweeper"]
+}
+
+run "an_alert_for_each_worry" {
+  variables { emails = ["ops@example.com"] }
+  assert {
+    condition     = toset(keys(google_monitoring_alert_policy.this)) == toset(["dead-letters", "undeliverable", "oldest-open", "sweeper-absent", "error-ratio", "latency-p95", "spend"])
+    error_message = "An alert is missing, or one for a GPU that is not there."
+  }
+  assert {
+    condition     = alltrue([for a in google_monitoring_alert_policy.this : length(a.notification_channels) == 1 && length(a.documentation[0].content) > 80])
+    error_message = "An alert tells nobody, or does not say what to do."
+  }
+  assert {
+    condition     = alltrue([for a in google_monitoring_alert_policy.this : a.conditions[0].condition_prometheus_query_language[0].disable_metric_validation])
+    error_message = "In an empty project the log-based metrics do not exist yet: the alert must not be refused for it."
+  }
+  assert {
+    condition     = length(google_billing_budget.this) == 0
+    error_message = "A budget without a billing account."
+  }
+}
+
+run "every_metric_that_is_asked_for_is_made" {
+  assert {
+    condition = alltrue([
+      for name in flatten([for text in concat(values(output.alerts), [google_monitoring_dashboard.this.dashboard_json]) : regexall("user_penstock_([a-z_]+?)(?:_sum|_count|_bucket)?\\{", text)]) :
+      contains([for m in concat(values(google_logging_metric.counter), values(google_logging_metric.distribution)) : m.name], "penstock/${name}")
+    ])
+    error_message = "An alert or a chart asks for a metric that nobody writes."
+  }
+  assert {
+    condition     = alltrue([for m in concat(values(google_logging_metric.counter), values(google_logging_metric.distribution)) : strcontains(m.filter, "resource.labels.service_name=(\"request-handler\" OR \"response-processor\" OR \"sweeper\")")])
+    error_message = "A metric counts lines of other services."
+  }
+  assert {
+    condition     = alltrue([for title in ["Requests", "cache", "Cost", "Latency", "Age", "Batch size"] : strcontains(google_monitoring_dashboard.this.dashboard_json, title)])
+    error_message = "The dashboard lacks requests, hit rate, cost, latency, ages or batch size."
+  }
+}
+
+run "with_a_gpu_and_a_budget" {
+  variables {
+    engine = "engine"
+    budget = { billing_account = "012345-6789AB-CDEF01", units = 50 }
+  }
+  assert {
+    condition     = strcontains(output.alerts["gpu-awake"], "service_name=\"engine\"") && google_monitoring_alert_policy.this["gpu-awake"].conditions[0].condition_prometheus_query_language[0].duration == "14400s"
+    error_message = "Nobody notices a GPU that never sleeps."
+  }
+  assert {
+    condition     = google_billing_budget.this[0].amount[0].specified_amount[0].units == "50" && length(google_billing_budget.this[0].threshold_rules) == 3
+    error_message = "The budget is not the one asked for."
+  }
+}
+
+run "refuses_a_ratio_in_percent" {
+  command = plan
+  variables { thresholds = { error_ratio = 5 } }
+  expect_failures = [var.thresholds]
+}
+
+run "refuses_no_threshold" {
+  command = plan
+  variables { thresholds = { usd_per_hour = 0 } }
+  expect_failures = [var.thresholds]
+}
+
+run "refuses_a_watch_longer_than_a_day" {
+  command = plan
+  variables { thresholds = { gpu_awake_h = 24 } }
+  expect_failures = [var.thresholds]
+}
+
+run "refuses_a_name_for_an_address" {
+  command = plan
+  variables { emails = ["ops"] }
+  expect_failures = [var.emails]
+}
+
+run "refuses_a_billing_account_by_name" {
+  command = plan
+  variables { budget = { billing_account = "My Billing Account", units = 50 } }
+  expect_failures = [var.budget]
+}

@@ -1,0 +1,22 @@
+# Every name that the code, other systems or people know, once.
+
+locals {
+  topics = {
+    requests     = "llm-requests"
+    responses    = "llm-responses"
+    dead_letters = "llm-dead-letters"
+  }
+
+  # Entry points in functions/main.py, with hyphens.
+  functions = {
+    handler   = "request-handler"
+    responder = "response-processor"
+    sweeper   = "sweeper"
+  }
+
+  collections = {
+    requests = "requests"
+    orphans  = "orphans"
+    cache    = "cache"
+  }
+}

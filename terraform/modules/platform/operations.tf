@@ -1,0 +1,20 @@
+module "monitoring" {
+  source      = "../monitoring"
+  project_id  = module.project.project_id
+  environment = var.environment
+  services    = values(local.functions)
+  engine      = try(local.engine.name, null)
+  emails      = var.operations.emails
+  thresholds  = var.operations.thresholds
+  budget      = var.operations.budget
+}
+
+module "delivery" {
+  source = "../delivery"
+  count  = var.delivery == null ? 0 : 1
+
+  project_id  = module.project.project_id
+  region      = var.region
+  environment = var.environment
+  settings    = var.delivery
+}

@@ -1,0 +1,138 @@
+# The composition: who feeds whom, who may what, with everything that is optional switched on.
+
+mock_provider "google" {
+  mock_resource "google_cloudfunctions2_function" {
+    defaults = { service_config = { uri = "https://function.example.run.app" } }
+  }
+  mock_resource "google_cloud_run_v2_service" {
+    defaults = { uri = "https://engine.example.run.app" }
+  }
+}
+mock_provider "google-beta" {}
+mock_provider "time" {}
+
+# Mocks make random strings; grants can only be read when every identity has its name.
+override_resource {
+  target = module.handler.google_service_account.this
+  values = { member = "serviceAccount:request-handler@my-project-1", email = "request-handler@my-project-1", name = "accounts/request-handler" }
+}
+override_resource {
+  target = module.handler.google_service_account.caller
+  values = { member = "serviceAccount:request-handler-caller@my-project-1", email = "request-handler-caller@my-project-1", name = "accounts/request-handler-caller" }
+}
+override_resource {
+  target = module.responder.google_service_account.this
+  values = { member = "serviceAccount:response-processor@my-project-1", email = "response-processor@my-project-1", name = "accounts/response-processor" }
+}
+override_resource {
+  target = module.responder.google_service_account.caller
+  values = { member = "serviceAccount:response-processor-caller@my-project-1", email = "response-processor-caller@my-project-1", name = "accounts/response-processor-caller" }
+}
+override_resource {
+  target = module.sweeper.google_service_account.this
+  values = { member = "serviceAccount:sweeper@my-project-1", email = "sweeper@my-project-1", name = "accounts/sweeper" }
+}
+override_resource {
+  target = module.sweeper.google_service_account.caller
+  values = { member = "serviceAccount:sweeper-caller@my-project-1", email = "sweeper-caller@my-project-1", name = "accounts/sweeper-caller" }
+}
+override_resource {
+  target = module.build.google_service_account.builder
+  values = { member = "serviceAccount:penstock-builder@my-project-1", email = "penstock-builder@my-project-1", name = "accounts/penstock-builder" }
+}
+override_resource {
+  target = module.delivery[0].google_service_account.deployer
+  values = { member = "serviceAccount:penstock-deployer@my-project-1", email = "penstock-deployer@my-project-1", name = "accounts/penstock-deployer" }
+}
+override_resource {
+  target = module.engine[0].google_service_account.this
+  values = { member = "serviceAccount:engine@my-project-1", email = "engine@my-project-1", name = "accounts/engine" }
+}
+override_resource {
+  target = module.project.google_project_service_identity.this["pubsub.googleapis.com"]
+  values = { member = "serviceAccount:gcp-sa-pubsub@google" }
+}
+override_resource {
+  target = module.project.google_project_service_identity.this["cloudscheduler.googleapis.com"]
+  values = { member = "serviceAccount:gcp-sa-cloudscheduler@google" }
+}
+
+override_resource {
+  target = module.build.google_artifact_registry_repository.images
+  values = { name = "penstock-functions" }
+}
+
+variables {
+  project_id  = "my-project-1"
+  region      = "us-central1"
+  environment = "test"
+  functions   = { bundle = "tests/bundle.stand-in" }
+  secrets     = ["openai"]
+  routes = {
+    default = "fast"
+    routes  = { fast = { targets = [{ name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "openai" }] } }
+  }
+}
+
+run "as_small_as_it_gets" {
+  assert {
+    condition     = length(module.engine) == 0 && length(module.delivery) == 0 && output.engine == null && output.deployer == null
+    error_message = "Engine and delivery must be off by default."
+  }
+  assert {
+    condition     = google_cloud_scheduler_job.sweeper.schedule == "* * * * *" && one(one(google_cloud_scheduler_job.sweeper.http_target).oidc_token).audience == one(google_cloud_scheduler_job.sweeper.http_target).uri && google_cloud_scheduler_job.sweeper.paused == false
+    error_message = "The sweeper must be called each minute, with a token made for it."
+  }
+}
+
+run "with_everything" {
+  variables {
+    publishers         = { app = "serviceAccount:publisher@elsewhere" }
+    response_consumers = { app = { member = "serviceAccount:consumer@elsewhere", tenant = "acme" } }
+    functions          = { bundle = "tests/bundle.stand-in", peak_in_flight = 80, handler = { max_instances = 2 } }
+    operations         = { operators = ["user:operator@example.com"], emails = ["ops@example.com"], thresholds = { p95_s = 60 }, budget = { billing_account = "012345-6789AB-CDEF01", units = 50 } }
+    delivery           = { state_bucket = "my-state", repository = "projects/p/locations/us-central1/connections/c/repositories/r" }
+    data               = { analysts = ["group:analyst@example.com"] }
+    engine = {
+      kind        = "vllm"
+      image       = "vllm/vllm-openai@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+      model       = "some/model"
+      gpu         = "nvidia-l4"
+      concurrency = 32
+      vllm        = { max_num_seqs = 32 }
+    }
+    routes = {
+      default = "fast"
+      routes = {
+        fast = { targets = [{ name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "openai", secret_version = "3" }] }
+        own  = { fallback = true, targets = [{ name = "gpu", model = "some/model", engine = true, max_concurrency = 16 }, { name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "openai", secret_version = "3" }] }
+      }
+    }
+  }
+  assert {
+    condition = jsondecode(output.environment.PENSTOCK_ROUTES) == {
+      default = "fast"
+      routes = {
+        fast = { fallback = false, targets = [{ name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "projects/my-project-1/secrets/openai/versions/3" }] }
+        own = { fallback = true, targets = [
+          { name = "gpu", provider = "openai", model = "some/model", base_url = "https://engine.example.run.app/v1", auth = "id_token", max_concurrency = 16 },
+          { name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "projects/my-project-1/secrets/openai/versions/3" },
+        ] }
+      }
+    }
+    error_message = "The routes are not handed on as the code reads them."
+  }
+  assert {
+    condition     = output.engine == "https://engine.example.run.app/v1" && output.consumer_subscriptions == { app = "llm-responses-app" } && output.deployer != null
+    error_message = "What was switched on is not there."
+  }
+}
+
+run "paused" {
+  command = plan
+  variables { functions = { bundle = "tests/bundle.stand-in", paused = true } }
+  assert {
+    condition     = google_cloud_scheduler_job.sweeper.paused
+    error_message = "A pause must rest the sweeper too, or its wakes pile up."
+  }
+}

@@ -1,0 +1,103 @@
+variable "project_id" {
+  description = "Id of an existing project with billing. One environment, one project."
+  type        = string
+  nullable    = false
+}
+
+variable "region" {
+  description = "Where everything runs and lies."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = contains(local.regions, var.region)
+    error_message = "\"${var.region}\" is no region that Penstock knows. Write a region such as us-central1 or europe-west4, not a zone (us-central1-a) or a multi-region (US); a region Google has added since belongs into modules/platform/regions.tf."
+  }
+}
+
+variable "environment" {
+  description = "Name of the environment: the folder's, on alerts and on the build trigger."
+  type        = string
+  nullable    = false
+}
+
+variable "secrets" {
+  description = "Names of the provider keys. Terraform makes the empty secrets; the values are added out of band."
+  type        = set(string)
+  default     = []
+  nullable    = false
+}
+
+variable "publishers" {
+  description = "Who may publish requests: label => IAM member. This is the trust boundary: a publisher may name any tenant, and wakes and redrives are believed."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
+variable "response_consumers" {
+  description = "Who reads results: name => `member`, optionally only one `tenant`'s, `expires_after_days`, `retention_days`, `ack_deadline_s`. Each has a subscription llm-responses-NAME of its own."
+  type = map(object({
+    member             = string
+    tenant             = optional(string)
+    expires_after_days = optional(number, 31)
+    retention_days     = optional(number, 7)
+    ack_deadline_s     = optional(number, 60)
+  }))
+  default  = {}
+  nullable = false
+}
+
+variable "data" {
+  description = <<-EOT
+    `database`, `location`, `point_in_time_recovery`, `blob_days`: see modules/store. `archive_days`: dead letters in the bucket. `warehouse_days`: responses in BigQuery. `analysts`: IAM members that read that dataset.
+    `protected`: nothing that holds data can be destroyed (database, buckets, tables, secrets, engine). Set it false and apply before `terraform destroy`.
+  EOT
+  type = object({
+    database               = optional(string, "(default)")
+    location               = optional(string)
+    point_in_time_recovery = optional(bool, false)
+    blob_days              = optional(number, 120)
+    archive_days           = optional(number, 365)
+    warehouse_days         = optional(number, 400)
+    analysts               = optional(set(string), [])
+    protected              = optional(bool, true)
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "operations" {
+  description = <<-EOT
+    `operators`: IAM members who run the operator's command: they read and write documents and blobs, pull dead letters and publish requests. `emails`: who alerts go to. `thresholds`, `budget`: see modules/monitoring.
+  EOT
+  type = object({
+    operators = optional(set(string), [])
+    emails    = optional(set(string), [])
+    thresholds = optional(object({
+      dead_letters  = optional(number)
+      oldest_open_s = optional(number)
+      error_ratio   = optional(number)
+      p95_s         = optional(number)
+      usd_per_hour  = optional(number)
+      gpu_awake_h   = optional(number)
+    }), {})
+    budget = optional(object({
+      billing_account = string
+      units           = number
+    }))
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "delivery" {
+  description = "Deployment by Cloud Build: `state_bucket`, `repository`, `branch`, `approval`, see modules/delivery. Null: deployed by hand only."
+  type = object({
+    state_bucket = string
+    repository   = optional(string)
+    branch       = optional(string)
+    approval     = optional(bool)
+  })
+  default = null
+}

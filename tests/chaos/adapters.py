@@ -1,0 +1,154 @@
+"""The shipped local adapters, seen through one instance: every call is a step that can go wrong.
+
+The tap beside the store writes down what every commit did to a request's document, in order:
+the checker's only way to see that fences grow and results stay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from penstock.errors import BlobUnavailable, PublishFailed, StoreUnavailable
+from penstock.messages.completion import BlobRef
+from penstock.ports import Blobs, Bus, Create, Snapshot, Store, Update, Version, Write
+
+from tests.chaos.faults import Fault
+from tests.chaos.instance import Instance
+
+
+#: Which delivery (instance/number) a coroutine works for: inherited by the tasks it starts.
+DELIVERY: ContextVar[str] = ContextVar("DELIVERY", default="sweeper")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What one committed write changed in one request's document."""
+
+    at: float
+    by: str
+    path: str
+    fields: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Tap:
+    """Every committed write to a request's document, oldest first."""
+
+    written: list[Written] = field(default_factory=list)
+
+    def note(self, writes: Sequence[Write]) -> None:
+        now = asyncio.get_running_loop().time()
+        for write in writes:
+            if isinstance(write, Create | Update) and write.path.split("/")[2::2] == ["requests"]:
+                self.written.append(Written(now, DELIVERY.get(), write.path, write.fields))
+
+
+class SimStore:
+    """The Store port of one instance."""
+
+    def __init__(self, store: Store, instance: Instance, tap: Tap) -> None:
+        self._store = store
+        self._instance = instance
+        self._tap = tap
+
+    async def read(self, paths: Sequence[str], *, timeout_s: float) -> list[Snapshot]:
+        return await self._instance.step(
+            "store.read", lambda: self._store.read(paths, timeout_s=timeout_s), _unavailable, timeout_s
+        )
+
+    async def commit(self, writes: Sequence[Write], *, timeout_s: float) -> list[Version]:
+        async def effect() -> list[Version]:
+            versions = await self._store.commit(writes, timeout_s=timeout_s)
+            self._tap.note(writes)
+            return versions
+
+        return await self._instance.step("store.commit", effect, _unavailable, timeout_s)
+
+    async def find(
+        self, group: str, field: str, low: str, high: str, *, limit: int, timeout_s: float
+    ) -> list[Snapshot]:
+        return await self._instance.step(
+            f"store.find {field}",
+            lambda: self._store.find(group, field, low, high, limit=limit, timeout_s=timeout_s),
+            _unavailable,
+            timeout_s,
+        )
+
+    async def scan(self, collection: str, *, after: str, limit: int, timeout_s: float) -> list[Snapshot]:
+        return await self._instance.step(
+            "store.scan",
+            lambda: self._store.scan(collection, after=after, limit=limit, timeout_s=timeout_s),
+            _unavailable,
+            timeout_s,
+        )
+
+    async def close(self) -> None:
+        """The world closes the store itself."""
+
+
+class SimBus:
+    """The Bus port of one instance."""
+
+    def __init__(self, bus: Bus, instance: Instance) -> None:
+        self._bus = bus
+        self._instance = instance
+
+    async def publish(
+        self, topic: str, data: bytes, attributes: Mapping[str, str], *, timeout_s: float
+    ) -> str:
+        return await self._instance.step(
+            f"publish {topic}",
+            lambda: self._bus.publish(topic, data, attributes, timeout_s=timeout_s),
+            _unpublished,
+            timeout_s,
+        )
+
+    async def close(self) -> None:
+        """The world closes the bus itself."""
+
+
+class SimBlobs:
+    """The Blobs port of one instance."""
+
+    def __init__(self, blobs: Blobs, instance: Instance) -> None:
+        self._blobs = blobs
+        self._instance = instance
+
+    async def put(self, name: str, data: bytes, *, timeout_s: float) -> BlobRef:
+        return await self._instance.step(
+            "blobs.put", lambda: self._blobs.put(name, data, timeout_s=timeout_s), _no_blobs, timeout_s
+        )
+
+    async def get(self, ref: BlobRef, *, timeout_s: float) -> bytes:
+        return await self._instance.step(
+            "blobs.get", lambda: self._blobs.get(ref, timeout_s=timeout_s), _no_blobs, timeout_s
+        )
+
+    async def find(self, name: str, *, timeout_s: float) -> bytes | None:
+        return await self._instance.step(
+            "blobs.find", lambda: self._blobs.find(name, timeout_s=timeout_s), _no_blobs, timeout_s
+        )
+
+    async def delete(self, prefix: str, *, timeout_s: float) -> int:
+        return await self._instance.step(
+            "blobs.delete", lambda: self._blobs.delete(prefix, timeout_s=timeout_s), _no_blobs, timeout_s
+        )
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+
+def _unavailable(fault: Fault) -> Exception:
+    return StoreUnavailable(f"simulated: {fault}")
+
+
+def _unpublished(fault: Fault) -> Exception:
+    return PublishFailed(f"simulated: {fault}")
+
+
+def _no_blobs(fault: Fault) -> Exception:
+    return BlobUnavailable(f"simulated: {fault}")

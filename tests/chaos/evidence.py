@@ -1,0 +1,83 @@
+"""What the checker may see: the provider's ledger, a dump of the store with what was written to it,
+what the topics carried, the logs, and which faults were dealt. Nothing from inside the code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.ports import Snapshot
+
+from tests.chaos.adapters import Written
+from tests.chaos.faults import Happened
+from tests.chaos.provider import Call
+from tests.chaos.world import LETTERS, PUBLISHED, RESULTS, World
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """One message that a topic carried."""
+
+    message_id: str
+    data: bytes
+    attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The end of one run. Times are seconds of simulated time."""
+
+    at_rest: bool
+    calls: Sequence[Call]
+    #: Every document by path.
+    documents: Mapping[str, Mapping[str, Any]]
+    written: Sequence[Written]
+    published: Sequence[Carried]
+    results: Sequence[Carried]
+    letters: Sequence[Carried]
+    happened: Sequence[Happened]
+    crashes: Sequence[str]
+    log: str
+
+
+async def collect(world: World, log: str) -> Evidence:
+    """The evidence of a world that is not touched any more."""
+    return Evidence(
+        at_rest=await world.at_rest(),
+        calls=world.ledger.calls,
+        documents=await _dump(world),
+        written=world.tap.written,
+        published=await _carried(world, PUBLISHED),
+        results=await _carried(world, RESULTS),
+        letters=await _carried(world, LETTERS),
+        happened=world.happened,
+        crashes=world.crashes,
+        log=log,
+    )
+
+
+async def _carried(world: World, subscription: str) -> list[Carried]:
+    deliveries = await world.bus.pull(subscription, 1_000_000)
+    await world.bus.nack(deliveries)  # whoever asks again sees them again
+    return [Carried(d.envelope.message_id, d.envelope.data, d.envelope.attributes) for d in deliveries]
+
+
+async def _dump(world: World) -> dict[str, Mapping[str, Any]]:
+    """Requests and usage of the tenants that the published messages name."""
+    found: list[Snapshot] = []
+    for tenant in sorted({_tenant(carried) for carried in await _carried(world, PUBLISHED)}):
+        for collection in ("requests", "usage"):
+            path = f"tenants/{tenant}/{collection}"
+            found += await world.store.scan(path, after="", limit=1_000_000, timeout_s=10)
+    return {snapshot.path: snapshot.fields or {} for snapshot in found}
+
+
+def _tenant(carried: Carried) -> str:
+    try:
+        body = json.loads(carried.data or b"{}")
+    except ValueError:
+        body = {}
+    named = carried.attributes.get("tenant") or (body.get("tenant") if isinstance(body, dict) else None)
+    return named or "default"

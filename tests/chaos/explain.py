@@ -1,0 +1,44 @@
+"""Why a request was called more than once: each surplus call needs a fault of its own.
+
+The promise (DESIGN.md §3): calls per request ≤ 1 + the faults between "call sent" and "result saved".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tests.chaos.faults import Happened
+from tests.chaos.provider import Call
+
+#: A live holder outlasts single faults of store and bus; so many on one instance may cost it its lease.
+TRANSIENTS_FOR_A_LEASE = 3
+#: Before a call's line in the ledger its instance was already at it: a call sent late starts late.
+_EARLIER_S = 200.0
+
+
+def unexplained(
+    calls: Sequence[Call], reopened: Sequence[float], happened: Sequence[Happened]
+) -> Iterator[str]:
+    """What cannot be explained of one request's calls; `reopened`: when a redrive began a new life."""
+    borders = [0.0, *sorted(reopened), float("inf")]
+    for start, end in zip(borders, borders[1:], strict=False):
+        paid = [call for call in calls if call.paid and start <= call.at < end]
+        surplus = len(paid) - 1
+        if surplus <= 0:
+            continue
+        allowed = _explanations(paid, happened)
+        if surplus > allowed:
+            ids = ", ".join(f"#{call.number} {call.kind} by {call.instance} at {call.at:.1f}" for call in paid)
+            yield f"{len(paid)} paid calls, {allowed} of the surplus explained by faults: {ids}"
+
+
+def _explanations(paid: Sequence[Call], happened: Sequence[Happened]) -> int:
+    """How many surplus calls the model's own failures and the dealt faults can explain."""
+    own = sum(call.kind in ("broken", "hangs") for call in paid)
+    instances = {call.instance for call in paid}
+    first, last = paid[0].at - _EARLIER_S, paid[-1].at
+    near = [fault for fault in happened if fault.instance in instances and first <= fault.at <= last]
+    of_the_call = sum(fault.transient and fault.step == "provider.complete" for fault in near)
+    fatal = sum(not fault.transient for fault in near)
+    elsewhere = sum(fault.transient and fault.step != "provider.complete" for fault in near)
+    return own + of_the_call + fatal + elsewhere // TRANSIENTS_FOR_A_LEASE

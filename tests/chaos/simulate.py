@@ -1,0 +1,173 @@
+"""Simulate a seed: live through its workload, let it come to rest, redrive what failed, check everything."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from penstock.messages.envelope import format_time
+
+from tests.chaos.checker import violations
+from tests.chaos.evidence import Evidence, collect
+from tests.chaos.loop import run_virtual
+from tests.chaos.workload import ROUTES, TROUBLE_S, Workload, workload
+from tests.chaos.world import Shape, World, world
+
+#: How long after the last trouble everything must be at rest: Retry-After is believed for an hour, the
+#: sweeper's longest wait is a quarter, a result's an hour; each may follow the other.
+REST_S = 4 * 3600.0
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one seed."""
+
+    seed: int
+    violations: list[str]
+    evidence: Evidence
+    simulated_s: float
+
+
+@dataclass(slots=True)
+class Totals:
+    """Figures over many seeds."""
+
+    seeds: int = 0
+    requests: int = 0
+    calls: int = 0
+    paid: int = 0
+    redriven: int = 0
+    simulated_s: float = 0.0
+    real_s: float = 0.0
+    faults: Counter[str] = field(default_factory=Counter)
+    statuses: Counter[str] = field(default_factory=Counter)
+    failed: list[tuple[int, list[str]]] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        evidence = outcome.evidence
+        self.seeds += 1
+        self.simulated_s += outcome.simulated_s
+        documents = [fields for path, fields in evidence.documents.items() if "/requests/" in path]
+        self.requests += len(documents)
+        self.calls += len(evidence.calls)
+        self.paid += sum(call.paid for call in evidence.calls)
+        self.redriven += sum(fields["redrive_count"] for fields in documents)
+        self.faults.update(happened.fault for happened in evidence.happened)
+        for fields in documents:
+            result = fields.get("result")
+            self.statuses[_status(result) if result else "unfinished"] += 1
+        if outcome.violations:
+            self.failed.append((outcome.seed, outcome.violations))
+
+
+def _status(result: dict[str, object]) -> str:
+    error = result["error"]
+    return str(error["reason"]) if isinstance(error, dict) else f"completed ({result['cache']})"
+
+
+def simulate(seed: int) -> Outcome:
+    """Live through one seed."""
+    return run_virtual(_live(seed, workload(seed)))
+
+
+def simulate_many(seeds: Sequence[int], *, seconds: float | None = None) -> Totals:
+    """One after the other, for `seconds` of real time at most."""
+    totals = Totals()
+    start = time.monotonic()
+    for seed in seeds:
+        totals.add(simulate(seed))
+        if seconds is not None and time.monotonic() - start > seconds:
+            break
+    totals.real_s = time.monotonic() - start
+    return totals
+
+
+async def _live(seed: int, work: Workload) -> Outcome:
+    rng = random.Random(seed)
+    shape = Shape(
+        ROUTES, seed=seed, instances=rng.choice((1, 2, 3)), skew_s=0.4, duplicates=work.duplicates
+    )
+    log = io.StringIO()
+    with contextlib.redirect_stdout(log):
+        async with world(shape, work.mood, work.plan) as made:
+            for at, pause_s in work.blows:
+                asyncio.get_running_loop().call_later(at, _strike, made, pause_s)
+            for sent in work.sent:
+                await asyncio.sleep(max(0.0, sent.at - made.now()))
+                await made.publish(sent.data, sent.attributes)
+            await made.rest(TROUBLE_S + REST_S)
+            await _end_trouble(made, work)
+            evidence = await _redrive(made, log)
+            return Outcome(seed, violations(evidence), evidence, made.now())
+
+
+def _strike(made: World, pause_s: float | None) -> None:
+    """Some instance dies or stands still."""
+    instance = made.rng.choice(made.instances)
+    if pause_s is None:
+        instance.kill("at random")
+    else:
+        instance.pause(pause_s, "at random")
+
+
+async def _end_trouble(made: World, work: Workload) -> None:
+    work.mood.until = 0.0
+    work.plan.faults.until = 0.0
+    work.plan.stretches.clear()
+
+
+async def _redrive(made: World, log: io.StringIO) -> Evidence:
+    """After repair every retriable failure is redriven; all of them must then complete."""
+    evidence = await collect(made, log.getvalue())
+    count = 0
+    for path, fields in evidence.documents.items():
+        result = fields.get("result")
+        if "/requests/" not in path or not result or not (result["error"] or {}).get("retriable"):
+            continue
+        if "payload" not in fields:
+            continue
+        await made.publish(fields["payload"], _redrive_of(made, fields["redrive_count"] + 1, result))
+        count += 1
+    if not count:
+        return evidence
+    await made.rest(REST_S)
+    return await collect(made, log.getvalue())
+
+
+def _redrive_of(made: World, count: int, result: dict[str, str]) -> dict[str, str]:
+    return {
+        "penstock_kind": "redrive",
+        "tenant": result["tenant"],
+        "request_id": result["request_id"],
+        "redrive_count": str(count),
+        "deadline": format_time(made.clock.now() + timedelta(days=1)),
+    }
+
+
+def story_of(outcome: Outcome) -> str:
+    """One seed for a human reader: everything that was written, called and broken, in order of time."""
+    evidence = outcome.evidence
+    lines = [(w.at, f"{w.by:10} wrote {w.path.rpartition('/')[2]} {_brief(w.fields)}") for w in evidence.written]
+    lines += [
+        (c.at, f"{c.instance:10} called {c.target} for {c.request_id}: {c.kind}, back at {c.answered_at}")
+        for c in evidence.calls
+    ]
+    lines += [(h.at, f"{h.instance:10} FAULT {h.fault} at {h.step}") for h in evidence.happened]
+    return "\n".join(f"{at:10.3f} {text}" for at, text in sorted(lines))
+
+
+def _brief(fields: object) -> str:
+    kept = {
+        name: value
+        for name, value in dict(fields).items()  # type: ignore[call-overload]  # a Mapping of str
+        if name not in ("payload", "result", "attempts", "payload_sha256", "published_at", "open_since")
+    }
+    return json.dumps(kept, default=str)

@@ -1,0 +1,160 @@
+"""What one seed means: who asks what and when, what the model does, and what goes wrong."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+from penstock.messages.request import Request
+from penstock.rules.routes import Route, Routes, Target
+
+from tests.chaos.checker import SECRET
+from tests.chaos.faults import AtRandom, Fault
+from tests.chaos.provider import Kind, Reply
+
+#: Faults and trouble of the model end here at the latest, in seconds.
+TROUBLE_S = 900.0
+
+
+def _target(name: str, timeout_s: float = 60) -> Target:
+    return Target(name=name, provider="openai", model=f"model-{name}", timeout_s=timeout_s)
+
+
+ROUTES = Routes(
+    "one",
+    {
+        "one": Route(targets=[_target("a")]),
+        "two": Route(targets=[_target("b"), _target("c")], fallback=True),
+    },
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One message that a client publishes `at` seconds."""
+
+    at: float
+    data: bytes
+    attributes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Mood:
+    """The model of one seed: fine after `until`, before that each reply is drawn by `weights`."""
+
+    rng: random.Random
+    until: float
+    weights: dict[Kind, float]
+
+    def __call__(self, request: Request, target: str, at: float) -> Reply:
+        said = str(request.messages[0]["content"])
+        if "reject" in said:
+            return Reply("rejected", 0.2)
+        if "filter" in said:
+            return Reply("filtered", 0.5)
+        padding = 300_000 if "long answer" in said else 0
+        kind: Kind = "cut" if "cut" in said else "ok"
+        if at < self.until and self.weights:
+            drawn = self.rng.choices(list(self.weights), list(self.weights.values()))[0]
+            kind = drawn if drawn != "ok" else kind
+        retry_after = self.rng.choice((None, None, 0.0, 3.0, 60.0, 1e9)) if kind == "throttled" else None
+        return Reply(kind, self.rng.choice((0.1, 1.0, 5.0, 20.0)), retry_after, padding)
+
+
+@dataclass(slots=True)
+class Outages:
+    """Random faults, and stretches of time in which one part of the outside does not answer at all."""
+
+    faults: AtRandom
+    stretches: list[tuple[float, float, str]]
+
+    def fault(self, instance: str, step: str, at: float) -> Fault | None:
+        for start, end, part in self.stretches:
+            if start <= at < end and step.startswith(part):
+                return Fault.ERROR_BEFORE
+        return self.faults.fault(instance, step, at)
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """Everything that a seed decides."""
+
+    sent: list[Sent]
+    mood: Mood
+    plan: Outages
+    duplicates: float
+    #: Instances die, or stand still, at these times: (at, seconds of pause or None for death).
+    blows: list[tuple[float, float | None]]
+
+
+def workload(seed: int) -> Workload:
+    rng = random.Random(seed)
+    rate = rng.choice((0.0, 0.0, 0.01, 0.03, 0.1))
+    until = rng.uniform(60, TROUBLE_S)
+    weights: dict[Kind, float] = rng.choice(_MOODS)
+    stretches = []
+    if rng.random() < 0.15:
+        start = rng.uniform(0, 60)
+        part = rng.choice(("store", "publish", "blobs", "provider"))
+        stretches.append((start, start + rng.choice((30.0, 120.0, 600.0)), part))
+    blows = [
+        (rng.uniform(0, 150), rng.choice((None, None, 100.0, 20.0))) for _ in range(rng.choice((0, 0, 1, 3)))
+    ]
+    return Workload(
+        sent=_sent(rng),
+        mood=Mood(random.Random(rng.getrandbits(64)), rng.uniform(0, TROUBLE_S), weights),
+        plan=Outages(AtRandom(random.Random(rng.getrandbits(64)), rate, until), stretches),
+        duplicates=rng.choice((0.0, 0.0, 0.2)),
+        blows=blows,
+    )
+
+
+_MOODS: tuple[dict[Kind, float], ...] = (
+    {},
+    {},
+    {"ok": 3, "throttled": 1},
+    {"throttled": 1},
+    {"ok": 2, "broken": 1, "hangs": 1, "refused": 1},
+    {"broken": 1},
+)
+
+_SAID = ("hello", "hello", "again", "again", "another", "reject this", "filter this", "cut short")
+
+
+def _sent(rng: random.Random) -> list[Sent]:
+    messages: list[Sent] = []
+    for number in range(rng.choice((1, 2, 3, 5))):
+        at = rng.choice((0.0, rng.uniform(0, 3), rng.uniform(0, 120)))
+        body = _body(rng, f"r{number}")
+        data = json.dumps(body).encode()
+        messages.append(Sent(at, data))
+        if rng.random() < 0.15:
+            messages.append(Sent(at + rng.choice((0.0, 1.0, 90.0, 2000.0)), data))
+        if rng.random() < 0.06:
+            other = body | {"prompt": f"{SECRET} quite another question"}
+            messages.append(Sent(at + rng.choice((0.0, 1.0, 90.0)), json.dumps(other).encode()))
+        if rng.random() < 0.06:
+            messages.append(Sent(at, rng.choice((b"{", b'{"request_id":"x"}', b"\xff", b'{"prompt":""}'))))
+    return sorted(messages, key=lambda sent: sent.at)
+
+
+def _body(rng: random.Random, request_id: str) -> dict[str, Any]:
+    said = rng.choice(_SAID)
+    if rng.random() < 0.02:
+        said = "long answer"
+    body: dict[str, Any] = {"request_id": request_id, "prompt": f"{SECRET} {said}"}
+    if rng.random() < 0.01:
+        body["prompt"] += "y" * 300_000
+    if rng.random() < 0.3:
+        body["tenant"] = "acme"
+    if rng.random() < 0.4:
+        body["model"] = rng.choice(("one", "two"))
+    if rng.random() < 0.4:
+        body["cache"] = rng.choice(("use", "refresh", "off"))
+    if rng.random() < 0.1:
+        body["params"] = {"temperature": 0.7}
+    if rng.random() < 0.15:
+        body["max_wait_s"] = rng.choice((1, 30, 200, 1500))
+    return body

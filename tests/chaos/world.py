@@ -1,0 +1,283 @@
+"""One simulated deployment: store, bus, bucket, instances, pusher, sweeper and model.
+
+Everything but the model is the shipped code over the shipped local adapters; only time is simulated, and
+what goes wrong is decided by the plan.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import sqlite3
+import tempfile
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from penstock.blobs.folder import FolderBlobs
+from penstock.buses.local import LocalBus
+from penstock.buses.push import Pusher
+from penstock.buses.subscription import Subscription
+from penstock.errors import StoreError
+from penstock.gate import Gate
+from penstock.handle import handle
+from penstock.messages.envelope import decode_push
+from penstock.respond import respond
+from penstock.rules.breaker import Breaker
+from penstock.rules.keys import time_of
+from penstock.rules.pricing import PriceBook
+from penstock.rules.routes import Routes
+from penstock.rules.timing import Timing
+from penstock.services import Services, Topics
+from penstock.stores.sqlite import SqliteStore
+from penstock.sweep import sweep
+
+from tests.chaos.adapters import DELIVERY, SimBlobs, SimBus, SimStore, Tap
+from tests.chaos.faults import Happened, NoFaults, Plan
+from tests.chaos.instance import Instance
+from tests.chaos.loop import SimClock
+from tests.chaos.provider import Ledger, Reply, Script, SimProvider
+
+TOPICS = Topics("llm-requests", "llm-responses", "llm-dead-letters")
+PRICES = PriceBook.load()
+TIMING = Timing()
+
+#: Audit subscriptions: everything the topics carried waits here for the checker.
+RESULTS, LETTERS, PUBLISHED = "audit-results", "audit-dead-letters", "audit-requests"
+
+#: Memory where there is some to be had: a simulated commit needs no disk.
+_SHM = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a world is made of. `max_attempts` is Pub/Sub's, of both push subscriptions."""
+
+    routes: Routes
+    seed: int = 0
+    instances: int = 2
+    max_attempts: int = 100
+    #: Wall clocks of instances differ from the store's by up to this.
+    skew_s: float = 0.4
+    #: How likely a push arrives twice, and by how many seconds the copy may come later.
+    duplicates: float = 0.0
+    later_s: tuple[float, ...] = (0.0, 0.05, 1.0, 70.0)
+
+
+class World:
+    """`crashes` holds every exception that left a story: there must be none."""
+
+    def __init__(self, folder: Path, shape: Shape, script: Script, plan: Plan) -> None:
+        self.rng = random.Random(shape.seed)
+        self.shape = shape
+        self.folder = folder
+        self.clock = SimClock(asyncio.get_running_loop())
+        self.plan = plan
+        self.happened: list[Happened] = []
+        self.crashes: list[str] = []
+        self.tap = Tap()
+        self.ledger = Ledger(script)
+        self.store = SqliteStore(folder, self.clock, inline=True)
+        self.bus = LocalBus(folder, self.clock, inline=True)
+        self.blobs = FolderBlobs(folder / "blobs", inline=True)
+        #: Replaced when it dies, like the instances; it takes no pushes.
+        self.scheduled = self._new_instance("scheduled")
+        self.instances = [self._new_instance(f"i{number}") for number in range(shape.instances)]
+        self._built = shape.instances
+        self._everybody = [self.scheduled, *self.instances]
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._window: sqlite3.Connection | None = None
+        self._deliveries = 0
+
+    async def start(self) -> None:
+        """Topics and subscriptions as Terraform sets them, the pusher, and the minute's sweep."""
+        for topic in (TOPICS.request, TOPICS.response, TOPICS.dead_letter):
+            await self.bus.create_topic(topic)
+        for name, topic in (("requests", TOPICS.request), ("responses", TOPICS.response)):
+            await self.bus.create_subscription(_push(name, topic, self.shape.max_attempts))
+        audits = {RESULTS: TOPICS.response, LETTERS: TOPICS.dead_letter, PUBLISHED: TOPICS.request}
+        for name, topic in audits.items():
+            await self.bus.create_subscription(Subscription(name, topic, retention_s=1e9))
+        self.spawn(Pusher(self.bus, self.clock, self._send, poll_s=None).run())
+        self.spawn(self._sweep_each_minute())
+
+    async def stop(self) -> None:
+        tasks: set[asyncio.Task[Any]] = set(self._tasks)
+        for instance in self._everybody:
+            tasks |= instance.tasks
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.store.close()
+        await self.bus.close()
+        if self._window is not None:
+            self._window.close()
+
+    def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def publish(self, data: bytes, attributes: Mapping[str, str]) -> str:
+        """What a client does; the message id."""
+        return await self.bus.publish(TOPICS.request, data, attributes, timeout_s=15)
+
+    async def at_rest(self) -> bool:
+        """Nothing open in the store, nothing unacked before the functions."""
+        if self._earliest("open_since") is not None or self._earliest("due_at") is not None:
+            return False
+        waiting = [await self.bus.waiting(name) for name in ("requests", "responses")]
+        return sum(waiting) == 0
+
+    async def rest(self, within_s: float) -> bool:
+        """Wait until everything is at rest; False when it is not `within_s` seconds from now."""
+        end = self.now() + within_s
+        look_s = 5.0
+        while not await self.at_rest():
+            if self.now() >= end:
+                return False
+            await asyncio.sleep(look_s)
+            look_s = min(60.0, look_s * 1.5)
+        return True
+
+    def now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def _new_instance(self, name: str) -> Instance:
+        """Its own clocks, gates, ids and luck; everything from the world's seed."""
+        rng = random.Random(self.rng.getrandbits(64))
+        instance = Instance(name, self.plan, rng, self.happened)
+        loop = asyncio.get_running_loop()
+        clock = SimClock(loop, rng.uniform(-self.shape.skew_s, self.shape.skew_s))
+        targets = self.shape.routes.targets
+        instance.services = Services(
+            store=SimStore(self.store, instance, self.tap),
+            bus=SimBus(self.bus, instance),
+            blobs=SimBlobs(self.blobs, instance),
+            clock=clock,
+            topics=TOPICS,
+            routes=self.shape.routes,
+            prices=PRICES,
+            timing=TIMING,
+            providers={name: SimProvider(self.ledger, name, instance) for name in targets},
+            gates={
+                name: Gate(name, target.max_concurrency, Breaker(TIMING), clock, TIMING)
+                for name, target in targets.items()
+            },
+            jitter=rng.random,
+            new_id=lambda: f"{rng.getrandbits(64):016x}",
+        )
+        return instance
+
+    def _alive(self) -> list[Instance]:
+        """The instances that take pushes; for each that died a new one has started."""
+        for place, instance in enumerate(self.instances):
+            if not instance.alive:
+                self._built += 1
+                self.instances[place] = self._new_instance(f"i{self._built - 1}")
+                self._everybody.append(self.instances[place])
+        return self.instances
+
+    async def _send(self, endpoint: str, body: bytes) -> int:
+        """The pusher's POST: through production's door of some instance."""
+        instance = self.rng.choice(self._alive())
+        if self.rng.random() < self.shape.duplicates:
+            self.spawn(self._again(endpoint, body))
+        return await self._serve(instance, endpoint, body)
+
+    async def _again(self, endpoint: str, body: bytes) -> None:
+        await asyncio.sleep(self.rng.choice(self.shape.later_s))
+        with contextlib.suppress(OSError):
+            await self._serve(self.rng.choice(self._alive()), endpoint, body)
+
+    async def _serve(self, instance: Instance, endpoint: str, body: bytes) -> int:
+        story = handle if endpoint.endswith("requests") else respond
+
+        self._deliveries += 1
+        name = f"{instance.name}/{self._deliveries}"
+
+        async def answer() -> int:
+            DELIVERY.set(name)
+            verdict = await story(instance.services, decode_push({}, body))
+            return verdict.value
+
+        task = asyncio.get_running_loop().create_task(self._guarded(instance, answer))
+        instance.tasks.add(task)
+        await asyncio.wait(
+            {task, instance.died}, timeout=TIMING.function_timeout_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        if task.done():
+            return task.result()
+        if not instance.alive:
+            raise ConnectionResetError("the instance died")
+        return 504  # the function's own timeout: the platform answers, the code runs on
+
+    async def _guarded(self, instance: Instance, answer: Callable[[], Coroutine[Any, Any, int]]) -> int:
+        try:
+            return await answer()
+        except Exception as error:
+            self.crashes.append(f"{instance.name} at {self.now():.1f}: {type(error).__name__}: {error}")
+            return 500
+
+    async def _sweep_each_minute(self) -> None:
+        """Cloud Scheduler. A sweep that would find nothing is left out: it changes nothing."""
+        while True:
+            await asyncio.sleep(60)
+            due = self._earliest("due_at")
+            if due is None or time_of(due) > self.clock.now() + timedelta(seconds=1):
+                continue
+            if not self.scheduled.alive:
+                self.scheduled = self._new_instance("scheduled")
+                self._everybody.append(self.scheduled)
+            self.scheduled.tasks.add(self.spawn(self._sweep(self.scheduled)))
+
+    async def _sweep(self, instance: Instance) -> int:
+        async def answer() -> int:
+            try:
+                return (await sweep(instance.services)).woken
+            except StoreError:
+                return 503
+
+        return await self._guarded(instance, answer)
+
+    def _earliest(self, field: str) -> str | None:
+        """The earliest sharded time of an indexed field: the world looks into the file beside the code."""
+        if self._window is None:
+            self._window = sqlite3.connect(self.folder / "store.db", isolation_level=None)
+        query = f"SELECT {field} FROM documents WHERE {field} IS NOT NULL ORDER BY substr({field}, 4) LIMIT 1"
+        try:
+            row = self._window.execute(query).fetchone()
+        except sqlite3.OperationalError:
+            return None  # nothing was ever written
+        return str(row[0]) if row else None
+
+
+@contextlib.asynccontextmanager
+async def world(shape: Shape, script: Script | None = None, plan: Plan | None = None) -> AsyncIterator[World]:
+    """A running world in a folder of its own; gone at the end."""
+    parent = _SHM if _SHM.is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="penstock-chaos-", dir=parent) as folder:
+        made = World(Path(folder), shape, script or (lambda *_: Reply()), plan or NoFaults())
+        await made.start()
+        try:
+            yield made
+        finally:
+            await made.stop()
+
+
+def _push(name: str, topic: str, max_attempts: int) -> Subscription:
+    return Subscription(
+        name=name,
+        topic=topic,
+        endpoint=f"http://functions/{name}",
+        ack_deadline_s=TIMING.ack_deadline_s,
+        min_backoff_s=10,
+        max_backoff_s=600,
+        dead_letter_topic=TOPICS.dead_letter,
+        max_attempts=max_attempts,
+        max_in_flight=1000,
+    )

@@ -1,0 +1,44 @@
+"""Google's emulators for every test that asks for them; nothing else lives here."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from penstock_ops.emulators import EmulatorMissing, Emulators
+
+_MISSING = "EMULATORS MISSING"
+
+
+@pytest.fixture(scope="session")
+def emulators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulators]:
+    """Both emulators, one pair per xdist worker. Projects isolate tests: see `project`."""
+    folder: Path = tmp_path_factory.mktemp("emulators")
+    try:
+        running = Emulators.start(folder)
+    except EmulatorMissing as missing:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{_MISSING}, and CI=true: {missing}")
+        pytest.skip(f"{_MISSING}: {missing}")
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def project() -> str:
+    """A project id that no other test has."""
+    return f"pen-{uuid.uuid4().hex[:20]}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly, at the very end, that a part of the tests could not run."""
+    reports = terminalreporter.stats.get("skipped", [])
+    reasons = [report.longrepr[2] for report in reports if isinstance(report.longrepr, tuple)]
+    missing = [reason for reason in reasons if _MISSING in reason]
+    if missing:
+        terminalreporter.write_sep("!", f"{len(missing)} tests did not run", red=True, bold=True)
+        terminalreporter.write_line(missing[0].removeprefix("Skipped: "), red=True)

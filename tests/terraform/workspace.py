@@ -1,0 +1,123 @@
+"""Terraform, run on a copy of the repository's terraform/ folder: init once, validate, `terraform test`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+TERRAFORM = ROOT / "terraform"
+MODULES = sorted(path.name for path in (TERRAFORM / "modules").iterdir() if path.is_dir())
+ENVIRONMENTS = ("dev", "staging", "prod")
+
+#: Stands for the real providers on machines that cannot download them: their schema, without the cloud.
+_STAND_IN = ROOT.parent / "shared" / "tfschema"
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One resource as a run of `terraform test` applied (or planned) it."""
+
+    address: str
+    type: str
+    values: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Run:
+    """One `run` block: whether it passed, what it made and what it said."""
+
+    name: str
+    status: str = "missing"
+    resources: list[Resource] = field(default_factory=list)
+    outputs: dict[str, Any] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
+
+    def of(self, *types: str) -> list[Resource]:
+        """The resources of these types."""
+        return [resource for resource in self.resources if resource.type in types]
+
+
+class Workspace:
+    """A copy of terraform/ in `folder`, with the providers at hand."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "terraform"
+        ignored = shutil.ignore_patterns(".terraform", ".terraform.lock.hcl", "*.tfstate*")
+        shutil.copytree(TERRAFORM, self.root, ignore=ignored)
+        self._env = {**os.environ, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "TF_INPUT": "0"}
+        self._env.update(_providers(folder))
+        self._tested: dict[str, dict[str, Run]] = {}
+
+    def terraform(self, where: str, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run terraform in a folder below terraform/."""
+        command = ["terraform", f"-chdir={self.root / where}", *words]
+        return subprocess.run(command, env=self._env, capture_output=True, text=True, check=False)
+
+    def init(self, where: str) -> None:
+        """Make a folder ready; nothing is done the second time."""
+        if not (self.root / where / ".terraform").exists():
+            done = self.terraform(where, "init", "-backend=false", "-no-color")
+            assert done.returncode == 0, f"terraform init in {where}:\n{done.stdout}{done.stderr}"
+
+    def test(self, where: str) -> dict[str, Run]:
+        """Run a folder's tests, once; its runs by name."""
+        if where not in self._tested:
+            self.init(where)
+            done = self.terraform(where, "test", "-json", "-verbose")
+            self._tested[where] = _read_runs(done.stdout)
+            assert self._tested[where], f"terraform test in {where} ran nothing:\n{done.stdout[-3000:]}{done.stderr}"
+        return self._tested[where]
+
+
+def _providers(folder: Path) -> dict[str, str]:
+    """Where the providers come from: the stand-in where it lies beside the checkout, else Terraform's registry."""
+    if not _STAND_IN.is_dir():
+        cache = folder / "providers"
+        cache.mkdir()
+        return {"TF_PLUGIN_CACHE_DIR": str(cache)}
+    home = Path(os.environ.get("TFSCHEMA_HOME") or Path.home() / ".cache" / "tfschema")
+    config = home / "terraformrc"
+    if not config.exists():
+        subprocess.run([_STAND_IN / "install.sh", home], check=True, capture_output=True)
+    return {"TF_CLI_CONFIG_FILE": str(config)}
+
+
+def _read_runs(stdout: str) -> dict[str, Run]:
+    """The runs in what `terraform test -json -verbose` prints, one JSON object a line."""
+    runs: dict[str, Run] = {}
+    for line in stdout.splitlines():
+        event = json.loads(line)
+        run = runs.setdefault(event["@testrun"], Run(event["@testrun"])) if event.get("@testrun") else Run("")
+        match event["type"]:
+            case "test_run" if event["test_run"]["progress"] == "complete":
+                run.status = event["test_run"]["status"]
+            case "diagnostic":
+                run.said.append(f"{event['diagnostic']['summary']}: {event['diagnostic'].get('detail', '')}")
+                if not run.name:  # about a whole file: nothing ran
+                    runs.setdefault("(file)", Run("(file)", "error")).said += run.said
+            case "test_state":
+                _take(run, event["test_state"].get("root_module", {}), event["test_state"].get("outputs", {}))
+            case "test_plan":
+                planned = event["test_plan"].get("planned_values", {})
+                _take(run, planned.get("root_module", {}), planned.get("outputs", {}))
+    return runs
+
+
+def _take(run: Run, module: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
+    run.resources = list(_resources(module))
+    run.outputs = dict(outputs)
+
+
+def _resources(module: Mapping[str, Any]) -> Iterator[Resource]:
+    for found in module.get("resources", []):
+        if found["mode"] == "managed":
+            yield Resource(found["address"], found["type"], found["values"])
+    for child in module.get("child_modules", []):
+        yield from _resources(child)

@@ -1,0 +1,27 @@
+"""A cold start pays only for the SDK that its routes need."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"openai", "huggingface_hub", "aiohttp", "google.auth"}
+
+
+@pytest.mark.parametrize(
+    ("module", "allowed"),
+    [
+        ("penstock.providers.offline", set()),
+        ("penstock.providers.key", set()),
+        ("penstock.providers.id_token", set()),
+        ("penstock.rules.pricing", set()),
+        ("penstock.providers.openai", {"openai", "aiohttp"}),
+        ("penstock.providers.tgi", {"huggingface_hub"}),
+    ],
+)
+def test_a_module_imports_no_sdk_but_its_own(module: str, allowed: set[str]) -> None:
+    program = f"import sys, {module}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert HEAVY.intersection(done.stdout.split()) <= allowed
