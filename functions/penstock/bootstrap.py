@@ -20,7 +20,6 @@ from penstock.errors import SettingsError
 from penstock.gate import Gate
 from penstock.ports import Blobs, Bus, Clock, Provider, Store
 from penstock.providers.key import Key
-from penstock.rules.breaker import Breaker
 from penstock.rules.pricing import PriceBook
 from penstock.rules.routes import Target
 from penstock.rules.timing import Timing
@@ -65,10 +64,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Services:
         prices=PriceBook.load(settings.prices),
         timing=timing,
         providers=_Providers(targets, settings),
-        gates={
-            name: Gate(name, target.max_concurrency, Breaker(timing), clock, timing)
-            for name, target in targets.items()
-        },
+        gates={name: Gate(target, clock, timing) for name, target in targets.items()},
     )
 
 
@@ -148,9 +144,13 @@ def _key(target: Target, settings: Settings) -> Key | None:
         from penstock.providers.keys import SecretManagerKey
 
         return SecretManagerKey(target.secret)
+    # The environment's key belongs to one address, and goes to no other server.
+    ours = target.provider == "openai" and target.base_url == settings.openai_base_url
+    if not (ours and settings.openai_api_key):
+        return None
     from penstock.providers.keys import PlainKey
 
-    return PlainKey(settings.openai_api_key) if settings.openai_api_key else None
+    return PlainKey(settings.openai_api_key)
 
 
 def _drain_on_sigterm(s: Services) -> None:

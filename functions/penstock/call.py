@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from penstock import log
 from penstock.errors import FailureClass, ProviderFailure, Reason
+from penstock.gate import GateRefusal
 from penstock.holder import Holder
 from penstock.messages.completion import Completion
 from penstock.messages.record import Record
@@ -54,6 +55,7 @@ class Calls:
         self._targets = targets
         self._index = min(holder.record.target_index, len(targets) - 1)
         self._budget_end = s.clock.monotonic() + s.timing.provider_budget_s
+        self._called = False
         self._quick = 0
         self._reloaded = False
         #: The failure that no write has noted yet, and the ambiguous tries with it.
@@ -87,7 +89,8 @@ class Calls:
         """Why no call may start at all."""
         record = self._holder.record
         if not self._targets:
-            return Refused(Fail(Reason.INTERNAL, "The route of this request is gone; redrive it."), None)
+            message = "No route is left for this request, or it cannot be read any more; redrive it."
+            return Refused(Fail(Reason.INTERNAL, message), None)
         if self._s.clock.now() >= record.deadline:
             return Refused(Fail(Reason.DEADLINE_EXCEEDED, "The deadline passed before an answer came."), None)
         if record.takeovers >= MAX_TAKEOVERS:
@@ -98,23 +101,26 @@ class Calls:
     def _must_pause(self, target: Target) -> bool:
         """Whether this delivery may start no call, though another one may."""
         left = self._budget_end - self._s.clock.monotonic()
-        return self._s.draining.is_set() or left < target.timeout_s
+        # The first call always fits: a route's timeout is never longer than the whole budget.
+        return self._s.draining.is_set() or (self._called and left < target.timeout_s)
 
     async def _call(self, target: Target) -> Completion:
+        self._called = True
         started = self._s.clock.monotonic()
         outcome = "cancelled"
         try:
-            async with self._s.gates[target.name].call():
+            async with self._s.gates[target.name].call() as passage:
                 await self._holder.ensure(self._s.timing.lease_reserve_s)
                 self._holder.calling = True
                 provider = self._s.providers[target.name]
                 completion = await provider.complete(self._request, timeout_s=target.timeout_s)
+                passage.queued_s = completion.queued_s
             outcome = "ok"
             self._holder.calling = False
             return completion
         except ProviderFailure as failure:
             self._holder.calling = False
-            outcome = failure.kind.value
+            outcome = "not_called" if isinstance(failure, GateRefusal) else failure.kind.value
             raise
         finally:
             spent = round((self._s.clock.monotonic() - started) * 1000)

@@ -1,66 +1,137 @@
-"""The gate before one target in one instance: circuit breaker and concurrency limit."""
+"""The gate before one target in one instance: its sleep, its circuit breaker, its share of concurrency.
+
+What may not go now is an unpaid failure that says when to come back: it parks, and waits for nothing billed.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from penstock.errors import FailureClass, ProviderFailure
 from penstock.ports import Clock
 from penstock.rules.breaker import Breaker
+from penstock.rules.concurrency import Concurrency
+from penstock.rules.routes import Target
+from penstock.rules.sleep import Sleep
 from penstock.rules.timing import Timing
+
+#: What a server says that has too much to do.
+_CONGESTED = frozenset({429, 503})
+
+
+class Passage:
+    """One call on its way through the gate; the caller tells what the engine told of its queue."""
+
+    #: Seconds that the call spent in the engine's own queue; None: it did not say.
+    queued_s: float | None = None
 
 
 class Gate:
-    """Lets a call through, or refuses it as an unpaid failure that says when to come back."""
+    """Lets a call through, or refuses it."""
 
-    def __init__(self, target: str, max_concurrency: int, breaker: Breaker, clock: Clock, timing: Timing):
-        self._target = target
-        self._slots = asyncio.Semaphore(max_concurrency)
-        self._breaker = breaker
+    def __init__(self, target: Target, clock: Clock, timing: Timing) -> None:
+        self._name = target.name
         self._clock = clock
         self._timing = timing
+        self._breaker = Breaker(timing)
+        self._concurrency = Concurrency(target.max_concurrency)
+        self._sleep = Sleep(timing) if target.scales_to_zero else None
+        self._in_flight = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
 
     @asynccontextmanager
-    async def call(self) -> AsyncIterator[None]:
-        """Around one provider call. Raises ProviderFailure (unpaid) when it may not go now."""
-        wait = self._breaker.wait_s(self._clock.monotonic())
-        if wait > 0:
-            raise self._refusal("is resting after a row of failures", wait)
+    async def call(self) -> AsyncIterator[Passage]:
+        """Around one provider call. Raises GateRefusal when it may not go now."""
+        self._check_open()
+        await self._take_slot()
+        started, passage = self._clock.monotonic(), Passage()
         try:
-            await self._take_slot()
-            try:
-                yield
-            finally:
-                self._slots.release()
+            yield passage
         except ProviderFailure as failure:
-            self._note(failure)
+            self._note(failure, started)
             raise
         except BaseException:
-            self._breaker.abandoned()
+            self._abandon()
             raise
-        self._breaker.succeeded()
+        else:
+            now = self._clock.monotonic()
+            self._breaker.succeeded()
+            self._concurrency.answered(started, now, passage.queued_s)
+            if self._sleep is not None:
+                self._sleep.answered(now)
+        finally:
+            self._in_flight -= 1
+            self._let_in()
+
+    def _check_open(self) -> None:
+        now = self._clock.monotonic()
+        wait = self._breaker.wait_s(now)
+        if wait > 0:
+            raise self._refusal("is resting after a row of failures", wait)
+        if self._sleep is not None:
+            wait = self._sleep.wait_s(now)
+            if wait > 0:
+                self._breaker.abandoned()
+                raise self._refusal("is being woken by another call", wait)
 
     async def _take_slot(self) -> None:
+        """Wait for a slot, first come first served, no longer than a delivery may wait for anything."""
+        if self._in_flight < self._concurrency.limit and not self._waiting:
+            self._in_flight += 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
         try:
             async with asyncio.timeout(self._timing.patience_s):
-                await self._slots.acquire()
-        except TimeoutError:
-            self._breaker.abandoned()
-            raise self._refusal("has all its calls of this instance in use", None) from None
+                await turn
+        except BaseException as error:
+            self._leave(turn)
+            if isinstance(error, TimeoutError):
+                raise self._refusal("has all its calls of this instance in use", None) from None
+            raise
 
-    def _note(self, failure: ProviderFailure) -> None:
-        if isinstance(failure, GateRefusal):
-            return
+    def _leave(self, turn: asyncio.Future[None]) -> None:
+        """Stop waiting; a slot that was given in the same moment goes to the next one."""
+        if turn in self._waiting:
+            self._waiting.remove(turn)
+        elif turn.done() and not turn.cancelled():
+            self._in_flight -= 1
+            self._let_in()
+        self._abandon()
+
+    def _let_in(self) -> None:
+        while self._waiting and self._in_flight < self._concurrency.limit:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                self._in_flight += 1
+                turn.set_result(None)
+
+    def _note(self, failure: ProviderFailure, started: float) -> None:
+        now = self._clock.monotonic()
         if failure.kind is FailureClass.FINAL:
             self._breaker.succeeded()
         else:
-            self._breaker.failed(self._clock.monotonic(), failure.retry_after_s)
+            self._breaker.failed(now, failure.retry_after_s)
+        if failure.status in _CONGESTED:
+            self._concurrency.congested(started, now)
+        if self._sleep is not None:
+            if failure.kind is FailureClass.FINAL:
+                self._sleep.answered(now)
+            else:
+                self._sleep.failed()
+
+    def _abandon(self) -> None:
+        """A call ended before anything was known: whoever comes next may be the probe, or the one that wakes."""
+        self._breaker.abandoned()
+        if self._sleep is not None:
+            self._sleep.failed()
 
     def _refusal(self, why: str, wait_s: float | None) -> GateRefusal:
-        return GateRefusal(FailureClass.UNPAID, f"Target {self._target} {why}.", retry_after_s=wait_s)
+        return GateRefusal(FailureClass.UNPAID, f"Target {self._name} {why}.", retry_after_s=wait_s)
 
 
 class GateRefusal(ProviderFailure):
-    """We did not ask: the breaker is open or every slot is taken."""
+    """We did not ask: the breaker is open, the engine sleeps, or every slot is taken."""

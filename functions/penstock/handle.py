@@ -143,7 +143,7 @@ async def _save(
         case Park(wait_s):
             await _park(s, holder, calls, wait_s)
         case None:
-            await _release(s, holder)
+            await _release(s, holder, calls)
 
 
 async def _park(s: Services, holder: Holder, calls: Calls, wait_s: float) -> None:
@@ -158,13 +158,15 @@ async def _park(s: Services, holder: Holder, calls: Calls, wait_s: float) -> Non
     )  # fmt: skip
 
 
-async def _release(s: Services, holder: Holder) -> None:
+async def _release(s: Services, holder: Holder, calls: Calls) -> None:
     """Cut off: record what was under way, and let the next delivery go on at once."""
     now = s.clock.now()
 
     def change(record: Record) -> Record:
         if holder.calling:
             record = replace(record.with_outcome("ambiguous", "Cut off."), tries=record.tries + 1)
+        else:
+            record = calls.noted(record)
         return transitions.parked(record, now)
 
     await holder.write(change)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from penstock.errors import BadMessage
 from penstock.messages.completion import BlobRef
 from penstock.messages.envelope import Envelope
 from penstock.messages.record import Record
-from penstock.messages.request import Request, decode_request
+from penstock.messages.redrive import redrive_count
+from penstock.messages.request import CacheMode, Request, decode_request
 from penstock.messages.wake import KIND, Wake
 from penstock.rules.keys import payload_blob
 from penstock.rules.lifecycle import Arrival, arrival_of_redrive, arrival_of_request, arrival_of_wake
@@ -60,14 +60,13 @@ async def incoming_message(s: Services, envelope: Envelope) -> Incoming:
     """
     request = decode_request(envelope, default_wait_s=s.timing.default_wait_s)
     targets = tuple(s.routes.resolve(request.model).eligible)
-    redrive_count = _redrive_count(envelope.attributes)
-    return Incoming(
-        request, envelope, targets, await _store_payload(s, request, envelope.data), None, redrive_count
-    )
+    count = redrive_count(envelope.attributes)
+    return Incoming(request, envelope, targets, await _store_payload(s, request, envelope.data), None, count)
 
 
 async def incoming_wake(s: Services, wake: Wake, record: Record) -> Incoming:
-    """The stored request that `wake` means. Raises BadMessage when it no longer decodes, BlobError."""
+    """The stored request that `wake` means; without targets when this deployment cannot read it any more,
+    so that it ends. Raises BlobError."""
     data = record.payload
     if data is None and record.payload_ref is not None:
         data = await s.blobs.get(record.payload_ref, timeout_s=s.timing.blob_s)
@@ -78,7 +77,10 @@ async def incoming_wake(s: Services, wake: Wake, record: Record) -> Incoming:
         published_at=record.published_at,
         subscription="",
     )
-    request = decode_request(envelope, default_wait_s=s.timing.default_wait_s)
+    try:
+        request = decode_request(envelope, default_wait_s=s.timing.default_wait_s)
+    except BadMessage:
+        return Incoming(_unreadable(record), envelope, (), record.payload_ref, wake)
     request = replace(request, deadline=record.deadline)
     try:
         targets = tuple(s.routes.resolve(request.model).eligible)
@@ -87,20 +89,23 @@ async def incoming_wake(s: Services, wake: Wake, record: Record) -> Incoming:
     return Incoming(request, envelope, targets, record.payload_ref, wake)
 
 
+def _unreadable(record: Record) -> Request:
+    """What is left of a request whose payload an earlier version took."""
+    return Request(
+        tenant=record.tenant,
+        request_id=record.request_id,
+        messages=(),
+        model=None,
+        params={},
+        cache=CacheMode.OFF,
+        deadline=record.deadline,
+        metadata={},
+        payload_sha256=record.payload_sha256,
+    )
+
+
 async def _store_payload(s: Services, request: Request, data: bytes) -> BlobRef | None:
     if len(data) <= INLINE_LIMIT:
         return None
     name = payload_blob(request.tenant, hashlib.sha256(data).hexdigest())
     return await s.blobs.put(name, data, timeout_s=s.timing.blob_s)
-
-
-def _redrive_count(attributes: Mapping[str, str]) -> int | None:
-    kind = attributes.get(KIND)
-    if kind is None:
-        return None
-    if kind != "redrive":
-        raise BadMessage("The attribute penstock_kind must be wake or redrive.")
-    count = attributes.get("redrive_count", "")
-    if not (count.isascii() and count.isdigit() and 1 <= int(count[:9]) <= 1_000_000):
-        raise BadMessage("A redrive needs the attribute redrive_count, a whole number from 1.")
-    return int(count)

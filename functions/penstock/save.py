@@ -35,6 +35,9 @@ from penstock.rules.keys import cache_key, cache_path, completion_blob, orphan_p
 from penstock.rules.routes import Target
 from penstock.services import Services
 
+#: Orphans looked through for one of this life.
+_ORPHANS = 20
+
 
 async def save_answer(
     s: Services, holder: Holder, incoming: Incoming, calls: Calls, outcome: Answered
@@ -89,15 +92,16 @@ async def save_refusal(
 async def recovered(s: Services, holder: Holder) -> Answer | None:
     """An answer that an earlier holder paid for and could not save. Raises StoreError, BlobError."""
     record = holder.record
-    name = unsaved_blob(record.tenant, record.request_id, record.redrive_count)
-    data = await s.blobs.find(name, timeout_s=s.timing.blob_s)
+    data = await s.blobs.find(_unsaved(record), timeout_s=s.timing.blob_s)
     if data is not None:
         return Answer.decode(json.loads(data))
-    orphans = await s.store.scan(f"{holder.path}/orphans", after="", limit=1, timeout_s=s.timing.read_s)
-    fields = orphans[0].fields if orphans else None
-    if fields is None or fields["redrive_count"] != record.redrive_count:
-        return None
-    return Answer.decode(fields["answer"])
+    orphans = await s.store.scan(
+        f"{holder.path}/orphans", after="", limit=_ORPHANS, timeout_s=s.timing.read_s
+    )
+    for fields in (orphan.fields or {} for orphan in orphans):
+        if (fields.get("life"), fields.get("redrive_count")) == (record.created_at, record.redrive_count):
+            return Answer.decode(fields["answer"])
+    return None
 
 
 async def _write(
@@ -132,12 +136,17 @@ async def _spilled(s: Services, request: Request, answer: Answer) -> Answer:
     return replace(answer, completion=None, ref=ref)
 
 
+def _unsaved(record: Record) -> str:
+    return unsaved_blob(record.tenant, record.request_id, record.created_at, record.redrive_count)
+
+
 async def _orphan(s: Services, holder: Holder, answer: Answer) -> None:
     """Somebody took over while we were paying: keep the proof, and the answer, beside the request."""
     record = holder.record
     fields: dict[str, Any] = {
         "answer": answer.encode(),
         "fence": record.fence,
+        "life": record.created_at,
         "redrive_count": record.redrive_count,
         "created_at": s.clock.now(),
     }
@@ -152,9 +161,8 @@ async def _orphan(s: Services, holder: Holder, answer: Answer) -> None:
 
 async def _set_by(s: Services, holder: Holder, answer: Answer) -> None:
     record = holder.record
-    name = unsaved_blob(record.tenant, record.request_id, record.redrive_count)
     try:
-        await s.blobs.put(name, canonical(answer.encode()), timeout_s=s.timing.blob_s)
+        await s.blobs.put(_unsaved(record), canonical(answer.encode()), timeout_s=s.timing.blob_s)
     except BlobError:
         log.error(
             "answer.lost",

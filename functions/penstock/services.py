@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from penstock.gate import Gate
+from penstock.pausing import PauseWatch
 from penstock.ports import Blobs, Bus, Clock, Provider, Store
 from penstock.rules.pricing import PriceBook
 from penstock.rules.routes import Routes
@@ -38,6 +39,7 @@ class Services:
     timing: Timing
     providers: Mapping[str, Provider]
     gates: Mapping[str, Gate]
+    pause: PauseWatch = field(default_factory=PauseWatch)
     #: Uniform in [0, 1), for back-off.
     jitter: Callable[[], float] = random.random
     #: Unguessable: owners and write ids.

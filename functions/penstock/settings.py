@@ -68,6 +68,8 @@ class Settings:
     prices: Path | None
     time_scale: float
     openai_api_key: str | None = field(repr=False, default=None)
+    #: The address that the key belongs to; None: OpenAI's own.
+    openai_base_url: str | None = None
     pubsub_emulator: str | None = None
     firestore_emulator: str | None = None
     #: Things the user should know although they are not wrong.
@@ -114,6 +116,7 @@ class _Reader:
             prices=Path(env["PENSTOCK_PRICES"]) if "PENSTOCK_PRICES" in env else None,
             time_scale=self._time_scale(),
             openai_api_key=env.get("OPENAI_API_KEY"),
+            openai_base_url=env.get("OPENAI_BASE_URL"),
             pubsub_emulator=env.get("PUBSUB_EMULATOR_HOST"),
             firestore_emulator=env.get("FIRESTORE_EMULATOR_HOST"),
             warnings=tuple(self._warnings),

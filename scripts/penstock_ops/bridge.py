@@ -31,6 +31,8 @@ from penstock_ops.outcomes import Outcomes
 
 #: Pub/Sub's own bounds of an ack deadline, in seconds.
 _SHORTEST_S, _LONGEST_S = 10, 600
+#: How long the server may take to close a stream that we closed, in seconds.
+_CLOSE_S = 5.0
 #: How long to wait before a broken stream is opened again, in seconds.
 _REOPEN_S = 0.5
 
@@ -91,45 +93,51 @@ class _Lane:
         self._route = route
         self._send = send
         self._counts = counts
-        self._free = asyncio.Semaphore(route.max_in_flight)
         self._running: set[asyncio.Future[Any]] = set()
         self._attempts: Counter[str] = Counter()
         self._outcomes = Outcomes(client, name)
+        self._closing = asyncio.Event()
 
     async def run(self) -> None:
-        self._keep(asyncio.create_task(self._outcomes.run()))
+        telling = asyncio.create_task(self._outcomes.run())
+        pulling = asyncio.create_task(self._pull_again_and_again())
         try:
-            while True:
-                try:
-                    await self._pull()
-                except GoogleAPIError as error:
-                    self._warn("bridge.stream_broken", error)
-                await asyncio.sleep(_REOPEN_S)
+            await asyncio.shield(pulling)
         finally:
-            running = list(self._running)
-            for future in running:
-                future.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            self._closing.set()
+            await _cancel(*self._running)
+            # The stream is closed by both sides before anything is given back: a stream that the server
+            # still believes in would be handed the very messages that we give back.
+            await asyncio.wait({pulling}, timeout=_CLOSE_S)
+            await _cancel(pulling, telling)
             await self._outcomes.give_back_all()
+
+    async def _pull_again_and_again(self) -> None:
+        while not self._closing.is_set():
+            try:
+                await self._pull()
+            except GoogleAPIError as error:
+                self._warn("bridge.stream_broken", error)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_REOPEN_S):
+                    await self._closing.wait()
 
     async def _pull(self) -> None:
         stream = await self._client.streaming_pull(requests=self._requests(), retry=None, timeout=None)
         async for reply in stream:
             for received in StreamingPullResponse.pb(reply).received_messages:
-                await self._free.acquire()
                 self._outcomes.open(received.ack_id)
-                carrying = asyncio.create_task(self._carry(received))
-                carrying.add_done_callback(lambda _: self._free.release())
-                self._keep(carrying)
+                if not self._closing.is_set():
+                    self._keep(asyncio.create_task(self._carry(received)))
 
     async def _requests(self) -> AsyncIterator[StreamingPullRequest]:
         deadline = min(_LONGEST_S, max(_SHORTEST_S, round(self._route.ack_deadline_s)))
         yield StreamingPullRequest(
             subscription=self._name,
             stream_ack_deadline_seconds=deadline,
-            max_outstanding_messages=self._route.max_in_flight,
+            max_outstanding_messages=self._route.max_in_flight,  # the server keeps to it
         )
-        await asyncio.Event().wait()  # an ended request stream would end the answers too
+        await self._closing.wait()  # the end of the requests ends the answers too
 
     async def _carry(self, received: Any) -> None:
         message_id = received.message.message_id
@@ -186,6 +194,12 @@ class _Lane:
     def _warn(self, action: str, error: BaseException) -> None:
         text = f"{type(error).__name__}: {error}"
         log.warning(action, "a delivery went wrong", subscription=self._name, error=text[:300])
+
+
+async def _cancel(*futures: asyncio.Future[Any]) -> None:
+    for future in futures:
+        future.cancel()
+    await asyncio.gather(*futures, return_exceptions=True)
 
 
 def _main(

@@ -56,12 +56,13 @@ def demo(
     ] = None,
     as_json: Json = False,
     patience: Annotated[
-        float, typer.Option(min=1, help="Give up after so many seconds in which nothing was answered.")
-    ] = 60,
+        float, typer.Option(min=1, help="Give up after so many seconds in which nothing new happens.")
+    ] = 90,
 ) -> None:
     """Run the main job on this machine: publish, answer, show what came of it.
 
     No cloud, no Java, no key: without OPENAI_API_KEY or OPENAI_BASE_URL an offline provider answers.
+    Exits with 1 when a request failed, or one was not answered in time.
 
     [b]Examples[/b]
 

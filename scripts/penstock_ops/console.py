@@ -22,12 +22,13 @@ _STYLES = {"completed": "green", "failed": "red", "dead letter": "yellow", "unfi
 
 def stdout() -> Console:
     """For data."""
-    return Console(width=None if sys.stdout.isatty() else _FILE_WIDTH, highlight=False, soft_wrap=False)
+    tty = sys.stdout.isatty()
+    return Console(width=None if tty else _FILE_WIDTH, highlight=False, soft_wrap=not tty)
 
 
 def stderr() -> Console:
     """For words about it."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 
 
 def say(sentence: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from penstock.settings import read_settings
 from penstock_ops import demo_outcome
-from penstock_ops.console import counted, print_json, say, warn
+from penstock_ops.console import counted, own_name, print_json, say, warn
 from penstock_ops.demo_outcome import Outcome
 from penstock_ops.faults import Misuse
 from penstock_ops.folder_lock import serving
@@ -23,8 +23,8 @@ from penstock_ops.listed_model import first_model
 from penstock_ops.outgoing import Body, Outgoing, outgoing, publish_all, read_bodies
 from penstock_ops.pending import Pending
 from penstock_ops.progress import progress
-from penstock_ops.stack import LocalStack, writable
-from penstock_ops.system import System, local_folder, local_topology, open_system
+from penstock_ops.stack import LocalStack
+from penstock_ops.system import System, local_folder, local_topology, open_system, writable
 
 _FILES = (".json", ".jsonl", ".ndjson", ".txt")
 #: How long the end waits for the results' confirmation, in seconds.
@@ -48,12 +48,16 @@ def demo(questions: Sequence[str], *, as_json: bool, idle_s: float) -> int:
             for warning in settings.warnings:
                 warn(warning)
             stack.enter_context(LocalStack.start(folder, env))
-        outcome = asyncio.run(_ask(env, messages, idle_s))
+        try:
+            outcome = asyncio.run(_ask(env, messages, idle_s))
+        except KeyboardInterrupt:
+            warn(f"Interrupted. Nothing is lost: `{own_name(os.environ, local=True)} dev` goes on with it.")
+            raise
     if as_json:
         print_json(demo_outcome.as_json(outcome, folder))
     else:
         demo_outcome.show(outcome)
-    return 1 if outcome.unfinished else 0
+    return int(outcome.fell_short)
 
 
 async def _ask(env: Mapping[str, str], messages: Sequence[Outgoing], idle_s: float) -> Outcome:

@@ -45,20 +45,25 @@ class Outcome:
         return [ended for _, ended in self.rows if ended and (ended.result is None or ended.result["error"])]
 
     @property
+    def fell_short(self) -> bool:
+        """Whether a request failed or is open; that a message was refused is no failure of ours."""
+        return bool(self.unfinished) or any(result["error"] for result in self.results)
+
+    @property
     def unfinished(self) -> list[Sent]:
         return [sent for sent, ended in self.rows if ended is None]
 
 
 def show(outcome: Outcome) -> None:
     out = stdout()
-    out.print(table(outcome.rows))
+    out.print(table(outcome.rows, out.width), soft_wrap=False)
     answered = [result for result in outcome.results if not result["error"]]
     if len(outcome.sent) <= _FEW:
         for result in answered:
             out.print()
             show_result(out, result)
     out.print()
-    out.print(_summary(outcome), soft_wrap=True)
+    out.print(_summary(outcome))
     _show_dead_letters(outcome)
     if outcome.unfinished:
         warn(
@@ -76,10 +81,13 @@ def _summary(outcome: Outcome) -> str:
     facts = _facts(outcome)
     by = ", ".join(f"{escape(who)} ({count})" for who, count in facts["answered_by"].items()) or "nobody"
     cost = dollars(facts["cost_usd"])
-    unknown = f" and {facts['cost_unknown']} of unknown price" if facts["cost_unknown"] else ""
+    unknown = (
+        f" and {counted(facts['cost_unknown'], 'answer')} of unknown price" if facts["cost_unknown"] else ""
+    )
+    messages = counted(facts["messages"], "message")
+    letters = counted(facts["dead_letters"], "dead letter")
     return (
-        f"[bold]{counted(facts['messages'], 'message')} → {facts['completed']} completed, {facts['failed']} failed, "
-        f"{counted(facts['dead_letters'], 'dead letter')}[/bold]\n"
+        f"[bold]{messages} → {facts['completed']} completed, {facts['failed']} failed; {letters}[/bold]\n"
         f"answered by {by}; {facts['hits']} from the cache · cost {cost}{unknown} · "
         f"saved {dollars(facts['saved_usd'])}"
     )
@@ -116,8 +124,8 @@ def _show_dead_letters(outcome: Outcome) -> None:
     for ended in outcome.dead_letters:
         reason, error = _why(ended)
         name = escape(ended.sent.outgoing.request_id)
-        out.print(f"  {name}  [yellow]{reason}[/yellow]: {escape(error)}", soft_wrap=True)
-        out.print(f"    [dim]{escape(explain(reason))}[/dim]", soft_wrap=True)
+        out.print(f"  {name}  [yellow]{reason}[/yellow]: {escape(error)}")
+        out.print(f"    [dim]{escape(explain(reason))}[/dim]")
     if outcome.dead_letters:
         out.print()
 

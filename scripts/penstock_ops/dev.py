@@ -21,8 +21,8 @@ from penstock_ops.events import Events, is_quiet, line
 from penstock_ops.faults import OperatorFault
 from penstock_ops.minute import each_minute
 from penstock_ops.serve import SOURCE
-from penstock_ops.stack import LocalStack, log_file, refuse_if_served, tail, writable
-from penstock_ops.system import is_local, local_folder
+from penstock_ops.stack import LocalStack, log_file, refuse_if_served, tail
+from penstock_ops.system import is_local, local_folder, writable
 
 #: How often new log lines are looked for, in seconds.
 _POLL_S = 0.2

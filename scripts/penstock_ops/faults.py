@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from penstock.errors import BlobError, PenstockError, PublishFailed, StoreError
+from penstock.errors import PenstockError
 
 #: Errors of our other tools that speak to the person too. By name: their modules are heavy to import.
 _SPEAKING = frozenset({"EmulatorFault", "EmulatorMissing"})
@@ -33,8 +33,6 @@ def exit_code(error: Exception) -> int:
 
 def sentence(error: Exception) -> str:
     """What is printed of any error."""
-    if isinstance(error, StoreError | PublishFailed | BlobError):
-        return f"{str(error).rstrip('.')}. If it should run on this machine, `penstock dev` starts it."
     if isinstance(error, PenstockError | OperatorFault) or type(error).__name__ in _SPEAKING:
         return str(error)
     return f"unexpected, {type(error).__name__}: {error} (`penstock --traceback …` shows where)"

@@ -16,7 +16,9 @@ def first_model(env: Mapping[str, str]) -> str:
         with urllib.request.urlopen(_request(url, env), timeout=10) as reply:  # noqa: S310  # http(s) alone
             model = json.load(reply)["data"][0]["id"]
     except OSError as error:
-        raise OperatorFault(f"OPENAI_BASE_URL: {url} does not answer ({error}). Is the server up?") from None
+        raise OperatorFault(
+            f"OPENAI_BASE_URL: {url} does not answer ({getattr(error, 'reason', error)}). Is the server up?"
+        ) from None
     except (ValueError, KeyError, IndexError, TypeError):
         raise OperatorFault(
             f"OPENAI_BASE_URL: {url} lists no model; name it in PENSTOCK_DEFAULT_MODEL."

@@ -11,13 +11,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Self
 
-from penstock.errors import Reason
+from penstock.errors import Reason, StoreUnavailable
 from penstock.messages.envelope import Envelope
 from penstock.messages.record import Record, State
 from penstock.rules.keys import request_path
 from penstock.rules.timing import Timing
 from penstock_ops.console import say
-from penstock_ops.faults import OperatorFault
 from penstock_ops.outgoing import Sent
 from penstock_ops.system import System
 from penstock_ops.tap import Tap, open_tap
@@ -58,7 +57,7 @@ class Pending:
         topic = self._system.services.topics.dead_letter
         try:
             tap = await self._stack.enter_async_context(open_tap(self._system, topic))
-        except OperatorFault as fault:  # not everybody may subscribe: results are seen all the same
+        except StoreUnavailable as fault:  # not everybody may subscribe; results are seen all the same
             say(f"Refused messages will not be noticed: {fault}")
             return self
         reading = asyncio.create_task(self._read(tap))
@@ -87,15 +86,20 @@ class Pending:
         wait_s: float = math.inf,
         idle_s: float = math.inf,
     ) -> None:
-        """Until all have ended, `wait_s` are over, none has for `idle_s`, or nobody is there to answer."""
+        """Until all have ended, `wait_s` are over, nobody is there to answer, or `idle_s` bring nothing new.
+
+        New is an end, or a state of affairs that there was not yet: being put aside again and again is not.
+        """
+        known: set[str] = set()
         self._open |= {one.message_id: one for one in sent}
         last_change = start = time.monotonic()
         while self._open:
             before = len(self._open)
             self._match_letters()
             await self._look()
-            if len(self._open) < before:
+            if len(self._open) < before or self.waiting_for not in known:
                 last_change = time.monotonic()
+            known.add(self.waiting_for)
             on_change()
             now = time.monotonic()
             if now - start > wait_s or now - last_change > idle_s or not (self._open and is_served()):

@@ -20,6 +20,7 @@ import uvicorn
 from functions_framework.aio import create_asgi_app
 
 import penstock
+from penstock.bootstrap import instance
 from penstock.buses.endpoint import HttpSend
 from penstock.buses.local import LocalBus
 from penstock.buses.push import Pusher
@@ -68,6 +69,7 @@ async def serve(settings: Settings, token: str) -> None:
         await asyncio.gather(*beside, return_exceptions=True)
         await send.close()
         await bus.close()
+        await (await instance()).close()
 
 
 def _listen() -> socket.socket:

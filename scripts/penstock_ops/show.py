@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -17,12 +18,17 @@ from penstock_ops.pending import Ended
 
 Result = Mapping[str, Any]
 
+_NAMES = ("id", "status", "cache", "model", "tokens", "cost", "ms")
+_FIGURES = frozenset({"tokens", "cost", "ms"})
+#: How wide the prompt's column may be, and when it is better left out.
+_PROMPT_WIDTH, _LEAST_PROMPT_WIDTH = 40, 8
+
 
 def show_result(console: Console, result: Result, text: str | None = None) -> None:
     """One result in full; `text` stands in for a completion that lies elsewhere."""
     status = coloured(result["status"])
     name = escape(result["request_id"])
-    console.print(f"{status}  [bold]{name}[/bold]  {escape(_facts(result))}", soft_wrap=True)
+    console.print(f"{status}  [bold]{name}[/bold]  {escape(_facts(result))}")
     if result["error"]:
         show_failure(console, result["error"]["reason"], result["error"]["message"])
         return
@@ -40,36 +46,39 @@ def show_result(console: Console, result: Result, text: str | None = None) -> No
 
 def show_failure(console: Console, reason: str, message: str | None) -> None:
     """A failure: its reason, its own words, what it means and what to do."""
-    console.print(f"[red]{escape(reason)}[/red]: {escape(message or 'no more is known.')}", soft_wrap=True)
+    console.print(f"[red]{escape(reason)}[/red]: {escape(message or 'no more is known.')}")
     if explained := explain(reason):
-        console.print(explained, soft_wrap=True)
+        console.print(explained)
 
 
-def table(rows: Iterable[tuple[Sent, Ended | None]]) -> Table:
-    """What became of each message; None: not ended yet."""
-    grid = Table(box=None, pad_edge=False, header_style="bold")
-    grid.add_column("id", no_wrap=True)
-    grid.add_column("prompt", no_wrap=True, overflow="ellipsis", max_width=38, style="dim")
-    for name in ("status", "cache", "model"):
-        grid.add_column(name, no_wrap=True)
-    for name in ("tokens", "cost", "ms"):
-        grid.add_column(name, no_wrap=True, justify="right")
-    for sent, ended in rows:
-        grid.add_row(escape(sent.outgoing.request_id), escape(sent.outgoing.prompt), *_cells(ended))
+def table(rows: Sequence[tuple[Sent, Ended | None]], width: int) -> Table:
+    """What became of each message; None: not ended yet. The prompt gets what room is left in `width`."""
+    lines = [(sent.outgoing.request_id, *_cells(ended)) for sent, ended in rows]
+    columns = zip(_NAMES, *lines, strict=True)
+    taken = sum(1 + max(map(cell_len, column)) for column in columns)
+    room = min(_PROMPT_WIDTH, width - taken - 1)
+    grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for name in _NAMES:
+        grid.add_column(name, no_wrap=True, justify="right" if name in _FIGURES else "left")
+        if name == "id" and room >= _LEAST_PROMPT_WIDTH:
+            grid.add_column("prompt", no_wrap=True, width=room, overflow="ellipsis", style="dim")
+    for (sent, _), (name, status, *cells) in zip(rows, lines, strict=True):
+        prompt = [escape(sent.outgoing.prompt)] if room >= _LEAST_PROMPT_WIDTH else []
+        grid.add_row(escape(name), *prompt, coloured(status), *map(escape, cells))
     return grid
 
 
 def _cells(ended: Ended | None) -> tuple[str, ...]:
     if ended is None:
-        return coloured("unfinished"), "", "", "", "", ""
+        return "unfinished", "", "", "", "", ""
     result = ended.result
     if result is None:
-        return coloured("dead letter"), "", escape(f"({ended.reason})"), "", "", ""
+        return "dead letter", "", f"({ended.reason})", "", "", ""
     model = f"({result['error']['reason']})" if result["error"] else str(result["model"])
     return (
-        coloured(result["status"]),
+        result["status"],
         result["cache"],
-        escape(model),
+        model,
         tokens(result["usage"]),
         dollars(result["cost"]["usd"]),
         milliseconds(result["timings"]["total_ms"]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import sys
 import time
@@ -69,17 +68,6 @@ def refuse_if_served(folder: Path) -> None:
         raise OperatorFault(
             f"{folder} is already served by process {running.pid}: publish to it, or end it first."
         )
-
-
-def writable(folder: Path) -> Path:
-    """`folder`, made if need be. Raises OperatorFault."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OperatorFault(f"the folder {folder} cannot be made ({error.strerror}).") from None
-    if not os.access(folder, os.W_OK):
-        raise OperatorFault(f"the folder {folder} cannot be written to.")
-    return folder
 
 
 def _wait_ready(process: Leashed, folder: Path, token: str) -> Serving:

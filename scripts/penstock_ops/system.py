@@ -11,9 +11,11 @@ from pathlib import Path
 
 from penstock import bootstrap
 from penstock.buses.local import LocalBus
+from penstock.errors import BlobError, PublishFailed, StoreError
 from penstock.rules.timing import Timing
 from penstock.services import Services
 from penstock.settings import Settings, default_folder, read_settings
+from penstock_ops.faults import OperatorFault
 from penstock_ops.topology import Topology, create_local
 
 #: What an operator's command does not use, but a function could not do without.
@@ -25,6 +27,14 @@ _UNUSED = {
         }
     ),
     "PENSTOCK_BUCKET": "gs://bucket-not-set",
+}
+
+
+#: What to do when a system does not answer.
+_REMEDY = {
+    "embedded": "Is the folder whole, and the disk not full?",
+    "emulators": "Are the emulators up? `penstock dev --emulators` starts them.",
+    "cloud": "Check the project's id, the network, and `gcloud auth application-default login`.",
 }
 
 
@@ -52,6 +62,17 @@ def local_folder(env: Mapping[str, str]) -> Path:
     return Path(env.get("PENSTOCK_LOCAL") or default_folder(env)).expanduser().absolute()
 
 
+def writable(folder: Path) -> Path:
+    """`folder`, made if need be. Raises OperatorFault."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OperatorFault(f"the folder {folder} cannot be made ({error.strerror}).") from None
+    if not os.access(folder, os.W_OK):
+        raise OperatorFault(f"the folder {folder} cannot be written to.")
+    return folder
+
+
 def is_local(env: Mapping[str, str]) -> bool:
     """Whether an operator's verb in this environment talks to the local folder."""
     elsewhere = ("GOOGLE_CLOUD_PROJECT", "PUBSUB_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST")
@@ -61,13 +82,13 @@ def is_local(env: Mapping[str, str]) -> bool:
 def operator_settings(env: Mapping[str, str]) -> Settings:
     """The settings for a verb that answers nothing itself: models and keys are not looked at.
 
-    Raises SettingsError.
+    Raises SettingsError, OperatorFault.
     """
     given = {name: value for name, value in env.items() if value} | {
         "PENSTOCK_ROUTES": _UNUSED["PENSTOCK_ROUTES"]
     }
     if is_local(env):
-        given["PENSTOCK_LOCAL"] = str(local_folder(env))
+        given["PENSTOCK_LOCAL"] = str(writable(local_folder(env)))
     elif "PUBSUB_EMULATOR_HOST" not in given:
         given.setdefault("PENSTOCK_BUCKET", _UNUSED["PENSTOCK_BUCKET"])
     return read_settings(given)
@@ -75,7 +96,10 @@ def operator_settings(env: Mapping[str, str]) -> Settings:
 
 @asynccontextmanager
 async def open_system(env: Mapping[str, str] = os.environ) -> AsyncIterator[System]:
-    """The system that `env` means, its connections closed at the end. Raises SettingsError."""
+    """The system that `env` means, its connections closed at the end.
+
+    Raises SettingsError, and OperatorFault when the system does not answer.
+    """
     settings = operator_settings(env)
     services = bootstrap.build(settings)
     system = System(_name(settings), settings, services)
@@ -83,6 +107,8 @@ async def open_system(env: Mapping[str, str] = os.environ) -> AsyncIterator[Syst
         if system.local_bus is not None:
             await _have_topics(settings, system.local_bus)
         yield system
+    except (StoreError, PublishFailed, BlobError) as error:
+        raise OperatorFault(f"{system.name}: {str(error).rstrip('.')}. {_REMEDY[settings.mode]}") from error
     finally:
         await services.close()
 

@@ -6,14 +6,13 @@ import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, Protocol
 
 from penstock.buses.local import LocalBus
 from penstock.buses.subscription import Subscription
 from penstock.errors import StoreUnavailable
 from penstock.messages.envelope import Envelope
-from penstock_ops.faults import OperatorFault
 from penstock_ops.system import System
 
 _PREFIX = "tap-"
@@ -31,13 +30,13 @@ class Tap(Protocol):
     """What comes in on a topic from the moment the tap was opened; each message once or more."""
 
     async def next(self) -> list[Envelope]:
-        """Wait for some messages; they are acked. Raises OperatorFault, StoreUnavailable."""
+        """Wait for some messages; they are acked. Raises StoreUnavailable."""
         ...
 
 
 @asynccontextmanager
 async def open_tap(system: System, topic: str) -> AsyncIterator[Tap]:
-    """A tap on `topic`; its subscription is deleted at the end. Raises OperatorFault, StoreUnavailable."""
+    """A tap on `topic`; its subscription is deleted at the end. Raises StoreUnavailable."""
     name = f"{_PREFIX}{os.getpid()}-{secrets.token_hex(4)}"
     bus = system.local_bus
     opened = _local(bus, name, topic) if bus is not None else _on_pubsub(system, name, topic)
@@ -109,21 +108,21 @@ async def _on_pubsub(system: System, name: str, topic: str) -> AsyncIterator[Tap
         "expiration_policy": {"ttl": {"seconds": _EXPIRY_S}},
         "message_retention_duration": {"seconds": 3600},
     }
-    transport = open_transport(SubscriberGrpcAsyncIOTransport, system.settings.pubsub_emulator)
-    client = SubscriberAsyncClient(transport=transport)
-    try:
-        await client.create_subscription(request=request, retry=None, timeout=_CALL_S)
+    async with AsyncExitStack() as stack:
+        try:
+            transport = open_transport(SubscriberGrpcAsyncIOTransport, system.settings.pubsub_emulator)
+            stack.push_async_callback(transport.close)
+            client = SubscriberAsyncClient(transport=transport)
+            await client.create_subscription(request=request, retry=None, timeout=_CALL_S)
+        except (GoogleAPIError, GoogleAuthError) as error:
+            raise StoreUnavailable(
+                f"the topic {topic} cannot be followed: {type(error).__name__}: {str(error)[:300]}"
+            ) from None
         try:
             yield _PubSubTap(client, path)
         finally:
             with suppress(GoogleAPIError):
                 await client.delete_subscription(subscription=path, retry=None, timeout=_CALL_S)
-    except (GoogleAPIError, GoogleAuthError) as error:
-        raise OperatorFault(
-            f"{system.name}: the topic {topic} cannot be followed: {type(error).__name__}: {str(error)[:200]}"
-        ) from None
-    finally:
-        await transport.close()
 
 
 class _PubSubTap:
@@ -132,7 +131,7 @@ class _PubSubTap:
         self._subscription = subscription
 
     async def next(self) -> list[Envelope]:
-        from google.api_core.exceptions import DeadlineExceeded
+        from google.api_core.exceptions import DeadlineExceeded, GoogleAPIError
 
         while True:
             try:
@@ -141,6 +140,8 @@ class _PubSubTap:
                 )
             except DeadlineExceeded:  # nothing came
                 continue
+            except GoogleAPIError as error:
+                raise StoreUnavailable(f"Pub/Sub does not answer any more: {str(error)[:300]}") from None
             if reply.received_messages:
                 ids = [received.ack_id for received in reply.received_messages]
                 await self._client.acknowledge(

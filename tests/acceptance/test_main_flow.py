@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -126,3 +127,25 @@ async def test_identical_requests_at_once_are_one_call(system: System, provider:
     assert {result["status"] for result in results} == {"completed"}
     assert sorted({result["cache"] for result in results}) == ["coalesced", "miss"]
     assert provider.ledger.counts()["flight"] == 1
+
+
+async def test_gcloud_publishes_and_the_result_is_there(system: System) -> None:
+    # Given the command of the README, pointed at the emulator
+    environment = os.environ | {
+        "CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB": f"http://{system.emulators.environment['PUBSUB_EMULATOR_HOST']}/",
+        "CLOUDSDK_AUTH_DISABLE_CREDENTIALS": "true",
+        "CLOUDSDK_CORE_PROJECT": system.project,
+        "CLOUDSDK_CONFIG": str(system.folder / "gcloud"),
+    }
+    message = '{"prompt": "What is a penstock?", "request_id": "by-gcloud"}'
+    command = ("gcloud", "pubsub", "topics", "publish", "llm-requests", f"--message={message}")
+
+    # If it is run
+    process = await asyncio.create_subprocess_exec(*command, env=environment)
+    assert await process.wait() == 0
+
+    # I expect the result on the response topic and in Firestore
+    [result] = await system.results.of("by-gcloud")
+    document = await system.at_rest("by-gcloud")
+    assert document["result"] == result.json
+    assert result.json["status"] == "completed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -21,7 +22,8 @@ class Fault(StrEnum):
     KILL_BEFORE = "kill before"
     KILL_AFTER = "kill after"
     #: The process stands still for longer than a lease, then goes on as if nothing had been.
-    PAUSE = "pause"
+    PAUSE_BEFORE = "pause before"
+    PAUSE_AFTER = "pause after"
 
 
 #: Faults that a live holder must absorb without paying again.
@@ -87,3 +89,27 @@ class AtRandom:
         kinds = list(self.weights or dict.fromkeys(Fault, 1.0))
         weights = [self.weights.get(kind, 1.0) for kind in kinds]
         return self.rng.choices(kinds, weights)[0]
+
+
+@dataclass(slots=True)
+class AtNamed:
+    """The n-th time (from 1) that a step of this name is taken by anybody, it goes wrong."""
+
+    by_name: Mapping[tuple[str, int], Fault]
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def fault(self, instance: str, step: str, at: float) -> Fault | None:
+        self.counts[step] += 1
+        return self.by_name.get((step, self.counts[step]))
+
+
+@dataclass(slots=True)
+class Unreachable:
+    """Every step that starts with `part` fails from `start` to `end` seconds."""
+
+    part: str
+    start: float
+    end: float
+
+    def fault(self, instance: str, step: str, at: float) -> Fault | None:
+        return Fault.ERROR_BEFORE if step.startswith(self.part) and self.start <= at < self.end else None

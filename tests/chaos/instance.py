@@ -78,13 +78,16 @@ class Instance:
                 raise error(fault)
             case Fault.KILL_BEFORE:
                 self.kill(name)
-            case Fault.PAUSE:
+            case Fault.PAUSE_BEFORE:
                 self.pause(PAUSE_S, name)
         await self._lives()
         await self._travel()
         result = await effect()
-        if fault is Fault.KILL_AFTER:
-            self.kill(name)
+        match fault:
+            case Fault.KILL_AFTER:
+                self.kill(name)
+            case Fault.PAUSE_AFTER:
+                self.pause(PAUSE_S, name)
         await self._travel()
         await self._lives()
         if fault is Fault.LOST_RESPONSE:

@@ -11,7 +11,7 @@ from penstock.messages.request import Request
 from penstock.rules.routes import Route, Routes, Target
 
 from tests.chaos.checker import SECRET
-from tests.chaos.faults import AtRandom, Fault
+from tests.chaos.faults import AtRandom, Fault, Unreachable
 from tests.chaos.provider import Kind, Reply
 
 #: Faults and trouble of the model end here at the latest, in seconds.
@@ -68,12 +68,12 @@ class Outages:
     """Random faults, and stretches of time in which one part of the outside does not answer at all."""
 
     faults: AtRandom
-    stretches: list[tuple[float, float, str]]
+    stretches: list[Unreachable]
 
     def fault(self, instance: str, step: str, at: float) -> Fault | None:
-        for start, end, part in self.stretches:
-            if start <= at < end and step.startswith(part):
-                return Fault.ERROR_BEFORE
+        for stretch in self.stretches:
+            if fault := stretch.fault(instance, step, at):
+                return fault
         return self.faults.fault(instance, step, at)
 
 
@@ -98,7 +98,7 @@ def workload(seed: int) -> Workload:
     if rng.random() < 0.15:
         start = rng.uniform(0, 60)
         part = rng.choice(("store", "publish", "blobs", "provider"))
-        stretches.append((start, start + rng.choice((30.0, 120.0, 600.0)), part))
+        stretches.append(Unreachable(part, start, start + rng.choice((30.0, 120.0, 600.0))))
     blows = [
         (rng.uniform(0, 150), rng.choice((None, None, 100.0, 20.0))) for _ in range(rng.choice((0, 0, 1, 3)))
     ]

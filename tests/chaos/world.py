@@ -26,7 +26,6 @@ from penstock.gate import Gate
 from penstock.handle import handle
 from penstock.messages.envelope import decode_push
 from penstock.respond import respond
-from penstock.rules.breaker import Breaker
 from penstock.rules.keys import time_of
 from penstock.rules.pricing import PriceBook
 from penstock.rules.routes import Routes
@@ -165,7 +164,7 @@ class World:
             timing=TIMING,
             providers={name: SimProvider(self.ledger, name, instance) for name in targets},
             gates={
-                name: Gate(name, target.max_concurrency, Breaker(TIMING), clock, TIMING)
+                name: Gate(target, clock, TIMING)
                 for name, target in targets.items()
             },
             jitter=rng.random,

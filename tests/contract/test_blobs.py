@@ -64,6 +64,12 @@ async def test_an_overwritten_generation_is_missing_and_the_newest_is_found(blob
     assert await blobs.find(NAME, timeout_s=30) == b"new"
 
 
+async def test_the_same_bytes_put_twice_are_found_by_either_reference(blobs: Blobs) -> None:
+    first = await blobs.put(NAME, b"same", timeout_s=30)
+    second = await blobs.put(NAME, b"same", timeout_s=30)
+    assert await blobs.get(first, timeout_s=30) == await blobs.get(second, timeout_s=30) == b"same"
+
+
 async def test_what_is_not_there_is_missing(blobs: Blobs) -> None:
     ref = await blobs.put(NAME, b"data", timeout_s=30)
     assert await blobs.find(f"{NAME}2", timeout_s=30) is None
@@ -101,7 +107,19 @@ async def test_delete_takes_every_name_that_starts_so(blobs: Blobs) -> None:
 
 async def test_fifty_writers_of_one_name_leave_one_whole_blob(blobs: Blobs) -> None:
     contents = [bytes([n]) * 100_000 for n in range(50)]
+    seen: list[bytes | None] = []
+
+    async def watch() -> None:
+        while len(seen) < 10_000:
+            seen.append(await blobs.find(NAME, timeout_s=60))
+
+    watching = [asyncio.create_task(watch()) for _ in range(3)]
     refs = await asyncio.gather(*(blobs.put(NAME, data, timeout_s=60) for data in contents))
+    for watcher in watching:
+        watcher.cancel()
+    await asyncio.gather(*watching, return_exceptions=True)
+    # I expect that nobody ever saw a part of one
+    assert all(data is None or data in contents for data in seen)
     newest = await blobs.find(NAME, timeout_s=30)
     assert newest in contents
     assert len({ref.generation for ref in refs}) == 50

@@ -134,6 +134,18 @@ async def test_every_other_answer_brings_the_same_message_again(
     assert second.attempt == (2 if rig.counts_attempts else None)
 
 
+async def test_a_redirect_is_not_followed(rig: Rig, endpoint: PushEndpoint) -> None:
+    if not rig.counts_attempts:
+        pytest.skip("the emulator's own push follows redirects, and takes their answer for the endpoint's")
+    # Given an endpoint that redirects to a place that acks
+    await push_to(rig, endpoint)
+    endpoint.location = "/moved"
+    endpoint.answer = one_after_the_other(itertools.chain([301], itertools.repeat(204)))
+    # If a message is published, I expect it again
+    message_id = await publish(rig, b"again")
+    assert (await endpoint.next()).message_id == (await endpoint.next()).message_id == message_id
+
+
 async def test_a_failing_message_does_not_hold_up_the_others(rig: Rig, endpoint: PushEndpoint) -> None:
     await push_to(rig, endpoint)
 
@@ -143,7 +155,7 @@ async def test_a_failing_message_does_not_hold_up_the_others(rig: Rig, endpoint:
     endpoint.answer = answer
     await publish(rig, b"bad")
     await asyncio.gather(*(publish(rig, b"good %d" % n) for n in range(10)))
-    good = set()
+    good: set[bytes] = set()
     while len(good) < 10:
         data = (await endpoint.next()).data
         good |= {data} - {b"bad"}

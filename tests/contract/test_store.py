@@ -222,11 +222,12 @@ async def test_a_batch_is_all_or_nothing(store: Store, culprit: str, last: bool)
     # Given a document that makes one write of a batch impossible
     [stale] = await commit(store, Create(DOC, {"n": 1}))
     [version] = await commit(store, Update(DOC, {"n": 2}, stale))
-    refused: Write = {
+    culprits: dict[str, Write] = {
         "create": Create(DOC, {"n": 3}),
         "update": Update(DOC, {"n": 3}, stale),
         "size": Put(DOC, {"n": b"x" * LIMIT}),
-    }[culprit]
+    }
+    refused = culprits[culprit]
     fine: list[Write] = [Create(OTHER, {"n": 1}), Merge("totals/day", {"n": Increment(1)})]
     # If the batch is committed
     with pytest.raises(StoreError):

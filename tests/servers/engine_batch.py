@@ -106,7 +106,8 @@ class Batch:
         self._advance()
         for sequence in [s for s in self.running if s.remaining < 1e-6]:
             self.running.remove(sequence)
-            sequence.done.set_result(None)
+            if not sequence.done.done():  # its client may have left in this very moment
+                sequence.done.set_result(None)
         self._admit()
 
     def _admit(self) -> None:

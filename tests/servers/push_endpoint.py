@@ -18,9 +18,12 @@ class PushEndpoint:
     def __init__(self) -> None:
         app = web.Application(client_max_size=2**25)
         app.router.add_post("/", self._take)
+        app.router.add_get("/moved", _moved)
         self._runner = web.AppRunner(app, shutdown_timeout=1)
         self._deliveries: asyncio.Queue[Envelope] = asyncio.Queue()
         self.answer: Answer = always(204)
+        #: Where a redirect leads; `/moved` answers 204 to whoever follows one there.
+        self.location: str | None = None
         #: Deliveries being answered at this moment, and the most there were at once.
         self.busy = 0
         self.most_busy = 0
@@ -53,9 +56,14 @@ class PushEndpoint:
         self.most_busy = max(self.most_busy, self.busy)
         self._deliveries.put_nowait(envelope)
         try:
-            return web.Response(status=await self.answer(envelope))
+            headers = {"Location": self.location} if self.location else None
+            return web.Response(status=await self.answer(envelope), headers=headers)
         finally:
             self.busy -= 1
+
+
+async def _moved(_: web.Request) -> web.Response:
+    return web.Response(status=204)
 
 
 def always(status: int) -> Answer:

@@ -12,11 +12,11 @@ import pytest
 from tests.terraform.workspace import Workspace
 
 _LEAST = (1, 11)
-_INSTALL = "install Terraform 1.11 or newer (https://developer.hashicorp.com/terraform/install) and put it on the PATH"
+_INSTALL = "install Terraform 1.11 or newer (developer.hashicorp.com/terraform) and put it on the PATH"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One xdist worker for all: the folders are initialised and applied once. And more time than a test usually has."""
+    """One xdist worker for all, so that each folder is initialised and applied once; and time for that."""
     for item in items:
         if "tests/terraform/" in item.path.as_posix():
             item.add_marker(pytest.mark.terraform)

@@ -39,7 +39,9 @@ def grants(resources: Iterable[Resource], project: str) -> list[Grant]:
 
 def _grant(resource: Resource, project: str) -> Grant:
     kind, attribute = _PLACES[resource.type]
-    name = resource.values[attribute].rpartition("/")[2].replace(f"{project}-", "PROJECT-") if attribute else ""
+    name = (
+        resource.values[attribute].rpartition("/")[2].replace(f"{project}-", "PROJECT-") if attribute else ""
+    )
     titles = [condition["title"] for condition in resource.values.get("condition") or []]
     identity = resource.values["member"].partition(":")[2].partition("@")[0] or resource.values["member"]
     return Grant(identity, resource.values["role"], f"{kind} {name}".strip(), *titles)

@@ -18,7 +18,7 @@ INSTALLATIONS = {
     "prod": ("environments/prod", "as_shipped"),
     "everything": ("modules/platform", "with_everything"),
 }
-#: Roles on a whole project, which no finer resource carries. The deployer makes the resources, so his stand there too.
+#: Roles on the project that no finer resource carries. The deployer makes the rest, so its own stand there.
 WHOLE_PROJECT = {("penstock-builder", "roles/logging.logWriter")}
 
 
@@ -35,8 +35,16 @@ def everything(workspace: Workspace) -> Run:
 
 
 def test_every_push_and_bigquery_subscription_has_a_dead_letter_topic(run: Run) -> None:
-    fed = [s for s in run.of("google_pubsub_subscription") if s.values["push_config"] or s.values["bigquery_config"]]
-    assert {s.values["name"] for s in fed} == {"llm-requests-push", "llm-responses-push", "llm-responses-bigquery"}
+    fed = [
+        s
+        for s in run.of("google_pubsub_subscription")
+        if s.values["push_config"] or s.values["bigquery_config"]
+    ]
+    assert {s.values["name"] for s in fed} == {
+        "llm-requests-handler",
+        "llm-responses-processor",
+        "llm-responses-bigquery",
+    }
     [letters] = [t for t in run.of("google_pubsub_topic") if t.values["name"] == "llm-dead-letters"]
     for subscription in fed:
         [policy] = subscription.values["dead_letter_policy"]
@@ -53,7 +61,10 @@ def test_dead_lettering_has_both_of_its_grants(everything: Run) -> None:
 
 
 def test_every_function_is_waited_for(run: Run) -> None:
-    timeouts = {f.values["name"]: f.values["service_config"][0]["timeout_seconds"] for f in run.of("google_cloudfunctions2_function")}
+    timeouts = {
+        f.values["name"]: f.values["service_config"][0]["timeout_seconds"]
+        for f in run.of("google_cloudfunctions2_function")
+    }
     assert set(timeouts) == {"request-handler", "response-processor", "sweeper"}
     for subscription in run.of("google_pubsub_subscription"):
         if subscription.values["push_config"]:
@@ -79,7 +90,9 @@ def test_nothing_is_public(run: Run) -> None:
 
 
 def test_only_its_own_caller_may_invoke_a_function(everything: Run) -> None:
-    invokers = {(g.identity, g.place) for g in grants(everything.resources, PROJECT) if g.role == "roles/run.invoker"}
+    invokers = {
+        (g.identity, g.place) for g in grants(everything.resources, PROJECT) if g.role == "roles/run.invoker"
+    }
     assert invokers == {
         ("request-handler-caller", "service request-handler"),
         ("response-processor-caller", "service response-processor"),
@@ -110,13 +123,17 @@ def test_no_secret_value_anywhere(run: Run) -> None:
     assert not run.of("google_secret_manager_secret_version")
     for function in run.of("google_cloudfunctions2_function"):
         [config] = function.values["service_config"]
-        assert config["secret_environment_variables"] == [] and config["secret_volumes"] == []
-        assert not [name for name in config["environment_variables"] if re.search(r"KEY|TOKEN|PASSWORD", name)]
+        assert config["secret_environment_variables"] == []
+        assert config["secret_volumes"] == []
+        assert not [
+            name for name in config["environment_variables"] if re.search(r"KEY|TOKEN|PASSWORD", name)
+        ]
 
 
 def test_no_secret_in_outputs(run: Run) -> None:
     shown = json.dumps(run.outputs)
-    assert "secret_data" not in shown and not re.search(r"sk-[A-Za-z0-9]|BEGIN [A-Z ]*PRIVATE KEY", shown)
+    assert "secret_data" not in shown
+    assert not re.search(r"sk-[A-Za-z0-9]|BEGIN [A-Z ]*PRIVATE KEY", shown)
     assert not [name for name, output in run.outputs.items() if output.get("sensitive")]
 
 
@@ -135,7 +152,11 @@ def test_prompts_stay_in_the_region(run: Run) -> None:
 
 def test_security_md_lists_every_grant_and_no_other(everything: Run) -> None:
     # Given the rows of the table: identity | role | where | why
-    rows = re.findall(r"^\| `([^`|]+)` \| `(roles/[^`|]+)` \| ([^|]+?) \| ([^|]+?) \|$", (ROOT / "docs/security.md").read_text(), re.M)
+    rows = re.findall(
+        r"^\| `([^`|]+)` \| `(roles/[^`|]+)` \| ([^|]+?) \| ([^|]+?) \|$",
+        (ROOT / "docs/security.md").read_text(),
+        re.M,
+    )
     written = {Grant(identity, role, *_place(where)) for identity, role, where, _ in rows}
     assert written == set(grants(everything.resources, PROJECT))
     assert len(rows) == len(written), "a row stands twice"

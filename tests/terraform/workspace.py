@@ -72,12 +72,14 @@ class Workspace:
             self.init(where)
             done = self.terraform(where, "test", "-json", "-verbose")
             self._tested[where] = _read_runs(done.stdout)
-            assert self._tested[where], f"terraform test in {where} ran nothing:\n{done.stdout[-3000:]}{done.stderr}"
+            assert self._tested[where], (
+                f"terraform test in {where} ran nothing:\n{done.stdout[-3000:]}{done.stderr}"
+            )
         return self._tested[where]
 
 
 def _providers(folder: Path) -> dict[str, str]:
-    """Where the providers come from: the stand-in where it lies beside the checkout, else Terraform's registry."""
+    """Where providers come from: the stand-in, where it lies beside the checkout; else the real ones."""
     if not _STAND_IN.is_dir():
         cache = folder / "providers"
         cache.mkdir()
@@ -103,16 +105,17 @@ def _read_runs(stdout: str) -> dict[str, Run]:
                 if not run.name:  # about a whole file: nothing ran
                     runs.setdefault("(file)", Run("(file)", "error")).said += run.said
             case "test_state":
-                _take(run, event["test_state"].get("root_module", {}), event["test_state"].get("outputs", {}))
+                state = event["test_state"]
+                run.resources = list(_resources(state.get("root_module", {})))
+                run.outputs = dict(state.get("outputs", {}))
             case "test_plan":
-                planned = event["test_plan"].get("planned_values", {})
-                _take(run, planned.get("root_module", {}), planned.get("outputs", {}))
+                changes = event["test_plan"].get("resource_changes", [])
+                run.resources = [
+                    Resource(change["address"], change["type"], change["change"]["after"])
+                    for change in changes
+                    if change["mode"] == "managed" and change["change"]["after"] is not None
+                ]
     return runs
-
-
-def _take(run: Run, module: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
-    run.resources = list(_resources(module))
-    run.outputs = dict(outputs)
 
 
 def _resources(module: Mapping[str, Any]) -> Iterator[Resource]:

@@ -34,7 +34,8 @@ class Pusher:
         self._http = HttpSend()
         self._send = send or self._http
         self._poll_s = poll_s
-        self._changed: set[asyncio.Event] = set()
+        #: In order of registration, so that a simulation wakes everybody in the same order every time.
+        self._changed: list[asyncio.Event] = []
 
     async def run(self) -> None:
         """Push until cancelled; what is in flight then comes again at its ack deadline."""
@@ -62,22 +63,23 @@ class Pusher:
     async def _serve_all(self, group: asyncio.TaskGroup) -> None:
         """Keep one lane per push subscription, with the settings that it has now."""
         changed = asyncio.Event()
-        self._changed.add(changed)
+        self._changed.append(changed)
         serving: dict[str, tuple[_Lane, asyncio.Task[None]]] = {}
         while True:
             changed.clear()
             with contextlib.suppress(StoreUnavailable):
                 known = {s.name: s for s in await self._bus.subscriptions() if s.endpoint}
-                for name in [
-                    name for name, (lane, _) in serving.items() if known.get(name) != lane.subscription
-                ]:
+                for name in [name for name in serving if name not in known]:
                     lane, task = serving.pop(name)
-                    self._changed.discard(lane.changed)
+                    self._changed.remove(lane.changed)
                     task.cancel()
-                for name in sorted(known.keys() - serving.keys()):
-                    lane = _Lane(self._bus, self._clock, self._send, known[name])
-                    self._changed.add(lane.changed)
-                    serving[name] = (lane, group.create_task(lane.run()))
+                for name, subscription in known.items():
+                    if name in serving:
+                        serving[name][0].subscription = subscription
+                    else:
+                        lane = _Lane(self._bus, self._clock, self._send, subscription)
+                        self._changed.append(lane.changed)
+                        serving[name] = (lane, group.create_task(lane.run()))
             await changed.wait()
 
     def _wake_all(self) -> None:

@@ -71,13 +71,17 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a provider answered. `model` is the name it reported."""
+    """What a provider answered. `model` is the name it reported.
+
+    `queued_s`: seconds that the engine says the question waited in its queue; None: it did not say.
+    """
 
     text: str
     tool_calls: tuple[ToolCall, ...]
     finish_reason: str
     usage: Usage
     model: str
+    queued_s: float | None = None
 
     @property
     def whole(self) -> bool:

@@ -91,8 +91,9 @@ class Answer:
         )
 
     def reused(self) -> Answer:
-        """The same answer given once more for nothing: what it cost is what it saves."""
-        saved = Cost(0.0, {}, self.cost.usd if self.cost.usd else self.cost.saved_usd)
+        """The same answer given once more for nothing: what it cost is what it saves, if that is known."""
+        bought = self.cost.usd if self.cost.usd != 0 else self.cost.saved_usd
+        saved = Cost(0.0, {}, bought)
         return Answer(self.completion, self.ref, self.model, self.provider, self.target, self.usage, saved)
 
 

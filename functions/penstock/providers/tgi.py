@@ -6,6 +6,8 @@ Importing this module imports huggingface_hub's client (half a second): bootstra
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +28,9 @@ from penstock.providers.tgi_failures import of_error
 CONNECT_S = 10.0
 #: TGI ignores the model's name; this is what huggingface_hub says for none.
 NO_MODEL = "tgi"
+
+#: What the reply of the running call said of the engine's queue; a call is one coroutine, so one context.
+_QUEUED_S: ContextVar[float | None] = ContextVar("queued_s", default=None)
 
 
 class TgiProvider:
@@ -55,6 +60,8 @@ class TgiProvider:
         if unknown:
             raise rejected(f"A TGI server does not take the parameter {unknown[0]}.").failure()
 
+        _QUEUED_S.set(None)
+
         async def ask(authorization: Mapping[str, str]) -> Any:
             client = _Client(self._connected(), self._base_url, {**IDENTITY, **authorization})
             params = tgi_params(request.params)
@@ -64,13 +71,13 @@ class TgiProvider:
         reply = await call_once(
             ask, key=self._key, timeout_s=timeout_s, of_error=lambda error: of_error(error, self._now())
         )
-        return completion_of(reply, request, model=self._model)
+        return replace(completion_of(reply, request, model=self._model), queued_s=_QUEUED_S.get())
 
     def _connected(self) -> httpx2.AsyncClient:
         if self._http is None:
             self._http = httpx2.AsyncClient(
                 follow_redirects=False,
-                event_hooks={"response": [limit_reply(self._max_reply_bytes)]},
+                event_hooks={"response": [limit_reply(self._max_reply_bytes), _note_queue_time]},
                 limits=httpx2.Limits(max_connections=1000, max_keepalive_connections=100),
             )
         return self._http
@@ -85,6 +92,13 @@ class TgiProvider:
             await http.aclose()
 
 
+async def _note_queue_time(response: httpx2.Response) -> None:
+    """TGI says in a header how many milliseconds a question waited in its queue; the SDK drops it."""
+    text = response.headers.get("x-queue-time", "")
+    if text.isascii() and text.isdigit():
+        _QUEUED_S.set(int(text[:9]) / 1000)
+
+
 class _Client(AsyncInferenceClient):
     """huggingface_hub's client for one call, on connections that outlive it and limit the reply.
 
@@ -96,6 +110,7 @@ class _Client(AsyncInferenceClient):
         super().__init__(
             base_url=base_url,
             headers=dict(headers),
+            # The header above decides; without this the SDK would look for a token in a file at every call.
             token=headers["authorization"].removeprefix("Bearer "),
             timeout=httpx2.Timeout(None, connect=CONNECT_S, pool=CONNECT_S),  # type: ignore[arg-type] # httpx2 takes it wherever it takes seconds
         )

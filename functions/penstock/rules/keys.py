@@ -47,9 +47,9 @@ def completion_blob(tenant: str, sha256: str) -> str:
     return f"tenants/{tenant}/completions/{sha256}.json"
 
 
-def unsaved_blob(tenant: str, request_id: str, redrive_count: int) -> str:
-    """Where a paid answer waits that the store would not take."""
-    return f"tenants/{tenant}/unsaved/{request_id}/{redrive_count}.json"
+def unsaved_blob(tenant: str, request_id: str, created_at: datetime, redrive_count: int) -> str:
+    """Where a paid answer waits that the store would not take; an id may live again after its retention."""
+    return f"tenants/{tenant}/unsaved/{request_id}/{_stamp(created_at)}-{redrive_count}.json"
 
 
 def dead_letter_blob(sha256: str) -> str:

@@ -31,6 +31,8 @@ class Target(BaseModel):
     timeout_s: float = Field(default=120, gt=0, le=Timing().provider_budget_s)
     max_concurrency: int = Field(default=200, ge=1, le=10_000)
     price: str | None = None
+    #: A self-hosted engine that sleeps while nobody asks: one call wakes it, the others park meanwhile.
+    scales_to_zero: bool = False
     #: `background` and `batch` are a seam of the design; only `sync` is built.
     lane: Literal["sync"] = "sync"
 

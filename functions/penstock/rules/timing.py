@@ -44,6 +44,11 @@ class Timing:
     #: A provider's Retry-After above this is not believed.
     retry_after_max_s: float = 3600
 
+    # A self-hosted engine that scales to zero: how long it is believed to be awake after an answer, and
+    # how long the others stay away while one call wakes it.
+    awake_s: float = 240
+    wake_s: float = 30
+
     # Followers and the sweeper.
     follow_s: float = 75
     #: A result still unconfirmed after this is published again, then with doubling back-off up to the cap.
@@ -63,6 +68,9 @@ class Timing:
     drain_s: float = 8
     #: How long a pause may stay unseen.
     pause_poll_s: float = 5
+    #: What a pause holds back looks again after as long as the pause has lasted, within these bounds.
+    hold_min_s: float = 60
+    hold_max_s: float = 900
 
     def scaled(self, by: float) -> Timing:
         """Every duration divided by `by`."""

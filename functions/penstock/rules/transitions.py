@@ -108,6 +108,14 @@ def parked(record: Record, until: datetime, target_index: int = 0) -> Record:
     return replace(aside, target_index=target_index, parks=record.parks + 1, takeovers=0)
 
 
+def held(record: Record, until: datetime) -> Record:
+    """Put aside by a pause; any wake may take it on, the sweeper's comes at `until`. A flight goes on.
+
+    The counts stay: nothing was tried, and a take-over's predecessor may yet have left its answer.
+    """
+    return replace(_set_aside(record, State.PARKED, until), not_before=None, following=None, leader=None)
+
+
 def _set_aside(record: Record, state: State, until: datetime) -> Record:
     until = min(until, record.deadline)
     return replace(

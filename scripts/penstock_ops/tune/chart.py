@@ -61,14 +61,16 @@ def save_png(results: Results, path: Path) -> None:
 
 def _closed_axes(axes: Any, results: Results) -> None:
     loads = [s.load for s in results.closed]
-    axes.plot(loads, [s.requests_per_s for s in results.closed], "o-", color="tab:blue", label="requests/s")
+    axes.plot(loads, [s.requests_per_s for s in results.closed], "o-", color="tab:blue")
     axes.set_xscale("log", base=2)
+    powers = [2**n for n in range(11) if not loads or 2**n <= max(loads)]
+    axes.set_xticks(powers, labels=[str(p) for p in powers])
     axes.set_xlabel("concurrency")
-    axes.set_ylabel("requests/s")
+    axes.set_ylabel("requests/s", color="tab:blue")
     axes.set_ylim(bottom=0)
     late = axes.twinx()
-    late.plot(loads, [s.p99_s for s in results.closed], "s--", color="tab:red", label="p99")
-    late.set_ylabel("p99 latency (s)")
+    late.plot(loads, [s.p99_s for s in results.closed], "s--", color="tab:red")
+    late.set_ylabel("p99 latency (s)", color="tab:red")
     late.set_ylim(bottom=0)
     if results.knee:
         axes.axvline(results.knee.concurrency, color="gray", linestyle=":")

@@ -11,7 +11,12 @@ from penstock_ops.tune.cli_recommend import recommend_command
 from penstock_ops.tune.cli_verify import verify
 
 app = typer.Typer(
-    help="Size, measure and price a self-hosted engine.", no_args_is_help=True, rich_markup_mode=None
+    help="Size, measure and price a self-hosted engine.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(compute)
 app.command()(measure)

@@ -48,13 +48,10 @@ def verify(
         recommended = math.ceil(knee.concurrency - 0.25)
         rows = read_trace(trace).stretch(stretch).scaled(scale)
         points = tuple(sorted({*(concurrency or EXHAUSTIVE), recommended}))
-        found = asyncio.run(_rounds(url, rows, points, rounds, requests, stage_seconds))
+        found = asyncio.run(sweep_points(url, rows, points, rounds, requests, stage_seconds))
     best = max(found, key=lambda c: found[c])
     share = found[recommended] / found[best]
-    for point in points:
-        mark = " ← recommended" if point == recommended else ""
-        mark += " ← best" if point == best else ""
-        typer.echo(f"{point:>4} in flight: {found[point]:7.2f} requests/s{mark}")
+    _show(found, recommended, best)
     typer.echo(
         f"recommended from {tuned.identity.get('trace')}: {recommended} in flight; "
         f"on {rows.name} it yields {share:.1%} of the best point ({best})"
@@ -70,7 +67,14 @@ def verify(
         raise typer.Exit(1)
 
 
-async def _rounds(
+def _show(found: dict[int, float], recommended: int, best: int) -> None:
+    for point, per_s in found.items():
+        mark = " ← recommended" if point == recommended else ""
+        mark += " ← best" if point == best else ""
+        typer.echo(f"{point:>4} in flight: {per_s:7.2f} requests/s{mark}")
+
+
+async def sweep_points(
     url: str, rows: Trace, points: tuple[int, ...], rounds: int, requests: int, stage_seconds: float
 ) -> dict[int, float]:
     """Mean requests per second of every point; every other round goes downwards, against drift."""

@@ -111,7 +111,10 @@ class Endpoint:
         return parse_metrics(text) if status == 200 else None
 
     async def ask(self, prompt: str, output_tokens: int) -> Answer:
-        """Ask for `output_tokens` tokens; never raises for what the engine or network does."""
+        """Ask for `output_tokens` tokens; what the engine or the network does is in the answer.
+
+        Raises TuneFault when the token is refused.
+        """
         return await self._ask(prompt, output_tokens, explain=False)
 
     async def _ask(self, prompt: str, output_tokens: int, explain: bool) -> Answer:

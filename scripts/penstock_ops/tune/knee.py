@@ -54,7 +54,8 @@ def find_knee(points: Sequence[tuple[float, float]]) -> Knee | None:
     if len(usable) < 3:
         return None
     times = [(c, c / x) for c, x in usable]
-    fits = [_fit(times, split) for split in range(2, len(times) + 1)]
+    splits = [len(times), *range(2, len(times) - 1)]  # all rising, or at least two on the plateau
+    fits = [_fit(times, split) for split in splits]
     alpha, beta, gamma = min(fits, key=lambda f: _misfit(times, *f))
     highest = usable[-1][0]
     floor = max(gamma, alpha / highest + beta)  # seconds per request at the best throughput

@@ -103,9 +103,12 @@ def read_results(path: Path) -> Results:
     try:
         if found["schema"] != SCHEMA:
             raise TuneFault(f"{path} has schema {found['schema']!r}, this version reads {SCHEMA}")
+        workload = {k: float(found["workload"][k]) for k in ("input_tokens", "output_tokens")}
+        if min(workload.values()) <= 0:
+            raise ValueError("a request without tokens")
         return Results(
             identity=dict(found["identity"]),
-            workload={k: float(found["workload"][k]) for k in ("input_tokens", "output_tokens")},
+            workload=workload,
             declared=dict(found["declared"]),
             in_force=dict(found["in_force"]),
             measured_at=str(found["measured_at"]),

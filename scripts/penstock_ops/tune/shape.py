@@ -77,6 +77,8 @@ def shape_of(config: dict[str, Any], parameters: int | None = None) -> ModelShap
         raise TuneFault(f"the model's config lacks {', '.join(missing)}; the sizes cannot be computed")
     heads, hidden = _count(text, "num_attention_heads"), _count(text, "hidden_size")
     head_size = _count(text, "head_dim") if text.get("head_dim") else hidden // heads
+    if head_size == 0:
+        raise TuneFault(f"hidden_size {hidden} is smaller than num_attention_heads {heads}")
     kv_heads = _count(text, "num_key_value_heads") if text.get("num_key_value_heads") else heads
     if kv_heads > heads or heads % kv_heads:
         raise TuneFault(f"num_key_value_heads {kv_heads} does not divide num_attention_heads {heads}")
@@ -114,7 +116,7 @@ def _refuse_what_the_formulas_miss(text: dict[str, Any]) -> None:
             "the model compresses its KV cache (kv_lora_rank, latent attention); "
             "its sizes are not computed here: use measure on a running engine"
         )
-    if text.get("layer_types") and "linear_attention" in text["layer_types"]:
+    if "linear_attention" in str(text.get("layer_types")):
         raise TuneFault(
             "the model mixes linear attention into its layers; its KV cache is not computed here: "
             "use measure on a running engine"
@@ -125,7 +127,7 @@ def _parameters(text: dict[str, Any], query: int, kv: int, given: int | None) ->
     """(linear, other) parameters, by the Llama layout: gated MLP, RMS norms, optional experts."""
     hidden, layers = _count(text, "hidden_size"), _count(text, "num_hidden_layers")
     family = str(text.get("model_type", "unknown"))
-    experts = int(text.get("num_local_experts") or text.get("num_experts") or 1)
+    experts = next((_count(text, f) for f in ("num_local_experts", "num_experts") if text.get(f)), 1)
     mlp = 3 * hidden * _count(text, "intermediate_size") * experts
     router = hidden * experts if experts > 1 else 0
     attention = 2 * hidden * query + 2 * hidden * kv

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -138,4 +139,4 @@ def percentile(ordered: Sequence[float], share: float) -> float:
     """The smallest value that at least `share` of the sorted values do not exceed; 0 for none."""
     if not ordered:
         return 0.0
-    return ordered[min(len(ordered) - 1, max(0, -int(-share * len(ordered) // 1) - 1))]
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]

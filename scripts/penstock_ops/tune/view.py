@@ -53,7 +53,14 @@ def formula_lines(shape: ModelShape, plan: Plan) -> list[str]:
 
 
 def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    return Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
 
 
 def _formula(shape: ModelShape, plan: Plan) -> Text:
@@ -143,13 +150,13 @@ def knee_lines(results: Results) -> list[str]:
 def _stages(title: str, load: str, stages: list[Stage]) -> Table:
     table = _table(title)
     for column in (load, "n", "req/s", "in tok/s", "out tok/s", "p50 s", "p99 s", "queue s", "first s", ""):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     for s in stages:
         verdict = f"{s.rejected} refused" if s.rejected else f"{s.broken} broken" if s.broken else ""
         if s.loop == "open" and not s.sustained:
             verdict = verdict or f"behind ({s.kept_up or 0:.0%})"
         table.add_row(
-            f"{s.load:g}", str(s.requests), f"{s.requests_per_s:.2f}", f"{s.input_tokens_per_s:.0f}",
+            f"{s.load:.4g}", str(s.requests), f"{s.requests_per_s:.2f}", f"{s.input_tokens_per_s:.0f}",
             f"{s.output_tokens_per_s:.0f}", f"{s.p50_s:.2f}", f"{s.p99_s:.2f}", _or_dash(s.queue_s),
             _or_dash(s.first_token_s), verdict,
         )  # fmt: skip

@@ -23,13 +23,13 @@ module "penstock" {
     point_in_time_recovery = true
   })
 
-  operations = merge(var.operations, {
-    thresholds = { oldest_open_s = 3600, usd_per_hour = 10 }
+  operations = merge({ alerts = ["dead-letters", "error-ratio", "gpu-awake", "latency-p95", "oldest-open", "spend", "sweeper-absent", "undeliverable"] }, var.operations, {
+    thresholds = merge({ oldest_open_s = 3600, usd_per_hour = 10 }, try(var.operations.thresholds, {}))
   })
 
-  delivery = var.state_bucket == null ? null : {
-    state_bucket = var.state_bucket
-    repository   = var.repository
+  delivery = var.delivery == null ? null : {
+    state_bucket = var.delivery.state_bucket
+    repository   = var.delivery.repository
     branch       = "^main$"
     approval     = true
   }

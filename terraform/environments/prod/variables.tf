@@ -52,9 +52,14 @@ variable "engine" {
 }
 
 variable "data" {
-  description = "Database name and location, retentions, analysts; see modules/platform."
+  description = "Database name and location, retentions, analysts; see modules/platform. `adopt`: what exists already and is taken over by `import` instead of made, any of \"database\" (the Firestore database) and \"rules\" (its security rules)."
   type        = any
   default     = {}
+
+  validation {
+    condition     = length(setsubtract(try(var.data.adopt, []), ["database", "rules"])) == 0
+    error_message = "data.adopt takes \"database\" and \"rules\"."
+  }
 }
 
 variable "operations" {
@@ -63,31 +68,17 @@ variable "operations" {
   default     = {}
 }
 
-variable "state_bucket" {
-  description = "Bucket of the Terraform state, when Cloud Build is to deploy this environment; null: deployed by hand only."
-  type        = string
-  default     = null
-}
-
-variable "repository" {
-  description = "The repository as connected to Cloud Build, projects/P/locations/L/connections/C/repositories/R; null: no trigger."
-  type        = string
-  default     = null
+variable "delivery" {
+  description = "When Cloud Build is to deploy this environment: `state_bucket` (of the Terraform state) and `repository` (as connected to Cloud Build, projects/P/locations/L/connections/C/repositories/R; without it no trigger is made). Null: deployed by hand only."
+  type = object({
+    state_bucket = string
+    repository   = optional(string)
+  })
+  default = null
 }
 
 variable "paused" {
   description = "Stops the delivery of requests and the sweeper until it is false again; messages wait for up to 7 days."
   type        = bool
   default     = false
-}
-
-variable "adopt" {
-  description = "What exists already and is taken over instead of made, by `import`: any of \"database\" (the Firestore database named in var.data) and \"rules\" (its security rules)."
-  type        = set(string)
-  default     = []
-
-  validation {
-    condition     = length(setsubtract(var.adopt, ["database", "rules"])) == 0
-    error_message = "adopt takes \"database\" and \"rules\"."
-  }
 }

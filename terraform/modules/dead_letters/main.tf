@@ -21,7 +21,7 @@ resource "google_pubsub_topic_iam_member" "publisher" {
 
 resource "google_pubsub_subscription" "pull" {
   project              = var.project_id
-  name                 = "${var.name}-pull"
+  name                 = var.subscription
   topic                = google_pubsub_topic.this.id
   ack_deadline_seconds = 600
 

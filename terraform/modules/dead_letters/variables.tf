@@ -5,7 +5,13 @@ variable "project_id" {
 }
 
 variable "name" {
-  description = "Name of the dead-letter topic; its pull subscription is NAME-pull and its archive PROJECT-NAME."
+  description = "Name of the dead-letter topic; its archive is the bucket PROJECT-NAME, fed by the subscription NAME-archive."
+  type        = string
+  nullable    = false
+}
+
+variable "subscription" {
+  description = "Name of the pull subscription in which letters wait to be looked at; `penstock redrive` reads it."
   type        = string
   nullable    = false
 }

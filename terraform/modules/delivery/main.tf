@@ -11,7 +11,6 @@ locals {
     "roles/datastore.owner",
     "roles/firebaserules.admin",
     "roles/iam.serviceAccountAdmin",
-    "roles/iam.serviceAccountUser",
     "roles/logging.configWriter",
     "roles/logging.logWriter",
     "roles/monitoring.editor",
@@ -54,6 +53,15 @@ resource "google_project_iam_member" "deployer_grants" {
   }
 }
 
+# To deploy something that runs as an account one must be allowed to act as it: these accounts, not all of the project.
+resource "google_service_account_iam_member" "acts_as" {
+  for_each = var.accounts
+
+  service_account_id = each.value
+  role               = "roles/iam.serviceAccountUser"
+  member             = google_service_account.deployer.member
+}
+
 resource "google_storage_bucket_iam_member" "state" {
   bucket = var.settings.state_bucket
   role   = "roles/storage.objectUser"
@@ -87,5 +95,5 @@ resource "google_cloudbuild_trigger" "this" {
     approval_required = var.settings.approval
   }
 
-  depends_on = [google_project_iam_member.deployer, google_project_iam_member.deployer_grants, google_storage_bucket_iam_member.state]
+  depends_on = [google_project_iam_member.deployer, google_project_iam_member.deployer_grants, google_storage_bucket_iam_member.state, google_service_account_iam_member.acts_as]
 }

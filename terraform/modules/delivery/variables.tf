@@ -16,6 +16,12 @@ variable "environment" {
   nullable    = false
 }
 
+variable "accounts" {
+  description = "The service accounts that functions, pushes, builds and the engine run as: label => full name. The deployer may act as these."
+  type        = map(string)
+  nullable    = false
+}
+
 variable "settings" {
   description = <<-EOT
     `repository`: the connected repository, projects/P/locations/L/connections/C/repositories/R (Cloud Build, 2nd gen; connecting it is a click by somebody with rights on the source host). Null: the deployer and its roles, but no trigger.

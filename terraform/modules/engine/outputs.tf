@@ -8,6 +8,11 @@ output "base_url" {
   value       = "${google_cloud_run_v2_service.this.uri}${var.settings.kind == "vllm" ? "/v1" : ""}"
 }
 
+output "accounts" {
+  description = "Full name of its service account: whoever deploys must be allowed to act as it."
+  value       = { (google_service_account.this.account_id) = google_service_account.this.name }
+}
+
 output "known" {
   description = "Every setting that an engine has, so that a misspelt one can be refused instead of ignored."
   value       = { settings = keys(var.settings), tgi = try(keys(var.tgi), []), vllm = try(keys(var.vllm), []) }

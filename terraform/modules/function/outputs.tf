@@ -3,6 +3,11 @@ output "member" {
   value       = google_service_account.this.member
 }
 
+output "accounts" {
+  description = "Full names of its two service accounts: whoever deploys must be allowed to act as them."
+  value       = { (google_service_account.this.account_id) = google_service_account.this.name, (google_service_account.caller.account_id) = google_service_account.caller.name }
+}
+
 output "caller" {
   description = "E-mail of the only account that may call it. Known once the call is permitted and tokens can be minted."
   value       = google_service_account.caller.email

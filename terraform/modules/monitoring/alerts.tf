@@ -2,7 +2,7 @@
 # and the first apply in an empty project must not fail over it.
 
 locals {
-  alerts = merge({
+  all_alerts = merge({
     dead-letters = {
       query    = "sum(increase(${local.log.dead_letters}{${local.run}}[10m])) > ${var.thresholds.dead_letters}"
       for_s    = 0
@@ -53,6 +53,8 @@ locals {
       text     = "The engine has not slept for ${var.thresholds.gpu_awake_h} hours and is billed by the second. Steady work is fine (compare `penstock tune recommend`); else something keeps it awake: min_instances, or a client that polls."
     }
   })
+
+  alerts = { for name, alert in local.all_alerts : name => alert if var.alerts == null || contains(coalesce(var.alerts, []), name) }
 }
 
 resource "google_monitoring_notification_channel" "email" {

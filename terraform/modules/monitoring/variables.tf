@@ -34,6 +34,17 @@ variable "emails" {
   }
 }
 
+variable "alerts" {
+  description = "Which alerts to make; null: all. Google has announced a price of 1.50 USD a month for each (see docs/operations.md), which is more than everything else costs while nothing is asked."
+  type        = set(string)
+  default     = null
+
+  validation {
+    condition     = var.alerts == null || length(setsubtract(coalesce(var.alerts, []), concat(keys(local.all_alerts), ["gpu-awake"]))) == 0
+    error_message = "There is no alert named ${join(", ", setsubtract(coalesce(var.alerts, []), concat(keys(local.all_alerts), ["gpu-awake"])))}; there are ${join(", ", keys(local.all_alerts))} and, with an engine, gpu-awake."
+  }
+}
+
 variable "thresholds" {
   description = <<-EOT
     Where an alert fires. `dead_letters`: more than so many in 10 minutes. `oldest_open_s`: age of the oldest unfinished request; parked work waits in Firestore, where Pub/Sub's own age metric does not see it.

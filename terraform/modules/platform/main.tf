@@ -61,6 +61,7 @@ module "requests" {
     { "our response-processor" = module.responder.member, "our sweeper" = module.sweeper.member },
   )
   push = {
+    name                  = local.subscriptions.requests
     endpoint              = module.handler.uri
     caller                = module.handler.caller
     timeout_s             = module.timing.timing.function_timeout_s
@@ -80,6 +81,7 @@ module "responses" {
   consumers         = var.response_consumers
   publishers        = { "our request-handler" = module.handler.member }
   push = {
+    name                  = local.subscriptions.responses
     endpoint              = module.responder.uri
     caller                = module.responder.caller
     timeout_s             = module.timing.timing.function_timeout_s
@@ -89,10 +91,11 @@ module "responses" {
 }
 
 module "dead_letters" {
-  source     = "../dead_letters"
-  project_id = module.project.project_id
-  name       = local.topics.dead_letters
-  region     = var.region
+  source       = "../dead_letters"
+  project_id   = module.project.project_id
+  name         = local.topics.dead_letters
+  subscription = local.subscriptions.dead_letters
+  region       = var.region
   # The handler for requests, response_processor for what on the response topic is no result.
   publishers   = { handler = module.handler.member, responder = module.responder.member }
   readers      = var.operations.operators

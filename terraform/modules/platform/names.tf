@@ -7,6 +7,13 @@ locals {
     dead_letters = "llm-dead-letters"
   }
 
+  # As the local stack names them too (scripts/penstock_ops/topology.py).
+  subscriptions = {
+    requests     = "llm-requests-handler"
+    responses    = "llm-responses-processor"
+    dead_letters = "llm-dead-letters-inspection"
+  }
+
   # Entry points in functions/main.py, with hyphens.
   functions = {
     handler   = "request-handler"

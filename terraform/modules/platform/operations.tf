@@ -5,6 +5,7 @@ module "monitoring" {
   services    = values(local.functions)
   engine      = try(local.engine.name, null)
   emails      = var.operations.emails
+  alerts      = var.operations.alerts
   thresholds  = var.operations.thresholds
   budget      = var.operations.budget
 }
@@ -17,4 +18,11 @@ module "delivery" {
   region      = var.region
   environment = var.environment
   settings    = var.delivery
+  accounts = merge(
+    module.handler.accounts,
+    module.responder.accounts,
+    module.sweeper.accounts,
+    module.build.accounts,
+    try(local.engine.accounts, {}),
+  )
 }

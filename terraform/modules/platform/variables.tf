@@ -69,11 +69,12 @@ variable "data" {
 
 variable "operations" {
   description = <<-EOT
-    `operators`: IAM members who run the operator's command: they read and write documents and blobs, pull dead letters and publish requests. `emails`: who alerts go to. `thresholds`, `budget`: see modules/monitoring.
+    `operators`: IAM members who run the operator's command: they read and write documents and blobs, pull dead letters and publish requests. `emails`: who alerts go to. `alerts` (null: all), `thresholds`, `budget`: see modules/monitoring.
   EOT
   type = object({
     operators = optional(set(string), [])
     emails    = optional(set(string), [])
+    alerts    = optional(set(string))
     thresholds = optional(object({
       dead_letters  = optional(number)
       oldest_open_s = optional(number)

@@ -20,7 +20,7 @@ resource "google_pubsub_topic_iam_member" "publisher" {
 
 resource "google_pubsub_subscription" "push" {
   project              = var.project_id
-  name                 = "${var.name}-push"
+  name                 = var.push.name
   topic                = google_pubsub_topic.this.id
   ack_deadline_seconds = var.push.ack_deadline_s
 

@@ -5,7 +5,7 @@ variable "project_id" {
 }
 
 variable "name" {
-  description = "The topic's name; its push subscription is NAME-push and a consumer's subscription NAME-CONSUMER."
+  description = "The topic's name; a consumer's subscription is NAME-CONSUMER."
   type        = string
   nullable    = false
 
@@ -35,12 +35,13 @@ variable "publishers" {
 
 variable "push" {
   description = <<-EOT
-    The push subscription that feeds a function. `endpoint` is also the audience of the OIDC token, `caller` the e-mail of the service account it names.
+    The push subscription `name` that feeds a function. `endpoint` is also the audience of the OIDC token, `caller` the e-mail of the service account it names.
     `ack_deadline_s` must outlast the function's `timeout_s`. Every nack spends one of `max_delivery_attempts` (5-100), Cloud Run's own 429s included: with 100 and a back-off of
     10-600 s a message survives about 15 hours of total outage, with 5 about 150 seconds.
     `retention_s`: how long an unacked message is kept (10 minutes to 31 days). `paused` takes the endpoint away: messages wait, up to `retention_s`.
   EOT
   type = object({
+    name                  = string
     endpoint              = string
     caller                = string
     timeout_s             = number
@@ -88,8 +89,8 @@ variable "consumers" {
   nullable = false
 
   validation {
-    condition     = alltrue([for name in keys(var.consumers) : can(regex("^[a-z][a-z0-9-]{1,40}$", name)) && name != "push"])
-    error_message = "Name each consumer with 2-41 of a-z, 0-9 and -, first a letter, and not \"push\"."
+    condition     = alltrue([for name in keys(var.consumers) : can(regex("^[a-z][a-z0-9-]{1,40}$", name)) && !contains([var.push.name, "${var.name}-bigquery"], "${var.name}-${name}")])
+    error_message = "Name each consumer with 2-41 of a-z, 0-9 and -, first a letter; not \"bigquery\" and not as our own push subscription (${var.push.name}) ends."
   }
   validation {
     condition     = alltrue([for c in values(var.consumers) : c.tenant == null || can(regex("^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$", c.tenant))])

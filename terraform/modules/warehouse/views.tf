@@ -29,7 +29,7 @@ locals {
     QUALIFY ROW_NUMBER() OVER (PARTITION BY tenant, request_id, redrive_count ORDER BY publish_time, message_id) = 1
   EOT
 
-  # A cost of null is a model without a known price: counted apart, never taken for free.
+  # A cost of null is a model without a known price: counted apart, never taken for free. Tokens are those that were bought.
   daily_cost_sql = <<-EOT
     SELECT
       tenant,
@@ -41,8 +41,8 @@ locals {
       SUM(cost_usd) AS cost_usd,
       SUM(saved_usd) AS saved_usd,
       COUNTIF(status = 'completed' AND cost_usd IS NULL) AS unpriced,
-      SUM(prompt_tokens) AS prompt_tokens,
-      SUM(completion_tokens) AS completion_tokens
+      SUM(IF(cache IN ('miss', 'off'), prompt_tokens, 0)) AS prompt_tokens,
+      SUM(IF(cache IN ('miss', 'off'), completion_tokens, 0)) AS completion_tokens
     FROM `${var.project_id}.${google_bigquery_dataset.this.dataset_id}.${google_bigquery_table.results.table_id}`
     GROUP BY tenant, model, day
   EOT

@@ -102,6 +102,8 @@ async def test_every_parameter_reaches_the_server(provider: Served, server: Open
     assert server.last_body["messages"] == [{"role": "user", "content": "hi"}]
     assert server.last_body["model"] == "echo-1"
     assert not server.last_body.get("stream")
+    # Asked not to be packed, so that what is counted is what is kept.
+    assert server.last_headers["Accept-Encoding"] == "identity"
 
 
 @pytest.mark.parametrize("dialect", ["openai"])

@@ -73,7 +73,7 @@ def test_a_nacked_message_backs_off_from_the_least_to_the_most(tmp_path: Path) -
 
     async def scene(bus: LocalBus) -> None:
         await publish(bus)
-        await asyncio.sleep(250)
+        await asyncio.sleep(251)
 
     play(tmp_path, endpoint, scene, replace(PLAIN, min_backoff_s=10, max_backoff_s=60))
     # I expect waits of 10, 20, 40, 60, 60, 60 s
@@ -117,6 +117,18 @@ def test_a_slow_handler_meets_its_own_redelivery_and_its_late_answer_counts_for_
     # I expect it handed out every 10 s, three at once
     assert endpoint.times() == [0, 10, 20, 30]
     assert endpoint.most_busy == 3
+
+
+def test_a_missed_deadline_backs_off_and_frees_its_slot(tmp_path: Path) -> None:
+    # Given one slot, a handler that never answers, 10 s of ack deadline and 5 s of back-off
+    endpoint = Endpoint(takes_s=10_000)
+
+    async def scene(bus: LocalBus) -> None:
+        await publish(bus)
+        await asyncio.sleep(31)
+
+    play(tmp_path, endpoint, scene, replace(PLAIN, max_in_flight=1, min_backoff_s=5, max_backoff_s=5))
+    assert endpoint.times() == [0, 15, 30]
 
 
 def test_an_answer_within_the_deadline_ends_it(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ class VirtualClock:
         return asyncio.get_running_loop().time()
 
 
-class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc,valid-type]  # chosen at run time
+class _JumpingSelector(selectors.DefaultSelector):
     """Instead of waiting for a timer, it moves the time there."""
 
     def __init__(self) -> None:

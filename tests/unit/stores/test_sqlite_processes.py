@@ -34,9 +34,10 @@ async def main(folder, me, each):
             [seen] = await store.read(["totals/cas"], timeout_s=30)
             try:
                 if seen.exists:
-                    await store.commit([Update("totals/cas", {"n": seen.fields["n"] + 1}, seen.version)], timeout_s=30)
+                    write = Update("totals/cas", {"n": seen.fields["n"] + 1}, seen.version)
                 else:
-                    await store.commit([Create("totals/cas", {"n": 1})], timeout_s=30)
+                    write = Create("totals/cas", {"n": 1})
+                await store.commit([write], timeout_s=30)
                 break
             except (AlreadyExists, PreconditionFailed):
                 continue

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from penstock_ops.tune.cli_verify import WITHIN, sweep_points
 from penstock_ops.tune.endpoint import Endpoint
 from penstock_ops.tune.knee import KNEE_SHARE
 from penstock_ops.tune.results import Results
@@ -89,9 +90,7 @@ def test_given_rising_rates_i_expect_the_one_below_capacity_kept_up_with_and_one
 
 def test_given_an_engine_that_refuses_above_a_limit_i_expect_the_rise_to_stop_there() -> None:
     async def run() -> Results:
-        options = EngineOptions(
-            kind="tgi", parameters=EngineParameters(slots=64), max_concurrent_requests=20
-        )
+        options = EngineOptions(kind="tgi", parameters=EngineParameters(slots=64), max_concurrent_requests=20)
         async with EngineServer(options) as server, Endpoint(server.url) as endpoint:
             await endpoint.identify()
             trace = read_trace(None)
@@ -107,3 +106,30 @@ def test_given_an_engine_that_refuses_above_a_limit_i_expect_the_rise_to_stop_th
     assert min(refused) == 32
     assert results.knee is not None
     assert results.knee.concurrency <= 20
+
+
+def test_given_rows_that_were_not_used_for_tuning_i_expect_the_recommendation_within_5_percent_of_the_best() -> (
+    None
+):
+    async def run() -> tuple[Results, dict[int, float]]:
+        parameters = EngineParameters(
+            step_s=0.02, sequence_s=0.0008, prompt_token_s=1e-5, slots=20, jitter=0.03
+        )
+        sample = read_trace(None)
+        async with EngineServer(EngineOptions(parameters=parameters)) as server:
+            async with Endpoint(server.url) as endpoint:
+                await endpoint.identify()
+                results = Results({}, {})
+                options = SweepOptions(open_loop=False, stage_limit_s=1e6)
+                async for _ in Sweep(endpoint, sample.stretch("0-50"), results, options).run():
+                    pass
+            assert results.knee is not None
+            points = (1, 4, 8, 12, 16, 24, 32, results.knee.whole)
+            rest = sample.stretch("50-100")
+            return results, await sweep_points(
+                server.url, rest, points, rounds=2, requests=48, stage_seconds=1e6
+            )
+
+    results, found = run_in_virtual_time(run())
+    assert results.knee is not None
+    assert found[results.knee.whole] >= WITHIN * max(found.values())

@@ -13,8 +13,10 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-#: Real seconds to look for readable sockets before the clock jumps.
-LOOK_S = 0.0002
+#: Real seconds to wait for readable sockets before the clock jumps far.
+LOOK_S = 0.001
+#: Jumps below this many seconds are taken at once: a loopback socket is readable when written to.
+SHORT_JUMP_S = 0.5
 
 
 class _JumpingSelector(selectors.DefaultSelector):
@@ -27,7 +29,7 @@ class _JumpingSelector(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
             return super().select(None)
-        found = super().select(0 if timeout <= 0 else LOOK_S)
+        found = super().select(0 if timeout < SHORT_JUMP_S else LOOK_S)
         if not found and timeout > 0:
             self.now += timeout
         return found

@@ -24,13 +24,12 @@ run "as_shipped" {
 run "by_cloud_build" {
   command = plan
   variables {
-    state_bucket = "my-state"
-    repository   = "projects/p/locations/us-central1/connections/c/repositories/r"
+    delivery = { state_bucket = "my-state", repository = "projects/p/locations/us-central1/connections/c/repositories/r" }
   }
 }
 
 run "refuses_to_adopt_what_it_cannot_import" {
   command = plan
-  variables { adopt = ["topics"] }
-  expect_failures = [var.adopt]
+  variables { data = { adopt = ["topics"] } }
+  expect_failures = [var.data]
 }

@@ -3,6 +3,7 @@ mock_provider "google" {}
 variables {
   project_id   = "my-project-1"
   name         = "llm-dead-letters"
+  subscription = "llm-dead-letters-inspection"
   region       = "us-central1"
   publishers   = { handler = "serviceAccount:h@x.iam.gserviceaccount.com" }
   pubsub_agent = "serviceAccount:service-1@gcp-sa-pubsub.iam.gserviceaccount.com"

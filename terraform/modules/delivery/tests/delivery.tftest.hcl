@@ -4,6 +4,7 @@ variables {
   project_id  = "my-project-1"
   region      = "us-central1"
   environment = "prod"
+  accounts    = { sweeper = "projects/my-project-1/serviceAccounts/sweeper@my-project-1.iam.gserviceaccount.com" }
   settings    = { state_bucket = "my-state", repository = "projects/p/locations/us-central1/connections/c/repositories/r" }
 }
 
@@ -19,6 +20,10 @@ run "waits_for_approval_by_default" {
   assert {
     condition     = strcontains(one(google_project_iam_member.deployer_grants.condition).expression, "hasOnly(['roles/datastore.user', 'roles/logging.logWriter', 'roles/storage.objectViewer'])")
     error_message = "The deployer may grant more than this repository does."
+  }
+  assert {
+    condition     = google_service_account_iam_member.acts_as["sweeper"].role == "roles/iam.serviceAccountUser" && length(google_service_account_iam_member.acts_as) == 1
+    error_message = "The deployer must be able to act as the accounts it deploys, and no other."
   }
 }
 

@@ -60,6 +60,21 @@ run "with_a_gpu_and_a_budget" {
   }
 }
 
+run "only_those_that_are_wanted" {
+  command = plan
+  variables { alerts = ["spend", "gpu-awake"] }
+  assert {
+    condition     = keys(google_monitoring_alert_policy.this) == ["spend"]
+    error_message = "An alert nobody asked for, or one for a GPU that is not there."
+  }
+}
+
+run "refuses_an_alert_it_does_not_have" {
+  command = plan
+  variables { alerts = ["spendings"] }
+  expect_failures = [var.alerts]
+}
+
 run "refuses_a_ratio_in_percent" {
   command = plan
   variables { thresholds = { error_ratio = 5 } }

@@ -94,12 +94,14 @@ run "with_everything" {
     delivery           = { state_bucket = "my-state", repository = "projects/p/locations/us-central1/connections/c/repositories/r" }
     data               = { analysts = ["group:analyst@example.com"] }
     engine = {
-      kind        = "vllm"
-      image       = "vllm/vllm-openai@sha256:0000000000000000000000000000000000000000000000000000000000000000"
-      model       = "some/model"
-      gpu         = "nvidia-l4"
-      concurrency = 32
-      vllm        = { max_num_seqs = 32 }
+      kind           = "vllm"
+      image          = "vllm/vllm-openai@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+      model          = "some/model"
+      gpu            = "nvidia-l4"
+      concurrency    = 32
+      weights_bucket = "my-weights"
+      weights_path   = "some-model"
+      vllm           = { max_num_seqs = 32 }
     }
     routes = {
       default = "fast"

@@ -7,6 +7,7 @@ variables {
   dead_letter_topic = "projects/my-project-1/topics/llm-dead-letters"
   pubsub_agent      = "serviceAccount:service-1@gcp-sa-pubsub.iam.gserviceaccount.com"
   push = {
+    name           = "llm-responses-processor"
     endpoint       = "https://f.example.run.app"
     caller         = "f-caller@my-project-1.iam.gserviceaccount.com"
     timeout_s      = 540
@@ -42,7 +43,7 @@ run "push_as_the_protocol_needs_it" {
 
 run "paused_has_no_endpoint" {
   command = plan
-  variables { push = { endpoint = "https://f.example.run.app", caller = "c@x", timeout_s = 540, ack_deadline_s = 600, paused = true } }
+  variables { push = { name = "llm-responses-processor", endpoint = "https://f.example.run.app", caller = "c@x", timeout_s = 540, ack_deadline_s = 600, paused = true } }
   assert {
     condition     = length(google_pubsub_subscription.push.push_config) == 0
     error_message = "Paused must mean that nothing is delivered."
@@ -77,19 +78,19 @@ run "publishers_and_consumers" {
 
 run "refuses_an_ack_deadline_below_the_function_timeout" {
   command = plan
-  variables { push = { endpoint = "https://f", caller = "c", timeout_s = 540, ack_deadline_s = 540 } }
+  variables { push = { name = "llm-responses-processor", endpoint = "https://f", caller = "c", timeout_s = 540, ack_deadline_s = 540 } }
   expect_failures = [var.push]
 }
 
 run "refuses_too_few_attempts" {
   command = plan
-  variables { push = { endpoint = "https://f", caller = "c", timeout_s = 540, ack_deadline_s = 600, max_delivery_attempts = 4 } }
+  variables { push = { name = "llm-responses-processor", endpoint = "https://f", caller = "c", timeout_s = 540, ack_deadline_s = 600, max_delivery_attempts = 4 } }
   expect_failures = [var.push]
 }
 
 run "refuses_a_backoff_upside_down" {
   command = plan
-  variables { push = { endpoint = "https://f", caller = "c", timeout_s = 540, ack_deadline_s = 600, min_backoff_s = 60, max_backoff_s = 30 } }
+  variables { push = { name = "llm-responses-processor", endpoint = "https://f", caller = "c", timeout_s = 540, ack_deadline_s = 600, min_backoff_s = 60, max_backoff_s = 30 } }
   expect_failures = [var.push]
 }
 
@@ -118,4 +119,10 @@ run "refuses_a_topic_name" {
   command = plan
   variables { name = "google-topic" }
   expect_failures = [var.name]
+}
+
+run "refuses_a_consumer_named_as_our_own" {
+  command = plan
+  variables { consumers = { processor = { member = "user:a@example.com" } } }
+  expect_failures = [var.consumers]
 }

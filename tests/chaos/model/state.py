@@ -1,0 +1,94 @@
+"""The states of the protocol's model: one request, its messages, two workers, the sweeper.
+
+Time is left out: "the lease ran out" is an event. It costs a fault while its holder is alive (a pause, or a
+store out of reach for a whole lease) and nothing once the holder is dead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Doc(NamedTuple):
+    """The request's document. `wid` is the last holder write's id, `ver` its version."""
+
+    st: str  # L leased, P parked, T terminal
+    fence: int
+    owner: int
+    wid: int
+    ver: int
+    live: bool = False
+    answer: int = 0  # number of the call whose answer is the result
+    confirmed: bool = False
+
+
+class Worker(NamedTuple):
+    """One delivery being worked on. `message` is what is acked at the end: R request, W wake."""
+
+    pc: str = "idle"
+    message: str = ""
+    fence: int = 0  # ours; for a wake before the claim: the wake's
+    owner: int = 0
+    ver: int = 0
+    sent: tuple[int, ...] = ()  # ids of the claims of this delivery whose outcome we may not know
+    wid: int = 0  # id of the write under way
+    answer: int = 0
+    renewals: int = 0
+
+
+IDLE = Worker()
+
+
+class State(NamedTuple):
+    """Everything. `late` holds a write that the network still carries: (base version, document)."""
+
+    doc: Doc | None = None
+    workers: tuple[Worker, ...] = (IDLE, IDLE)
+    requests: int = 1
+    wakes: tuple[int, ...] = ()
+    results: int = 0
+    sweeping: int = 0  # fence that the sweeper is about to wake
+    late: tuple[int, Doc] | None = None
+    kept: int = 0  # an orphaned answer beside the request
+    calls: int = 0
+    ids: int = 0
+    owners: int = 0
+    #: Faults spent: those that may cost a call, and those that may not.
+    fatal: int = 0
+    transient: int = 0
+    throttles: int = 0
+    copies: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much of everything the exploration allows."""
+
+    fatal: int = 1
+    transient: int = 1
+    throttles: int = 1
+    copies: int = 1
+    renewals: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The protocol's rules, each of which can be taken away to see what it is for."""
+
+    #: A save of unknown outcome is looked up by its write id (§3.2); else "the owner is mine" counts.
+    write_ids: bool = True
+    #: A saved write of unknown outcome that is absent is sent again; else it is given up.
+    resend: bool = True
+    #: The lease is looked at just before the call (§3.4).
+    check_lease: bool = True
+    #: A write carries the version of our own last write (§3.3).
+    fenced: bool = True
+    #: What is saved and unconfirmed is due (§3.8).
+    outbox: bool = True
+    #: The request is acked only once it is claimed or found durable (§3.1).
+    ack_late: bool = True
+    #: The sweeper looks for leases that ran out and for parked requests (§2.5).
+    sweep_open: bool = True
+    #: A claim is a create(); else it overwrites (§3.1).
+    create: bool = True

@@ -1,0 +1,155 @@
+"""What the bridge does beyond plain delivery: many in flight, disorder, deadlines, giving back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from penstock.buses.pubsub import PubSubBus
+from penstock.messages.envelope import Envelope
+from penstock_ops.bridge import Bridge, Route
+from penstock_ops.disorder import Disorder
+from penstock_ops.emulators import Emulators
+from penstock_ops.topology import Topology, create_on_pubsub
+from tests.servers.push_endpoint import PushEndpoint, always
+
+pytestmark = pytest.mark.emulators
+TOPOLOGY = Topology(min_backoff_s=None)
+
+
+class Scene:
+    """A topology on the emulator, an endpoint, and bridges that end with the test."""
+
+    def __init__(self, project: str, emulators: Emulators, endpoint: PushEndpoint) -> None:
+        self.project = project
+        self.host = emulators.pubsub.host
+        self.endpoint = endpoint
+        self.bus = PubSubBus(project, emulator_host=self.host)
+        self.route = Route(TOPOLOGY.request_subscription, endpoint.url)
+        self._bridges: list[asyncio.Task[None]] = []
+
+    def bridge(self, route: Route) -> Bridge:
+        bridge = Bridge(self.project, [route], emulator_host=self.host)
+        self._bridges.append(asyncio.create_task(bridge.run()))
+        return bridge
+
+    async def publish(self, count: int) -> set[str]:
+        sending = (
+            self.bus.publish(TOPOLOGY.request_topic, b"%d" % n, {}, timeout_s=30) for n in range(count)
+        )
+        return set(await asyncio.gather(*sending))
+
+    async def end_bridges(self) -> None:
+        for task in self._bridges:
+            task.cancel()
+        await asyncio.gather(*self._bridges, return_exceptions=True)
+        self._bridges.clear()
+
+
+@pytest.fixture
+async def scene(project: str, emulators: Emulators) -> AsyncIterator[Scene]:
+    async with PushEndpoint() as endpoint:
+        scene = Scene(project, emulators, endpoint)
+        await create_on_pubsub(TOPOLOGY, project, scene.host, {})
+        await create_on_pubsub(TOPOLOGY, project, scene.host, {})  # again is fine
+        yield scene
+        await scene.end_bridges()
+        await scene.bus.close()
+
+
+async def until(done: asyncio.Event) -> None:
+    async with asyncio.timeout(60):
+        await done.wait()
+
+
+async def test_hundreds_are_in_flight_at_once_and_no_more_than_asked(scene: Scene) -> None:
+    # Given handlers that answer only once 150 of them are busy
+    full = asyncio.Event()
+
+    async def answer(_: Envelope) -> int:
+        if scene.endpoint.busy == 150:
+            full.set()
+        await full.wait()
+        return 204
+
+    scene.endpoint.answer = answer
+    scene.bridge(replace(scene.route, max_in_flight=150))
+    # If 300 messages are published, I expect all of them, with never more than 150 at once
+    ids = await scene.publish(300)
+    await until(full)
+    assert {(await scene.endpoint.next()).message_id for _ in range(300)} == ids
+    assert scene.endpoint.most_busy == 150
+
+
+async def test_disorder_duplicates_and_delays_but_loses_nothing(scene: Scene) -> None:
+    disorder = Disorder(seed=7, duplicate=0.5, delay=0.5, drop=0.2, lose_answer=0.2, max_delay_s=0.2)
+    bridge = scene.bridge(replace(scene.route, disorder=disorder))
+    ids = await scene.publish(100)
+    async with asyncio.timeout(60):
+        while bridge.counts["acked"] < 100:
+            await asyncio.sleep(0.02)
+    arrived = [await scene.endpoint.next() for _ in range(scene.endpoint.unseen())]
+    seen = Counter(envelope.message_id for envelope in arrived)
+    # I expect every message at least once, and what the plans of its attempts say
+    assert set(seen) == ids
+    for message_id, times in seen.items():
+        attempts = range(1, 100)
+        plans = [disorder.plan(message_id, attempt) for attempt in attempts]
+        last = next(n for n, plan in enumerate(plans) if plan.copies_after_s and not plan.answer_lost)
+        assert times == sum(len(plan.copies_after_s) for plan in plans[: last + 1])
+
+
+async def test_a_handler_that_is_too_slow_meets_its_own_redelivery(scene: Scene) -> None:
+    second_came = asyncio.Event()
+
+    async def answer(envelope: Envelope) -> int:
+        if envelope.attempt == 1:
+            await second_came.wait()
+        second_came.set()
+        return 204
+
+    scene.endpoint.answer = answer
+    scene.bridge(replace(scene.route, ack_deadline_s=0.3))
+    await scene.publish(1)
+    first, second = await scene.endpoint.next(), await scene.endpoint.next()
+    assert (first.message_id, first.attempt, second.attempt) == (second.message_id, 1, 2)
+
+
+async def test_what_is_in_flight_when_the_bridge_ends_is_given_back_at_once(scene: Scene) -> None:
+    # Given a delivery that is not answered
+    busy = asyncio.Event()
+
+    async def answer(_: Envelope) -> int:
+        busy.set()
+        await asyncio.Event().wait()
+        return 500
+
+    scene.endpoint.answer = answer
+    scene.bridge(scene.route)
+    [message_id] = await scene.publish(1)
+    await until(busy)
+    # If the bridge ends and another one begins
+    await scene.end_bridges()
+    scene.endpoint.answer = always(204)
+    scene.bridge(scene.route)
+    # I expect the message there, long before its ack deadline of ten minutes
+    assert (await scene.endpoint.next()).message_id == message_id
+    assert (await scene.endpoint.next()).message_id == message_id
+
+
+async def test_a_bridge_that_starts_before_its_subscription_waits_for_it(
+    project: str, emulators: Emulators
+) -> None:
+    async with PushEndpoint() as endpoint:
+        scene = Scene(project, emulators, endpoint)
+        scene.bridge(scene.route)
+        await asyncio.sleep(0.2)
+        await create_on_pubsub(TOPOLOGY, project, scene.host, {})
+        ids = await scene.publish(3)
+        assert {(await endpoint.next()).message_id for _ in range(3)} == ids
+        await scene.end_bridges()
+        await scene.bus.close()

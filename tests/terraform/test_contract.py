@@ -1,0 +1,242 @@
+"""What Terraform and the code must agree on: settings, names, deadlines, queries, log lines, GPUs."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from penstock.bootstrap import build
+from penstock.handle import handle
+from penstock.messages.envelope import Envelope
+from penstock.messages.result import response_message
+from penstock.respond import respond
+from penstock.rules import keys
+from penstock.rules.routes import parse_routes
+from penstock.rules.timing import Timing
+from penstock.settings import SETTINGS, read_settings
+from penstock.stores.firestore import FirestoreStore
+from penstock.sweep import sweep
+from penstock_ops.topology import Topology, create_local
+from tests.terraform.recorded_queries import QueryRecorder, RecordingStore, required_index
+from tests.terraform.workspace import ROOT, TERRAFORM, Run, Workspace
+
+FUNCTIONS = ROOT / "functions" / "penstock"
+CLOUD = {setting.env for setting in SETTINGS if setting.where == "cloud"}
+LOCAL = {setting.env for setting in SETTINGS if setting.where == "local"}
+
+
+@pytest.fixture
+def dev(workspace: Workspace) -> Run:
+    return workspace.test("environments/dev")["as_shipped"]
+
+
+@pytest.fixture
+def everything(workspace: Workspace) -> Run:
+    return workspace.test("modules/platform")["with_everything"]
+
+
+def _environment(run: Run) -> dict[str, str]:
+    functions = run.of("google_cloudfunctions2_function")
+    given = [function.values["service_config"][0]["environment_variables"] for function in functions]
+    assert given[0] == given[1] == given[2]
+    return dict(given[0])
+
+
+def test_functions_get_exactly_the_cloud_settings(dev: Run) -> None:
+    assert set(_environment(dev)) == CLOUD
+    assert not CLOUD & LOCAL
+
+
+def test_the_code_starts_with_what_terraform_gives_it(everything: Run) -> None:
+    # Given the environment of a deployed function, with an engine and two routes; if the code reads it
+    settings = read_settings(_environment(everything))
+    # I expect no fault, and the names of the defaults
+    assert settings.mode == "cloud"
+    by_default = read_settings({"PENSTOCK_LOCAL": "unused"})
+    for name in ("request_topic", "response_topic", "dead_letter_topic", "database"):
+        assert getattr(settings, name) == getattr(by_default, name)
+    engine = settings.routes.targets["gpu"]
+    assert (engine.provider, engine.auth, engine.base_url) == (
+        "openai",
+        "id_token",
+        "https://engine.example.run.app/v1",
+    )
+
+
+def test_the_routes_of_an_environment_are_routes(dev: Run) -> None:
+    routes = parse_routes(_environment(dev)["PENSTOCK_ROUTES"])
+    assert routes.resolve(None).targets[0].secret == "projects/my-project-1/secrets/openai/versions/latest"
+
+
+def test_entry_points_exist(everything: Run) -> None:
+    wanted = {
+        f.values["build_config"][0]["entry_point"] for f in everything.of("google_cloudfunctions2_function")
+    }
+    defined = ast.parse((ROOT / "functions" / "main.py").read_text()).body
+    assert wanted == {
+        node.name for node in defined if isinstance(node, ast.AsyncFunctionDef) and node.decorator_list
+    }
+
+
+def test_the_deadlines_are_the_codes(workspace: Workspace) -> None:
+    # Given the provider-free module, applied for real
+    workspace.init("modules/timing")
+    applied = workspace.terraform("modules/timing", "apply", "-auto-approve", "-no-color")
+    assert applied.returncode == 0, applied.stderr
+    shown = workspace.terraform("modules/timing", "output", "-json", "timing")
+    stated = json.loads(shown.stdout)
+    assert stated == {name: getattr(Timing(), name) for name in stated}
+    assert set(stated) == {"provider_budget_s", "self_cancel_s", "function_timeout_s", "ack_deadline_s"}
+
+
+def test_what_is_kept_outlives_what_points_to_it(everything: Run) -> None:
+    days = Timing().retention_s / 86400
+    [letters] = [
+        s
+        for s in everything.of("google_pubsub_subscription")
+        if s.values["name"] == "llm-dead-letters-inspection"
+    ]
+    assert int(letters.values["message_retention_duration"].removesuffix("s")) == days * 86400
+    [blobs] = [b for b in everything.of("google_storage_bucket") if b.values["name"].endswith("-blobs")]
+    assert blobs.values["lifecycle_rule"][0]["condition"][0]["age"] > 2 * days
+
+
+def test_subscriptions_are_named_as_in_the_local_stack(everything: Run) -> None:
+    local = Topology()
+    names = {s.values["name"] for s in everything.of("google_pubsub_subscription")}
+    assert {local.request_subscription, local.response_subscription, local.dead_letter_subscription} <= names
+    assert {t.values["name"] for t in everything.of("google_pubsub_topic")} == {
+        local.request_topic,
+        local.response_topic,
+        local.dead_letter_topic,
+    }
+
+
+def test_each_name_stands_once() -> None:
+    text = "\n".join(
+        re.sub(r"description\s*=.*|#.*|<<-EOT.*?EOT", "", file.read_text())
+        for file in TERRAFORM.rglob("*.tf")
+    )
+    topology = Topology()
+    names = ["llm-requests", "llm-responses", "llm-dead-letters", "request-handler", "response-processor"]
+    names += [
+        topology.request_subscription,
+        topology.response_subscription,
+        topology.dead_letter_subscription,
+    ]
+    assert {name: len(re.findall(f'"{name}"', text)) for name in names} == dict.fromkeys(names, 1)
+    assert (
+        len(re.findall(r'optional\(string, "\(default\)"\)', text)) == 2
+    )  # the store's variable, and the platform's that hands it on
+
+
+def test_collections_are_the_codes(everything: Run) -> None:
+    written = {
+        keys.request_path("t", "r"): "requests",
+        keys.orphan_path("t", "r", "w"): "orphans",
+        keys.cache_path("t", "k"): "cache",
+    }
+    ours = {f.values["collection"] for f in everything.of("google_firestore_field")}
+    assert {path.split("/")[-2] for path in written} == ours == set(written.values())
+
+
+def test_blobs_lie_where_grants_expect_them(everything: Run) -> None:
+    conditions = "".join(
+        condition["expression"]
+        for grant in everything.of("google_storage_bucket_iam_member")
+        for condition in grant.values["condition"]
+    )
+    assert "/objects/" + keys.completion_blob("acme", "").removesuffix(".json") in conditions
+    assert "/objects/" + keys.dead_letter_blob("") in conditions
+
+
+async def test_every_query_has_its_index_and_every_index_its_query(
+    dev: Run, workspace: Workspace, tmp_path: Path
+) -> None:
+    # Given the stories on the embedded stack, whose store also sends each query as Firestore would get it
+    declared = {
+        (field.values["collection"], field.values["field"], index["query_scope"], index["order"])
+        for field in dev.of("google_firestore_field")
+        for config in field.values["index_config"]
+        for index in config["indexes"]
+    }
+    async with QueryRecorder() as recorder:
+        services = build(read_settings({"PENSTOCK_LOCAL": str(tmp_path)}))
+        firestore = FirestoreStore("my-project-1", emulator_host=recorder.host)
+        s = replace(services, store=RecordingStore(services.store, firestore))
+        await create_local(Topology(), services.bus, {})  # type: ignore[arg-type]  # the embedded bus, by its port
+        # If a request is answered, swept before it is confirmed, and confirmed
+        await handle(s, _envelope({"prompt": "How high is a penstock's head?", "request_id": "r1"}))
+        await sweep(s)
+        [found] = await s.store.read([keys.request_path("default", "r1")], timeout_s=5)
+        assert found.fields is not None
+        data, attributes = response_message(found.fields["result"], None)
+        await respond(s, Envelope(data, attributes, "m2", s.clock.now(), "responses"))
+        await s.close()
+        await firestore.close()
+    # I expect the indexes that its queries need, no fewer and no more
+    assert {required_index(query) for query in recorder.queries} == declared
+
+
+def test_no_query_is_left_out_of_that() -> None:
+    asked = {
+        call.args[1].value
+        for file in (*FUNCTIONS.rglob("*.py"), *(ROOT / "scripts").rglob("*.py"))
+        for call in ast.walk(ast.parse(file.read_text()))
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr == "find"
+        and len(call.args) >= 4
+        and isinstance(call.args[1], ast.Constant)
+    }
+    assert asked == {"due_at", "open_since", "following"}
+
+
+def test_metrics_read_what_the_code_logs(workspace: Workspace) -> None:
+    outputs = workspace.test("modules/monitoring")["an_alert_for_each_worry"].outputs
+    logged = _logged()
+    for action, fields in outputs["actions"]["value"].items():
+        assert set(fields) <= logged.get(action, set()), action
+
+
+def test_gpus_are_the_tuners(workspace: Workspace) -> None:
+    stated = workspace.test("modules/engine")["vllm_asleep_until_called"].outputs["gpus"]["value"]
+    table = json.loads((ROOT / "scripts/penstock_ops/tune/gpus.json").read_text())["gpus"]
+    assert {
+        name: (
+            gpu["min_cpu"],
+            gpu["min_memory"],
+            sorted(kind for kind, some in gpu["quantizations"].items() if some),
+        )
+        for name, gpu in stated.items()
+    } == {
+        name: (gpu["min_vcpu"], gpu["min_memory_gib"], sorted(gpu["engines"])) for name, gpu in table.items()
+    }
+
+
+def _envelope(body: dict[str, Any]) -> Envelope:
+    return Envelope(json.dumps(body).encode(), {}, "m1", datetime.now(UTC), "requests")
+
+
+def _logged() -> dict[str, set[str]]:
+    """Action => the fields that some line with it carries, read from the calls of `log`."""
+    fields: dict[str, set[str]] = {}
+    spread = set(re.findall(r'"([a-z_]+_ms)":', "".join(f.read_text() for f in FUNCTIONS.rglob("*.py"))))
+    for file in FUNCTIONS.rglob("*.py"):
+        for call in ast.walk(ast.parse(file.read_text())):
+            match call:
+                case ast.Call(
+                    func=ast.Attribute(value=ast.Name(id="log")), args=[ast.Constant(value=str(action)), *_]
+                ):
+                    named = {keyword.arg for keyword in call.keywords if keyword.arg}
+                    # `**result["timings"]` hands on the durations of a result
+                    timed = spread if any(keyword.arg is None for keyword in call.keywords) else set()
+                    fields.setdefault(action, set()).update(named | timed)
+    return fields

@@ -1,0 +1,185 @@
+"""The gate before a target: what may go, what parks, and how it learns. On virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+import pytest
+
+from penstock.errors import FailureClass, ProviderFailure
+from penstock.gate import Gate, GateRefusal
+from penstock.rules.breaker import THRESHOLD
+from penstock.rules.routes import Target
+from penstock.rules.timing import Timing
+from tests.chaos.loop import EPOCH, run_virtual
+
+TIMING = Timing()
+
+
+class LoopClock:
+    """The virtual loop's time."""
+
+    def now(self) -> datetime:
+        return EPOCH
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
+def gate(*, most: int = 4, sleeps: bool = False) -> Gate:
+    target = Target(name="t", provider="openai", model="m", max_concurrency=most, scales_to_zero=sleeps)
+    return Gate(target, LoopClock(), TIMING)
+
+
+async def answer(gate: Gate, seconds: float = 1.0, queued_s: float | None = None) -> None:
+    async with gate.call() as passage:
+        await asyncio.sleep(seconds)
+        passage.queued_s = queued_s
+
+
+async def fail(gate: Gate, status: int, kind: FailureClass = FailureClass.UNPAID) -> None:
+    with pytest.raises(ProviderFailure):
+        async with gate.call():
+            await asyncio.sleep(0.1)
+            raise ProviderFailure(kind, "no", status=status)
+
+
+async def in_flight_at_once(gate: Gate, offered: int) -> int:
+    """How many of `offered` calls run together."""
+    running = peak = 0
+
+    async def one() -> None:
+        nonlocal running, peak
+        try:
+            async with gate.call():
+                running += 1
+                peak = max(peak, running)
+                await asyncio.sleep(TIMING.patience_s * 2)
+                running -= 1
+        except GateRefusal:
+            pass
+
+    await asyncio.gather(*(one() for _ in range(offered)))
+    return peak
+
+
+def test_no_more_calls_at_once_than_the_target_allows() -> None:
+    assert run_virtual(in_flight_at_once(gate(most=4), 20)) == 4
+
+
+def test_who_finds_no_slot_in_time_parks() -> None:
+    async def story() -> None:
+        held = gate(most=1)
+        long_call = asyncio.create_task(answer(held, 100))
+        await asyncio.sleep(0)
+        with pytest.raises(GateRefusal) as refused:
+            await answer(held)
+        assert refused.value.kind is FailureClass.UNPAID
+        await long_call
+        await answer(held)
+
+    run_virtual(story())
+
+
+def test_refusals_shrink_the_share_and_answers_grow_it_again() -> None:
+    async def story() -> None:
+        busy = gate(most=10)
+        await fail(busy, 429)
+        assert await in_flight_at_once(busy, 20) == 7
+        await fail(busy, 503)
+        shrunk = await in_flight_at_once(busy, 20)
+        assert shrunk < 7
+        for _ in range(100):
+            await answer(busy)
+        assert await in_flight_at_once(busy, 20) == 10
+
+    run_virtual(story())
+
+
+def test_one_burst_of_refusals_counts_once() -> None:
+    async def story() -> None:
+        busy = gate(most=10)
+        await asyncio.gather(*(fail(busy, 429) for _ in range(6)))
+        assert await in_flight_at_once(busy, 20) == 7
+
+    run_virtual(story())
+
+
+def test_a_long_queue_is_congestion_too() -> None:
+    async def story() -> None:
+        queued = gate(most=10)
+        await answer(queued, seconds=2.0, queued_s=1.5)
+        assert await in_flight_at_once(queued, 20) == 7
+
+    run_virtual(story())
+
+
+def test_a_row_of_failures_opens_the_breaker_and_one_probe_closes_it() -> None:
+    async def story() -> None:
+        broken = gate(most=100)
+        for _ in range(THRESHOLD):
+            await fail(broken, 500, FailureClass.AMBIGUOUS)
+        with pytest.raises(GateRefusal) as refused:
+            await answer(broken)
+        assert refused.value.retry_after_s is not None
+        # When its time is up, one goes through and the others still wait
+        await asyncio.sleep(refused.value.retry_after_s + 0.01)
+        probe = asyncio.create_task(answer(broken))
+        await asyncio.sleep(0)
+        with pytest.raises(GateRefusal):
+            await answer(broken)
+        await probe
+        await asyncio.gather(*(answer(broken) for _ in range(5)))
+
+    run_virtual(story())
+
+
+def test_a_refusal_of_the_request_does_not_open_the_breaker() -> None:
+    async def story() -> None:
+        alive = gate()
+        for _ in range(THRESHOLD * 2):
+            await fail(alive, 400, FailureClass.FINAL)
+        await answer(alive)
+
+    run_virtual(story())
+
+
+def test_one_call_wakes_a_sleeping_engine_and_the_others_park() -> None:
+    async def story() -> None:
+        asleep = gate(most=10, sleeps=True)
+        waking = asyncio.create_task(answer(asleep, 60))
+        await asyncio.sleep(1)
+        for _ in range(5):
+            with pytest.raises(GateRefusal) as refused:
+                await answer(asleep)
+            assert refused.value.retry_after_s == TIMING.wake_s
+        await waking
+        # Awake: everybody goes
+        assert await in_flight_at_once(asleep, 10) == 10
+        # Long after the last answer it sleeps again
+        await asyncio.sleep(TIMING.awake_s + 1)
+        assert await in_flight_at_once(asleep, 10) == 1
+
+    run_virtual(story())
+
+
+def test_when_waking_fails_the_next_call_wakes() -> None:
+    async def story() -> None:
+        asleep = gate(sleeps=True)
+        await fail(asleep, 429)
+        await answer(asleep)
+
+    run_virtual(story())
+
+
+def test_a_cancelled_waker_leaves_the_gate_open() -> None:
+    async def story() -> None:
+        asleep = gate(sleeps=True)
+        waking = asyncio.create_task(answer(asleep, 60))
+        await asyncio.sleep(1)
+        waking.cancel()
+        await asyncio.gather(waking, return_exceptions=True)
+        await answer(asleep)
+
+    run_virtual(story())
