@@ -8,14 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from penstock.errors import BadMessage
+from penstock.messages.conversation import Message, is_blank
 from penstock.messages.envelope import Envelope, parse_time
-from penstock.messages.params import Name, Params
+from penstock.messages.params import Params
 from penstock.messages.strict_json import ABSENT, Strict, canonical, check, decode_object
 from penstock.messages.wake import KIND
 
@@ -34,8 +35,6 @@ REQUEST_ID_LIMIT: Final = 128
 _METADATA_KEY: Final = re.compile(r"(?!__)[A-Za-z0-9_.-]{1,64}")
 METADATA_LIMIT_BYTES: Final = 4096
 _METADATA_TOO_LONG: Final = "must be at most 4096 bytes of JSON"
-
-_IMAGE_URL: Final = re.compile(r"https://[^\s/]|data:image/[a-z0-9.+-]+[;,]", re.IGNORECASE)
 
 #: Who asks and until when is not what is asked: outside the payload digest.
 _NOT_PAYLOAD: Final = frozenset({"request_id", "tenant", "deadline", "max_wait_s"})
@@ -177,95 +176,7 @@ def _after(moment: datetime, seconds: float) -> datetime:
         raise BadMessage("The message's publish time is too late for a deadline: publish it again.") from None
 
 
-# What the body may hold. These models only check; the request keeps the client's own objects.
-
-
-class ImageUrl(Strict):
-    """An image by address or in place."""
-
-    url: str
-    detail: Literal["auto", "low", "high", "original"] = ABSENT
-
-    @model_validator(mode="after")
-    def _an_image(self) -> ImageUrl:
-        if not _IMAGE_URL.match(self.url):
-            raise PydanticCustomError("rule", "needs a `url` that starts with https:// or data:image/")
-        return self
-
-
-class Part(Strict):
-    """One part of a content: a text or an image."""
-
-    type: Literal["text", "image_url"]
-    text: str = ABSENT
-    image_url: ImageUrl = ABSENT
-
-    @model_validator(mode="after")
-    def _what_its_type_says(self) -> Part:
-        if self.model_fields_set != {"type", self.type}:
-            raise PydanticCustomError(
-                "rule", "needs the field that its type names (`text` or `image_url`), and no other"
-            )
-        return self
-
-
-def _content_tag(value: Any) -> str | None:
-    return "<text>" if isinstance(value, str) else "<parts>" if isinstance(value, list) else None
-
-
-Content = Annotated[
-    Annotated[str, Tag("<text>")]
-    | Annotated[list[Part], Field(min_length=1, fail_fast=True), Tag("<parts>")],
-    Discriminator(
-        _content_tag,
-        custom_error_type="rule",
-        custom_error_message="must be a string or a list of parts",
-    ),
-]
-
-
-class CalledFunction(Strict):
-    """The function that an assistant asked for; `arguments` is JSON as the model wrote it."""
-
-    name: Name
-    arguments: str
-
-
-class MadeCall(Strict):
-    """A tool call that an earlier answer made."""
-
-    id: Annotated[str, Field(min_length=1)]
-    type: Literal["function"]
-    function: CalledFunction
-
-
-class Message(Strict):
-    """One turn of the conversation."""
-
-    role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: Content | None = ABSENT
-    name: Name = ABSENT
-    tool_calls: Annotated[list[MadeCall], Field(min_length=1, fail_fast=True)] = ABSENT
-    tool_call_id: Annotated[str, Field(min_length=1)] = ABSENT
-
-    @model_validator(mode="after")
-    def _what_its_role_needs(self) -> Message:
-        given = self.model_fields_set
-        if "tool_calls" in given and self.role != "assistant":
-            raise PydanticCustomError("rule", "has `tool_calls`, which only an assistant message may have")
-        if ("tool_call_id" in given) != (self.role == "tool"):
-            raise PydanticCustomError("rule", "needs `tool_call_id` in a tool message, and only there")
-        if self.content is None and "tool_calls" not in given:
-            raise PydanticCustomError("rule", "needs `content`: only an assistant's tool calls go without")
-        if self.role == "user" and _blank(self.content):
-            raise PydanticCustomError("rule", "has an empty `content`: a user message must say something")
-        return self
-
-
-def _blank(content: str | list[Part] | None) -> bool:
-    if isinstance(content, str):
-        return not content or content.isspace()
-    return all(part.type == "text" and _blank(part.text) for part in content or ())
+# What the body may hold. The models only check; the request keeps the client's own objects.
 
 
 def _few_keys(metadata: Any) -> Any:
@@ -314,7 +225,7 @@ class _Body(Strict):
         given = self.model_fields_set
         if ("prompt" in given) == ("messages" in given):
             raise PydanticCustomError("rule", "must have exactly one of `prompt` and `messages`")
-        if "prompt" in given and _blank(self.prompt):
+        if "prompt" in given and is_blank(self.prompt):
             raise PydanticCustomError("rule", "has an empty `prompt`: it must say something")
         if {"deadline", "max_wait_s"} <= given:
             raise PydanticCustomError("rule", "may have `deadline` or `max_wait_s`, not both")
