@@ -16,6 +16,7 @@ import typer
 
 from penstock_ops.faults import exit_code, sentence
 from penstock_ops.mounted import Tools
+from penstock_ops.operations import add_operations
 
 app = typer.Typer(
     cls=Tools,
@@ -201,6 +202,9 @@ def watch(
     from penstock_ops.watch import watch
 
     _run(lambda: watch(tenant, count=count, as_json=as_json))
+
+
+add_operations(app)
 
 
 def _run(verb: Callable[[], Coroutine[Any, Any, int]]) -> None:

@@ -58,14 +58,13 @@ def ours(emulators: Emulators) -> dict[str, Call]:
 
 
 def theirs() -> dict[str, Call]:
-    from google.cloud import (
-        firestore,
-        pubsub_v1,  # type: ignore[attr-defined]  # it publishes no types
-    )
+    from google.cloud.firestore import AsyncClient
+    from google.cloud.pubsub_v1 import PublisherClient  # type: ignore[import-untyped]  # it has no types
+    from google.cloud.pubsub_v1.types import BatchSettings  # type: ignore[import-untyped]  # likewise
 
-    client = firestore.AsyncClient(project=PROJECT)
-    one_a_batch = pubsub_v1.types.BatchSettings(max_messages=1)
-    publisher = pubsub_v1.PublisherClient(batch_settings=one_a_batch)
+    client = AsyncClient(project=PROJECT)
+    one_a_batch = BatchSettings(max_messages=1)
+    publisher = PublisherClient(batch_settings=one_a_batch)
 
     async def commit(key: str) -> None:
         batch = client.batch()

@@ -97,14 +97,18 @@ def _messages(questions: Sequence[str]) -> list[Outgoing]:
         ]
     found: list[tuple[str, Body]] = []
     for question in questions:
-        path = Path(question)
-        if path.suffix.lower() in _FILES or question == "-":
-            found += read_bodies(path)
+        if question == "-" or _names_file(question):
+            found += read_bodies(Path(question))
         elif question.strip():
             found.append(("the command line", {"prompt": question}))
         else:
             raise Misuse("A prompt must say something.")
     return [outgoing(body, where, f"{run}-{n:02d}") for n, (where, body) in enumerate(found, 1)]
+
+
+def _names_file(question: str) -> bool:
+    """Whether it is a file's name, there or not: a prompt may end in one, but has spaces before it."""
+    return question.lower().endswith(_FILES) and (" " not in question or os.path.exists(question))
 
 
 def _in_run(run: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -120,7 +120,7 @@ def _who(result: Mapping[str, Any]) -> str:
 def _show_dead_letters(outcome: Outcome) -> None:
     out = stdout()
     if outcome.dead_letters:
-        out.print("\n[bold]Dead letters[/bold] (not tried again; topic llm-dead-letters)")
+        out.print("\n[bold]Dead letters[/bold] (not tried again)")
     for ended in outcome.dead_letters:
         reason, error = _why(ended)
         name = escape(ended.sent.outgoing.request_id)

@@ -39,7 +39,9 @@ def redrive(
     until: Annotated[str | None, typer.Option(help="Only letters from before then, likewise.")] = None,
     max_wait: Annotated[
         str | None,
-        typer.Option(help="How long the request may take from now: 90, 10m, 2h. Default: as long as at first."),
+        typer.Option(
+            help="How long the request may take from now: 90, 10m, 2h. Default: as long as at first."
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be done and what it may cost; change nothing.")
@@ -54,7 +56,9 @@ def redrive(
     ] = None,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Also copies without an id that may have been answered: they may be paid twice."),
+        typer.Option(
+            "--force", help="Also copies without an id that may have been answered: they may be paid twice."
+        ),
     ] = False,
     as_json: _Json = False,
 ) -> None:
@@ -76,8 +80,8 @@ def redrive(
     from penstock_ops.redrive_options import options
 
     asked = options(
-        reasons=reason or [], tenant=tenant, ids=request_id or [], since=since, until=until, max_wait=max_wait,
-        rate=rate, price=price, force=force,
+        reasons=reason or [], tenant=tenant, ids=request_id or [], since=since, until=until,
+        max_wait=max_wait, rate=rate, price=price, force=force,
     )  # fmt: skip
     _run(lambda: redrive(asked, dry_run=dry_run, yes=yes, as_json=as_json))
 

@@ -33,8 +33,9 @@ async def pause(reason: str | None, *, as_json: bool) -> int:
         if as_json:
             print_json({"paused": True, "since": made.since, "reason": made.reason})
             return 0
+        since = f"{made.since.astimezone():%Y-%m-%d %H:%M:%S}"
         stdout().print(
-            f"[yellow]paused[/yellow]{' already' if before else ''} since {made.since.astimezone():%H:%M:%S}. "
+            f"[yellow]paused[/yellow]{' already' if before else ''} since {since}. "
             f"Every instance knows it within {2 * timing.pause_poll_s:g} s; then no new call starts.\n"
             "What is in flight ends; what arrives is put aside and kept; the cache goes on answering; "
             "deadlines go on passing.\n`penstock resume` ends it.",

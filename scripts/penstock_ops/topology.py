@@ -21,7 +21,7 @@ DEAD_LETTER_RETENTION_S = 31 * 24 * 3600
 #: The emulator refuses more; production takes 31 days.
 _EMULATOR_RETENTION_S = 7 * 24 * 3600
 #: Failed deliveries before Pub/Sub's own dead-letter policy acts. Terraform's choice for the cloud too.
-MAX_ATTEMPTS = 20
+MAX_ATTEMPTS = 100
 
 
 @dataclass(frozen=True, slots=True)

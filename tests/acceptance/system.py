@@ -12,7 +12,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -96,6 +96,9 @@ class System:
     disorder: Disorder = ORDERLY
     max_in_flight: int = 500
     time_scale: float = TIME_SCALE
+    #: Bounds of one delivery in the bridge, in seconds: until it counts as failed, and until it comes again.
+    ack_deadline_s: float = 600.0
+    max_backoff_s: float = 600.0
 
     async def __aenter__(self) -> Self:
         self._stack = contextlib.AsyncExitStack()
@@ -112,11 +115,9 @@ class System:
             **environment,
             **self.env,
         }
-        self.functions = [
-            Function("request_handler", function_env, self.folder) for _ in range(self.handlers)
-        ]
-        self.processor = Function("response_processor", function_env, self.folder)
-        self.sweeper = Function("sweeper", function_env, self.folder)
+        self.functions = [self._function("request_handler", function_env) for _ in range(self.handlers)]
+        self.processor = self._function("response_processor", function_env)
+        self.sweeper = self._function("sweeper", function_env)
         everything = [*self.functions, self.processor, self.sweeper]
         for function in everything:
             self._stack.callback(function.stop)
@@ -127,7 +128,8 @@ class System:
         self._stack.push_async_callback(self.store.close)
         self.results = await self._tap(pubsub, self.topology.results_subscription)
         self.dead_letters = await self._tap(pubsub, self.topology.dead_letter_subscription)
-        await self._run(self._bridge(pubsub).run())
+        self.bridge = self._bridge(pubsub)
+        self.stop_bridge = await self._run(self.bridge.run())
         await self._run(self._minutes())
         return self
 
@@ -186,10 +188,20 @@ class System:
         logs = [function.log for function in (*self.functions, self.processor, self.sweeper)]
         return [line for log in logs for line in log.read_text().splitlines()]
 
+    def _function(self, target: str, env: Mapping[str, str]) -> Function:
+        return Function(target, env, self.folder)
+
     def _bridge(self, pubsub: str) -> Bridge:
         def route(subscription: str, function: Function) -> Route:
-            width, disorder = self.max_in_flight, self.disorder
-            return Route(subscription, function.url, width, min_backoff_s=0.2, disorder=disorder)
+            return Route(
+                subscription,
+                function.url,
+                self.max_in_flight,
+                ack_deadline_s=self.ack_deadline_s,
+                min_backoff_s=0.2,
+                max_backoff_s=self.max_backoff_s,
+                disorder=self.disorder,
+            )
 
         routes = [route(self.topology.request_subscription, function) for function in self.functions]
         routes.append(route(self.topology.response_subscription, self.processor))
@@ -212,7 +224,8 @@ class System:
         await self._run(tap.run())
         return tap
 
-    async def _run(self, coroutine: Any) -> None:
+    async def _run(self, coroutine: Any) -> Callable[[], Awaitable[None]]:
+        """Run it until we end, or until what is returned is called."""
         running = asyncio.create_task(coroutine)
 
         async def end() -> None:
@@ -221,6 +234,7 @@ class System:
                 await running
 
         self._stack.push_async_callback(end)
+        return end
 
 
 class Tap:

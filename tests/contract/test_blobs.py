@@ -188,6 +188,14 @@ class TestFolderInTrouble:
         with pytest.raises(BlobUnavailable):
             await FolderBlobs(tmp_path / "file").put("a/b", b"x", timeout_s=5)
 
+    async def test_who_is_reading_a_blob_is_not_disturbed_by_a_new_one(self, tmp_path: Path) -> None:
+        blobs = FolderBlobs(tmp_path)
+        await blobs.put("a", b"old bytes", timeout_s=5)
+        with next(tmp_path.iterdir()).open("rb") as reading:
+            begun = reading.read(3)
+            await blobs.put("a", b"new", timeout_s=5)
+            assert begun + reading.read() == b"old bytes"
+
     async def test_nothing_half_written_is_left_or_found(self, tmp_path: Path) -> None:
         blobs = FolderBlobs(tmp_path)
         await blobs.put("a/b", b"x", timeout_s=5)

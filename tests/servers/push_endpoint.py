@@ -56,7 +56,7 @@ class PushEndpoint:
         self.most_busy = max(self.most_busy, self.busy)
         self._deliveries.put_nowait(envelope)
         try:
-            headers = {"Location": self.location} if self.location else None
+            headers = {"Location": self.location} if self.location else {}
             return web.Response(status=await self.answer(envelope), headers=headers)
         finally:
             self.busy -= 1

@@ -25,8 +25,8 @@ from penstock_ops.tune.trace import Trace, TraceRow
 #: --max-num-seqs of the policies' engine.
 SLOTS = 32
 MAX_MODEL_LEN = 16384
-SEQUENCES = (1, 2, 4, 8, 16, 32, 64)
-BATCHED_TOKENS = (64, 256, 1024, 2048, 8192)
+SEQUENCES = (1, 4, 8, 16, 32, 64)
+BATCHED_TOKENS = (64, 256, 2048, 8192)
 PARTS = ("policies", "sequences", "batched-tokens")
 
 

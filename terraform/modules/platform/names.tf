@@ -25,5 +25,7 @@ locals {
     requests = "requests"
     orphans  = "orphans"
     cache    = "cache"
+    usage    = "usage"
+    control  = "control"
   }
 }

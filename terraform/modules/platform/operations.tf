@@ -23,6 +23,6 @@ module "delivery" {
     module.responder.accounts,
     module.sweeper.accounts,
     module.build.accounts,
-    try(local.engine.accounts, {}),
+    one(module.engine[*].accounts), # null without an engine; `try` would make the whole map unknown at plan
   )
 }

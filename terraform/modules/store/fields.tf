@@ -12,7 +12,7 @@ locals {
 
 # Everything that has no setting of its own: no index.
 resource "google_firestore_field" "exempt" {
-  for_each = local.expiring
+  for_each = var.collections
 
   project    = var.project_id
   database   = google_firestore_database.this.name

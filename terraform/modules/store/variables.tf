@@ -38,11 +38,13 @@ variable "settings" {
 }
 
 variable "collections" {
-  description = "The collections whose documents are indexed or expire, by what they hold; the names are the platform's."
+  description = "The collections, by what they hold; the names are the platform's. Requests, orphans and cache expire; usage and control stay."
   type = object({
     requests = string
     orphans  = string
     cache    = string
+    usage    = string
+    control  = string
   })
   nullable = false
 }

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
-from tests.chaos.model.state import Bounds, Doc, Rules, State
+from tests.chaos.model.state import Bounds, Doc, Rules, State, canonical
 from tests.chaos.model.steps import successors
 
 #: Names of steps that are faults: no progress may depend on them.
@@ -36,7 +36,8 @@ def explore(rules: Rules | None = None, bounds: Bounds | None = None, limit: int
     while todo:
         state = todo.popleft()
         _check_state(explored, came_from, state)
-        for name, after in successors(state, rules, bounds):
+        for name, step in successors(state, rules, bounds):
+            after = canonical(step)
             explored.steps += 1
             _check_step(explored, came_from, state, name, after)
             if not any(fault in name for fault in _FAULTS):

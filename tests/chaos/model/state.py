@@ -52,6 +52,7 @@ class State(NamedTuple):
     late: tuple[int, Doc] | None = None
     kept: int = 0  # an orphaned answer beside the request
     calls: int = 0
+    #: Newest id of a write, and of a delivery's owner token.
     ids: int = 0
     owners: int = 0
     #: Faults spent: those that may cost a call, and those that may not.
@@ -59,6 +60,56 @@ class State(NamedTuple):
     transient: int = 0
     throttles: int = 0
     copies: int = 0
+
+
+def canonical(state: State) -> State:
+    """The same state with its names made small: versions, write ids and owners are only ever compared for
+    equality, so states that differ in names alone are one."""
+    doc, late = state.doc, state.late
+    known = [doc] if doc else []
+    known += [late[1]] if late else []
+    landed = {document.wid for document in known}
+    workers = tuple(_forget(worker, landed) for worker in state.workers)
+    wids = _ranks({*landed, *(w.wid for w in workers), *(wid for w in workers for wid in w.sent)})
+    owners = _ranks({*(document.owner for document in known), *(w.owner for w in workers)})
+    bases = {w.ver for w in workers} | ({late[0]} if late else set())
+    versions = _ranks(bases | ({doc.ver} if doc else set()))
+
+    def renamed(document: Doc, version: int) -> Doc:
+        return document._replace(owner=owners[document.owner], wid=wids[document.wid], ver=version)
+
+    return state._replace(
+        doc=renamed(doc, versions[doc.ver]) if doc else None,
+        late=(versions[late[0]], renamed(late[1], 0)) if late else None,
+        workers=tuple(
+            w._replace(
+                owner=owners[w.owner], wid=wids[w.wid], ver=versions[w.ver],
+                sent=tuple(wids[wid] for wid in w.sent),
+            )
+            for w in workers
+        ),
+        ids=len(wids) - 1,
+        owners=len(owners) - 1,
+    )  # fmt: skip
+
+
+_WRITING = frozenset({"claim", "save", "park", "relook"})
+_ANSWERED = frozenset({"calling", "save", "relook"})
+
+
+def _forget(w: Worker, landed: set[int]) -> Worker:
+    """Without what no step looks at any more."""
+    return w._replace(
+        sent=tuple(wid for wid in w.sent if wid in landed or (w.pc == "claim" and wid == w.wid)),
+        wid=w.wid if w.pc in _WRITING else 0,
+        answer=w.answer if w.pc in _ANSWERED else 0,
+        ver=0 if w.pc in ("idle", "look", "publish") else w.ver,
+    )
+
+
+def _ranks(values: set[int]) -> dict[int, int]:
+    """0 stays 0, for it means: none."""
+    return {value: rank for rank, value in enumerate(sorted(values | {0}))}
 
 
 @dataclass(frozen=True, slots=True)

@@ -251,7 +251,9 @@ def _fits(state: State, base: int) -> bool:
 
 
 def _next(state: State) -> int:
-    return (state.doc.ver if state.doc is not None else 0) + 1
+    """A version that nobody has seen."""
+    seen = [w.ver for w in state.workers] + [state.late[0] if state.late else 0]
+    return max(*seen, state.doc.ver if state.doc is not None else 0) + 1
 
 
 def _with(wakes: tuple[int, ...], fence: int) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""While the operator has paused: everything is durable, nothing new is called, and resumed work is answered."""
+"""While the operator has paused: everything is durable, nothing new is called; then it is answered."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 
 from penstock.pausing import PAUSE_PATH, Pause
 from penstock.ports import Delete, Put
-
 from tests.chaos.faults import AtNamed, Fault, Unreachable
 from tests.chaos.provider import Reply
 from tests.chaos.stage import Stage, play

@@ -108,9 +108,7 @@ def test_given_an_engine_that_refuses_above_a_limit_i_expect_the_rise_to_stop_th
     assert results.knee.concurrency <= 20
 
 
-def test_given_rows_that_were_not_used_for_tuning_i_expect_the_recommendation_within_5_percent_of_the_best() -> (
-    None
-):
+def test_given_rows_not_used_for_tuning_i_expect_the_recommendation_within_5_percent_of_the_best() -> None:
     async def run() -> tuple[Results, dict[int, float]]:
         parameters = EngineParameters(
             step_s=0.02, sequence_s=0.0008, prompt_token_s=1e-5, slots=20, jitter=0.03

@@ -4,7 +4,7 @@ mock_provider "google-beta" {}
 variables {
   project_id  = "my-project-1"
   region      = "us-central1"
-  collections = { requests = "requests", orphans = "orphans", cache = "cache" }
+  collections = { requests = "requests", orphans = "orphans", cache = "cache", usage = "usage", control = "control" }
   blob_users = {
     handler   = { member = "serviceAccount:h@my-project-1.iam.gserviceaccount.com" }
     responder = { member = "serviceAccount:r@my-project-1.iam.gserviceaccount.com", folder = "dead-letters/" }
@@ -22,7 +22,7 @@ run "indexes_what_is_asked_for_and_nothing_else" {
     error_message = "The fields are asked for across tenants: the scope must be COLLECTION_GROUP."
   }
   assert {
-    condition     = alltrue([for f in google_firestore_field.exempt : f.field == "*" && length(one(f.index_config).indexes) == 0]) && length(google_firestore_field.exempt) == 3
+    condition     = alltrue([for f in google_firestore_field.exempt : f.field == "*" && length(one(f.index_config).indexes) == 0]) && length(google_firestore_field.exempt) == 5
     error_message = "A collection is indexed beyond what is queried."
   }
   assert {
