@@ -52,6 +52,8 @@ class Settled:
 
     action: Action
     record: Record | None
+    #: This very delivery gave the request its outcome, from the cache or from a leader.
+    finished: bool = False
 
 
 async def claim(s: Services, incoming: Incoming) -> Holder | Settled:
@@ -141,7 +143,7 @@ class _Claim:
                 if isinstance(self._admission(look, record), Follow):
                     return Settled(Action.ACK, record)
                 return await self._admit(look, transitions.going_on(record))
-        return Settled(Action.PUBLISH, record)
+        return Settled(Action.PUBLISH, record, finished=True)
 
     async def _admit(self, look: _Look, base: Record) -> Holder | Settled | None:
         """Write what `base` becomes, given cache and flight."""
@@ -185,7 +187,7 @@ class _Claim:
     async def _close(self, look: _Look, done: Record) -> Settled:
         """The request is answered without a call of its own."""
         sent, _ = await self._commit(look, done, [])
-        return Settled(Action.PUBLISH, sent)
+        return Settled(Action.PUBLISH, sent, finished=True)
 
     async def _commit(
         self, look: _Look | None, record: Record, others: list[Write]

@@ -75,6 +75,8 @@ async def _settle(s: Services, envelope: Envelope, step: Settled) -> Verdict:
         case Action.DEAD_LETTER:
             raise _conflict(step.record)
         case Action.PUBLISH | Action.RETURN if step.record is not None:
+            if step.finished:
+                _log_finished(step.record)
             await deliver(s, step.record)
     return Verdict.NACK if step.action is Action.RETURN else Verdict.ACK
 

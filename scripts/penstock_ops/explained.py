@@ -12,14 +12,14 @@ EXPLAINED = {
     Reason.CONTENT_REFUSED: "The provider's content filter refused it. Asking again brings the same answer.",
     Reason.PROVIDER_REJECTED: "The provider says that the request is wrong. Change it; use a new id.",
     Reason.ATTEMPTS_EXHAUSTED: (
-        "Every allowed try ended without a usable answer. It may succeed later, under a new id."
+        "Every allowed try ended without a usable answer. `penstock redrive` tries it once more."
     ),
     Reason.DEADLINE_EXCEEDED: (
-        "No answer came before its deadline. Publish it under a new id, with a longer --max-wait."
+        "No answer came before its deadline. `penstock redrive` tries it with a new one."
     ),
-    Reason.INTERNAL: "Penstock itself failed on it; its logs say how. It may succeed under a new id.",
+    Reason.INTERNAL: "Penstock itself failed on it; its logs say how. `penstock redrive` tries it once more.",
     Reason.UNDELIVERABLE: (
-        "Nobody answered its deliveries until Pub/Sub gave up. Publish it again when the functions run."
+        "Nobody answered its deliveries until Pub/Sub gave up. `penstock redrive` puts it back."
     ),
 }
 

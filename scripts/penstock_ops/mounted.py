@@ -12,6 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 #: By name: the module that has the typer `app`, and what `--help` says of it.
 MOUNTED = {
     "tune": ("penstock_ops.tune.cli", "Find a self-hosted engine's best settings."),
+    "bench": ("penstock_ops.bench.cli", "Measure cost, speed and round trips on this machine."),
 }
 
 

@@ -57,11 +57,11 @@ async def resume(*, as_json: bool) -> int:
         if as_json:
             print_json({"paused": False, "was_paused": before is not None, "released": released})
             return 0
-        what = "[green]resumed[/green]" if before else "[green]not paused[/green]"
-        stdout().print(
-            f"{what}: {counted(released, 'request')} put aside {'is' if released == 1 else 'are'} due now; "
-            "the sweeper wakes them from its next minute on."
-        )
+        what = "[green]resumed[/green]" if before else "It was not paused"
+        then = ""
+        if released:
+            then = f": {counted(released, 'request')} put aside, due now, woken by the sweeper's next minute"
+        stdout().print(f"{what}{then}.")
     return 0
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from penstock import bootstrap
 from penstock.buses.local import LocalBus
@@ -16,7 +17,9 @@ from penstock.rules.timing import Timing
 from penstock.services import Services
 from penstock.settings import Settings, default_folder, read_settings
 from penstock_ops.faults import OperatorFault
-from penstock_ops.topology import Topology, create_local
+
+if TYPE_CHECKING:
+    from penstock_ops.topology import Topology
 
 #: What an operator's command does not use, but a function could not do without.
 _UNUSED = {
@@ -115,6 +118,9 @@ async def open_system(env: Mapping[str, str] = os.environ) -> AsyncIterator[Syst
 
 def local_topology(settings: Settings) -> Topology:
     """The topics and subscriptions of an embedded system, every duration divided by its time scale."""
+    # Pub/Sub's client comes with it: 0.2 s that most verbs need not spend.
+    from penstock_ops.topology import Topology
+
     timing, normal = Timing().scaled(settings.time_scale), Topology()
     return Topology(
         request_topic=settings.request_topic,
@@ -137,7 +143,7 @@ def _name(settings: Settings) -> str:
 
 async def _have_topics(settings: Settings, bus: LocalBus) -> None:
     """A folder that no stack has served yet gets its topics; what is there already keeps its endpoints."""
-    topology = local_topology(settings)
-    known = {subscription.name for subscription in await bus.subscriptions()}
-    if topology.request_subscription not in known:
-        await create_local(topology, bus, {})
+    if not await bus.subscriptions():
+        from penstock_ops.topology import create_local
+
+        await create_local(local_topology(settings), bus, {})

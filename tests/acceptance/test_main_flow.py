@@ -149,3 +149,13 @@ async def test_gcloud_publishes_and_the_result_is_there(system: System) -> None:
     document = await system.at_rest("by-gcloud")
     assert document["result"] == result.json
     assert result.json["status"] == "completed"
+
+
+async def test_every_outcome_is_one_log_line(system: System) -> None:
+    # What metrics and alerts live on: hits and coalesced answers have their line too
+    lines = [json.loads(line) for line in system.log_lines() if '"request.finished"' in line]
+    by_id = {line["request_id"]: line for line in lines}
+    assert by_id["first"]["cache"] == "miss"
+    assert by_id["again-2"]["cache"] == "hit"
+    assert {by_id[f"flight-{n}"]["cache"] for n in range(20)} == {"miss", "coalesced"}
+    assert len(lines) == len({(line["tenant"], line["request_id"]) for line in lines})

@@ -11,7 +11,7 @@ import contextlib
 import random
 import sqlite3
 import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -24,7 +24,7 @@ from penstock.buses.subscription import Subscription
 from penstock.errors import StoreError
 from penstock.gate import Gate
 from penstock.handle import handle
-from penstock.messages.envelope import decode_push
+from penstock.messages.envelope import Envelope, decode_push
 from penstock.respond import respond
 from penstock.rules.keys import time_of
 from penstock.rules.pricing import PriceBook
@@ -49,6 +49,10 @@ RESULTS, LETTERS, PUBLISHED = "audit-results", "audit-dead-letters", "audit-requ
 
 #: Memory where there is some to be had: a simulated commit needs no disk.
 _SHM = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+
+
+#: Answers one push: (instance, endpoint, envelope) → HTTP status.
+Door = Callable[[Instance, str, Envelope], Awaitable[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,8 @@ class World:
         self.instances = [self._new_instance(f"i{number}") for number in range(shape.instances)]
         self._built = shape.instances
         self._everybody = [self.scheduled, *self.instances]
+        #: Another handler than the shipped one, for a baseline.
+        self.door: Door | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._window: sqlite3.Connection | None = None
         self._deliveries = 0
@@ -201,6 +207,8 @@ class World:
 
         async def answer() -> int:
             DELIVERY.set(name)
+            if self.door is not None:
+                return await self.door(instance, endpoint, decode_push({}, body))
             verdict = await story(instance.services, decode_push({}, body))
             return verdict.value
 

@@ -21,7 +21,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "tests/terraform/" in item.path.as_posix():
             item.add_marker(pytest.mark.terraform)
             item.add_marker(pytest.mark.xdist_group("terraform"))
-            item.add_marker(pytest.mark.timeout(300))
+            item.add_marker(pytest.mark.timeout(900))
 
 
 def _missing() -> str | None:

@@ -58,8 +58,8 @@ _Trail = dict[State, tuple[State, str] | None]
 
 def _check_state(explored: Explored, trail: _Trail, state: State) -> None:
     explored.most_calls = max(explored.most_calls, state.calls)
-    if state.calls > 1 + state.fatal:
-        _broken(explored, "more calls than 1 + faults", trail, state)
+    if state.calls > 1 + state.excused:
+        _broken(explored, "more calls than 1 + faults in the window", trail, state)
 
 
 def _check_step(explored: Explored, trail: _Trail, state: State, name: str, after: State) -> None:

@@ -55,8 +55,9 @@ class State(NamedTuple):
     #: Newest id of a write, and of a delivery's owner token.
     ids: int = 0
     owners: int = 0
-    #: Faults spent: those that may cost a call, and those that may not.
+    #: Deaths and pauses spent, and how many of them fell between "call sent" and "result saved".
     fatal: int = 0
+    excused: int = 0
     transient: int = 0
     throttles: int = 0
     copies: int = 0
@@ -81,12 +82,15 @@ def canonical(state: State) -> State:
     return state._replace(
         doc=renamed(doc, versions[doc.ver]) if doc else None,
         late=(versions[late[0]], renamed(late[1], 0)) if late else None,
+        # Which worker is which does not matter either.
         workers=tuple(
-            w._replace(
-                owner=owners[w.owner], wid=wids[w.wid], ver=versions[w.ver],
-                sent=tuple(wids[wid] for wid in w.sent),
+            sorted(
+                w._replace(
+                    owner=owners[w.owner], wid=wids[w.wid], ver=versions[w.ver],
+                    sent=tuple(wids[wid] for wid in w.sent),
+                )
+                for w in workers
             )
-            for w in workers
         ),
         ids=len(wids) - 1,
         owners=len(owners) - 1,
@@ -104,6 +108,8 @@ def _forget(w: Worker, landed: set[int]) -> Worker:
         wid=w.wid if w.pc in _WRITING else 0,
         answer=w.answer if w.pc in _ANSWERED else 0,
         ver=0 if w.pc in ("idle", "look", "publish") else w.ver,
+        owner=0 if w.pc in ("idle", "publish") else w.owner,
+        renewals=0 if w.pc in ("idle", "look", "claim", "publish") else w.renewals,
     )
 
 
@@ -123,14 +129,16 @@ class Bounds:
     renewals: int = 1
 
 
+#: Where a death or a pause may cost a call: from the last look at the lease to the saved result.
+WINDOW = frozenset({"call", "calling", "save", "park", "relook"})
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """The protocol's rules, each of which can be taken away to see what it is for."""
 
     #: A save of unknown outcome is looked up by its write id (§3.2); else "the owner is mine" counts.
     write_ids: bool = True
-    #: A saved write of unknown outcome that is absent is sent again; else it is given up.
-    resend: bool = True
     #: The lease is looked at just before the call (§3.4).
     check_lease: bool = True
     #: A write carries the version of our own last write (§3.3).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.chaos.model.state import IDLE, Bounds, Doc, Rules, State, Worker
+from tests.chaos.model.state import IDLE, WINDOW, Bounds, Doc, Rules, State, Worker
 
 Step = tuple[str, State]
 
@@ -39,7 +39,9 @@ def _receive(state: State, index: int) -> Iterator[Step]:
 
 def _die(state: State, index: int, worker: Worker) -> State:
     """The process is gone; its message comes again, the lease runs out in time."""
-    after = _put(state, index, IDLE)._replace(fatal=state.fatal + 1)
+    after = _put(state, index, IDLE)._replace(
+        fatal=state.fatal + 1, excused=state.excused + (worker.pc in WINDOW)
+    )
     if worker.message == "R":
         return after._replace(requests=state.requests + 1)
     if worker.message == "W":  # a wake comes again too; one is enough
@@ -71,7 +73,7 @@ def _advance(state: State, index: int, w: Worker, rules: Rules, bounds: Bounds) 
         case "relook":
             yield from _relook(state, index, w, rules)
         case "publish":
-            yield "publishes", _put(state, index, IDLE)._replace(results=min(2, state.results + 1))
+            yield "publishes", _put(state, index, IDLE)._replace(results=1)
             if state.transient < bounds.transient:
                 yield "CANNOT publish", _put(state, index, IDLE)._replace(transient=state.transient + 1)
 
@@ -188,7 +190,7 @@ def _relook(state: State, index: int, w: Worker, rules: Rules) -> Iterator[Step]
         yield "finds its write", done
     elif ours and not rules.write_ids:
         yield "takes its lease for its write", done
-    elif ours and doc is not None and rules.resend:
+    elif ours and doc is not None:
         again = w._replace(pc="save" if ends else "park", ver=doc.ver, message=message)
         yield "sends it again", _put(state, index, again)
     else:
@@ -223,12 +225,13 @@ def _response_processor(state: State, bounds: Bounds) -> Iterator[Step]:
 def _time_and_network(state: State, bounds: Bounds) -> Iterator[Step]:
     doc = state.doc
     if doc is not None and doc.st == "L" and doc.live:
-        alive = any(w.owner == doc.owner and w.pc not in ("idle", "look", "claim") for w in state.workers)
+        holders = [w for w in state.workers if w.owner == doc.owner and w.pc not in ("look", "claim")]
         expired = state._replace(doc=doc._replace(live=False))
-        if not alive:
+        if not holders:
             yield "the lease runs out", expired
         elif state.fatal < bounds.fatal:
-            yield "PAUSE past the lease", expired._replace(fatal=state.fatal + 1)
+            excused = state.excused + (holders[0].pc in WINDOW)
+            yield "PAUSE past the lease", expired._replace(fatal=state.fatal + 1, excused=excused)
     if state.late is not None:
         base, new = state.late
         landed = state._replace(late=None)

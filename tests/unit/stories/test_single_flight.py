@@ -123,6 +123,20 @@ def test_a_leaders_deadline_is_its_own() -> None:
     play(scene, replies=[Reply("throttled", 3.0, 15.0)] * 2)
 
 
+def test_a_leaders_bad_luck_is_its_own() -> None:
+    """Six ambiguous failures end the leader; the follower was not refused, so it asks for itself."""
+
+    async def scene(stage: Stage) -> None:
+        await stage.ask("leader")
+        await asyncio.sleep(0.5)
+        await stage.ask("follower")
+        await stage.rest()
+        assert await stage.reason("leader") == "attempts_exhausted"
+        assert await stage.reason("follower") is None
+
+    play(scene, replies=[Reply("broken", 0.9)] * 6)
+
+
 def test_nobody_waits_for_a_leader_that_is_put_aside_beyond_his_deadline() -> None:
     async def scene(stage: Stage) -> None:
         await stage.ask("leader")

@@ -1,0 +1,103 @@
+"""`penstock bench`: measure everything again, on this machine, now."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import platform
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from penstock_ops.bench import cores
+from penstock_ops.bench.report import Section
+from penstock_ops.bench.rig import Rig, emulated
+from penstock_ops.console import print_json, say
+from penstock_ops.faults import Misuse
+
+#: Each is a module of this package with `async def run(rig, *, quick) -> Section`.
+BENCHES = ("trips", "cpu", "billed", "latency", "cold", "memory", "scale", "dollars")
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.command()
+def bench(
+    only: Annotated[
+        list[str] | None, typer.Option(help=f"Only this one: {', '.join(BENCHES)} (repeatable).")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer rounds and shorter ones: a first look.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Data for a program on stdout.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write the tables to this file too.")] = None,
+) -> None:
+    """Measure cost, CPU, round trips, latency, cold start, memory, scale and dollars.
+
+    Needs a checkout and Google's emulators. The instance under measurement has a core for itself; compare the
+    ratios, not the milliseconds, with another machine's. A missed target is said, and is no error.
+
+    [b]Examples[/b]
+
+      penstock bench --quick
+
+      penstock bench --only cpu --only trips --json
+    """
+    names = tuple(only or BENCHES)
+    for name in names:
+        if name not in BENCHES:
+            raise Misuse(f"{name!r} is no bench; there are {', '.join(BENCHES)}.")
+    cores.stand_aside()
+    sections = []
+    for name in names:
+        say(f"{name} …")
+        section = asyncio.run(_run(name, quick))
+        sections.append(section)
+        if not as_json:
+            section.show(Console(width=150, highlight=False))
+    if as_json:
+        print_json(_encode(sections, quick))
+    if out is not None:
+        _write(out, sections, quick)
+
+
+async def _run(name: str, quick: bool) -> Section:
+    module: Any = importlib.import_module(f"penstock_ops.bench.{name}")
+    with emulated() as (emulators, folder):
+        async with Rig(emulators, folder).open() as rig:
+            section: Section = await module.run(rig, quick=quick)
+            return section
+
+
+def _encode(sections: Sequence[Section], quick: bool) -> dict[str, Any]:
+    benches = {section.name: section.encode() for section in sections}
+    return {"at": _now(), "machine": machine(), "quick": quick, "benches": benches}
+
+
+def _write(out: Path, sections: Sequence[Section], quick: bool) -> None:
+    with out.open("w", encoding="utf-8") as file:
+        console = Console(file=file, width=150, highlight=False, no_color=True)
+        console.print(f"{_now()}, {machine()}{', --quick' if quick else ''}")
+        for section in sections:
+            section.show(console)
+
+
+def _now() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def machine() -> str:
+    """The machine in words, and how busy others keep it."""
+    load = os.getloadavg()[0]
+    return (
+        f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, "
+        f"load average {load:.1f} at the end"
+    )

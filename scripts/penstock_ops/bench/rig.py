@@ -1,0 +1,155 @@
+"""The rig of a bench: emulators and topics, and functions beside them that are fed as in the cloud."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from google.pubsub_v1 import SubscriberAsyncClient
+from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
+
+from penstock.buses.pubsub import PubSubBus
+from penstock.grpc_channel import open_transport
+from penstock.messages.envelope import Envelope, encode_push
+from penstock.stores.firestore import FirestoreStore
+from penstock_ops.bench.instance import Instance
+from penstock_ops.emulators import Emulators
+from penstock_ops.topology import Topology, create_on_pubsub
+
+#: Far above every in-flight number that a bench uses: our own limit is not what is measured.
+_CALLS_AT_ONCE = 10_000
+
+
+@dataclass
+class Rig:
+    """Emulators and a project of its own. `functions` are ended with it."""
+
+    emulators: Emulators
+    folder: Path
+    project: str = field(default_factory=lambda: f"bench-{uuid.uuid4().hex[:12]}")
+    topology: Topology = field(default_factory=lambda: Topology(min_backoff_s=None))
+
+    @property
+    def pubsub(self) -> str:
+        return self.emulators.environment["PUBSUB_EMULATOR_HOST"]
+
+    @property
+    def firestore(self) -> str:
+        return self.emulators.environment["FIRESTORE_EMULATOR_HOST"]
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[Rig]:
+        """Topics, subscriptions and clients while the body runs."""
+        await create_on_pubsub(self.topology, self.project, self.pubsub, {})
+        self.bus = PubSubBus(self.project, emulator_host=self.pubsub)
+        self.store = FirestoreStore(self.project, emulator_host=self.firestore)
+        transport = open_transport(SubscriberGrpcAsyncIOTransport, self.pubsub)
+        self._subscriber = SubscriberAsyncClient(transport=transport)
+        timeout = aiohttp.ClientTimeout(total=120)
+        self._http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=timeout)
+        try:
+            yield self
+        finally:
+            await self._http.close()
+            await transport.close()
+            await self.bus.close()
+            await self.store.close()
+
+    def env(self, model_url: str, **others: str) -> dict[str, str]:
+        """The environment of a function whose only model is at `model_url`."""
+        target = {"name": "bench", "provider": "openai", "model": "gpt-5.4-nano", "base_url": model_url}
+        targets = [target | {"max_concurrency": _CALLS_AT_ONCE}]
+        return {
+            **self.emulators.environment,
+            "GOOGLE_CLOUD_PROJECT": self.project,
+            "PENSTOCK_BUCKET": str(self.folder / "blobs"),
+            "PENSTOCK_ROUTES": json.dumps({"default": "bench", "routes": {"bench": {"targets": targets}}}),
+            **others,
+        }
+
+    @contextlib.asynccontextmanager
+    async def running(self, *instances: Instance) -> AsyncIterator[None]:
+        """`instances` while the body runs."""
+        try:
+            await asyncio.gather(*(instance.start() for instance in instances))
+            yield
+        finally:
+            for instance in instances:
+                instance.stop()
+
+    async def publish(self, bodies: Iterable[Mapping[str, Any]]) -> int:
+        """Publish requests; how many."""
+        encoded = [json.dumps(body).encode() for body in bodies]
+        width = asyncio.Semaphore(32)
+
+        async def one(data: bytes) -> None:
+            async with width:
+                await self.bus.publish(self.topology.request_topic, data, {}, timeout_s=60)
+
+        await asyncio.gather(*map(one, encoded))
+        return len(encoded)
+
+    async def push(self, instance: Instance, envelope: Envelope) -> int:
+        """Deliver one message; the HTTP status."""
+        headers = {"Content-Type": "application/json"}
+        async with self._http.post(instance.url, data=encode_push(envelope), headers=headers) as answer:
+            await answer.read()
+            return answer.status
+
+    def envelope(self, body: Mapping[str, Any]) -> Envelope:
+        """`body` as if it came from the request topic, in a message of its own."""
+        return Envelope(
+            data=json.dumps(body).encode(),
+            attributes={},
+            message_id=uuid.uuid4().hex,
+            published_at=datetime.now(UTC),
+            subscription=self._name(self.topology.request_subscription),
+        )
+
+    async def pull(self, subscription: str) -> Envelope:
+        """The next message of `subscription`, once there is one."""
+        name = self._name(subscription)
+        while True:
+            pulled = await self._subscriber.pull(subscription=name, max_messages=1, retry=None, timeout=120)
+            if pulled.received_messages:
+                break
+        [received] = pulled.received_messages
+        await self._subscriber.acknowledge(
+            subscription=name, ack_ids=[received.ack_id], retry=None, timeout=30
+        )
+        message = received.message
+        return Envelope(
+            data=bytes(message.data),
+            attributes=dict(message.attributes),
+            message_id=message.message_id,
+            published_at=message.publish_time,
+            subscription=name,
+        )
+
+    def _name(self, subscription: str) -> str:
+        return f"projects/{self.project}/subscriptions/{subscription}"
+
+
+@contextlib.contextmanager
+def emulated() -> Iterator[tuple[Emulators, Path]]:
+    """Both emulators and a scratch folder while the body runs. Raises EmulatorFault."""
+    with tempfile.TemporaryDirectory(prefix="penstock-bench-") as folder:
+        emulators = Emulators.start(Path(folder))
+        try:
+            yield emulators, Path(folder)
+        finally:
+            emulators.stop()
+
+
+def question(number: int | str, words: int = 60) -> dict[str, Any]:
+    """A request with a prompt of its own, of about six bytes a word."""
+    return {"request_id": f"q-{number}", "prompt": f"Question {number}: " + "river " * words}

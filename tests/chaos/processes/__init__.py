@@ -1,0 +1,1 @@
+"""Real processes on Google's emulators, under fire: `scripts/chaos run`."""

@@ -1,0 +1,102 @@
+"""`scripts/chaos run`: real processes on Google's emulators, killed, paused and cut off; then checked."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from penstock_ops.emulators import EmulatorFault, Emulators
+from penstock_ops.progress import progress
+from tests.chaos.processes.live import Outcome, Shape, live
+
+#: Publishing and blows are spread so that a killed function is up again before most of the next ones.
+_REQUESTS_PER_S, _KILLS_PER_S = 8.0, 0.5
+
+
+def _main(
+    seed: Annotated[int, typer.Option(help="The first seed.")] = 1,
+    requests: Annotated[int, typer.Option(min=1, help="Requests of each seed.")] = 200,
+    kills: Annotated[int, typer.Option(min=0, help="SIGKILLs of each seed.")] = 10,
+    pauses: Annotated[int | None, typer.Option(min=0, help="SIGSTOPs; default: a quarter of kills.")] = None,
+    cuts: Annotated[int | None, typer.Option(min=0, help="Cut connections; default: like kills.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds, one after the other.")] = 1,
+    handlers: Annotated[int, typer.Option(min=1, help="request_handler processes.")] = 3,
+    time_scale: Annotated[float, typer.Option(min=1, help="PENSTOCK_TIME_SCALE.")] = 10.0,
+    keep: Annotated[Path | None, typer.Option(help="Keep logs and ledgers in this folder.")] = None,
+) -> None:
+    """Run the whole system under fire and check the promise; exit code 1 on any violation."""
+    during_s = max(6.0, requests / _REQUESTS_PER_S, kills / _KILLS_PER_S)
+    pauses, cuts = kills // 4 if pauses is None else pauses, kills if cuts is None else cuts
+    outcomes: list[Outcome] = []
+    with contextlib.ExitStack() as stack:
+        folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="penstock-chaos-")))
+        folder.mkdir(parents=True, exist_ok=True)
+        for number in range(seed, seed + seeds):
+            shape = Shape(number, requests, kills, pauses, cuts, during_s, handlers, time_scale)
+            outcomes.append(_one(shape, folder / f"seed-{number}"))
+            _tell_violations(outcomes[-1], shape)
+    Console().print(_table(outcomes))
+    raise typer.Exit(any(outcome.violations for outcome in outcomes))
+
+
+def _one(shape: Shape, folder: Path) -> Outcome:
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        emulators = Emulators.start(folder)
+    except EmulatorFault as fault:
+        typer.echo(str(fault), err=True)
+        raise typer.Exit(2) from None
+    try:
+        with progress(f"seed {shape.seed}", shape.requests) as tell:
+            return asyncio.run(live(shape, emulators, folder, tell))
+    finally:
+        emulators.stop()
+
+
+def _tell_violations(outcome: Outcome, shape: Shape) -> None:
+    for violation in outcome.violations:
+        typer.echo(f"seed {outcome.seed}: {violation}")
+    if outcome.violations:
+        typer.echo(
+            f"again: scripts/chaos run --seed {shape.seed} --requests {shape.requests} --kills {shape.kills}"
+            f" --pauses {shape.pauses} --cuts {shape.cuts} --handlers {shape.handlers}"
+            f" --time-scale {shape.time_scale:g}"
+        )
+
+
+def _table(outcomes: list[Outcome]) -> Table:
+    """The figures of all seeds together."""
+    figures: Counter[str] = sum((outcome.figures for outcome in outcomes), Counter())
+    results: Counter[str] = sum((outcome.results for outcome in outcomes), Counter())
+    blows: Counter[str] = sum((outcome.blows for outcome in outcomes), Counter())
+    surplus = [one for outcome in outcomes for one in outcome.surplus]
+    causes = Counter(one.because.split(" request_handler")[0] for one in surplus if one.because)
+    table = Table(title=f"{len(outcomes)} seeds, {sum(o.seconds for o in outcomes):.0f} s", show_header=False)
+    rows: list[tuple[str, object]] = [
+        ("requests", f"{figures['requests']} ({figures['published']} messages published)"),
+        ("deliveries", figures["deliveries"]),
+        *((f"… {ended}", count) for ended, count in sorted(results.items())),
+        ("redriven after repair", figures["redriven"]),
+        *((f"blows: {blow}", count) for blow, count in sorted(blows.items())),
+        ("provider calls", f"{figures['calls']}, paid {figures['paid']}"),
+        ("surplus calls", f"{len(surplus)}, explained {sum(one.because is not None for one in surplus)}"),
+        *((f"… {cause}", count) for cause, count in sorted(causes.items())),
+        ("document changes seen", figures["changes"]),
+        ("log lines searched", figures["log_lines"]),
+        ("violations", sum(len(outcome.violations) for outcome in outcomes)),
+    ]
+    for name, value in rows:
+        table.add_row(name, str(value))
+    return table
+
+
+if __name__ == "__main__":
+    typer.run(_main)

@@ -1,0 +1,72 @@
+"""From a run on real processes to the checker's evidence, and what the checker cannot know of: surplus calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from tests.acceptance.system import Message
+from tests.chaos.checker import violations
+from tests.chaos.evidence import Carried, Evidence
+from tests.chaos.processes.explain import Surplus, surplus_calls
+from tests.chaos.processes.instance import SECRET
+from tests.chaos.processes.stage import Stage
+
+
+async def found_wrong(stage: Stage, at_rest: bool, repaired_at: float) -> tuple[list[str], list[Surplus]]:
+    """Every violation of the promise, and every surplus call with what explains it."""
+    ledger = stage.model.ledger.calls
+    surplus = surplus_calls(ledger, stage.model.callers, stage.strikes.dealt, repaired_at)
+    wrong = violations(await _evidence(stage, at_rest))
+    wrong += [
+        f"{one.question}: call {one.call.number} by {one.caller} was paid in vain, and no fault explains it"
+        for one in surplus
+        if one.because is None
+    ]
+    return wrong, surplus
+
+
+async def _evidence(stage: Stage, at_rest: bool) -> Evidence:
+    documents = {**await stage.documents("requests"), **await stage.documents("usage")}
+    unacked = await stage.unacked()
+    lines = stage.log_lines()
+    return Evidence(
+        at_rest=at_rest and not unacked,
+        calls=(),  # the provider knows questions, not requests: see explain.py
+        documents=documents,
+        written=stage.history.written,
+        published=stage.published,
+        results=_carried(stage.results.messages),
+        letters=_carried(stage.dead_letters.messages),
+        happened=(),
+        crashes=[line for line in lines if "delivery.crashed" in line or "Traceback" in line],
+        log="\n".join(line for line in lines if SECRET in line)[:1000],
+    )
+
+
+def _carried(messages: Sequence[Message]) -> list[Carried]:
+    return [Carried(str(n), message.data, message.attributes) for n, message in enumerate(messages)]
+
+
+def failures(stage: Stage) -> list[tuple[bytes, dict[str, str]]]:
+    """The dead letters to redrive: the original bytes of each request that failed, and who it is."""
+    found = {}
+    for letter in stage.dead_letters.messages:
+        told = letter.attributes
+        if told.get("request_id") and told["reason"] not in ("malformed", "conflict"):
+            found[told["tenant"], told["request_id"]] = (letter.data, dict(told))
+    return list(found.values())
+
+
+def not_completed(stage: Stage, redriven: Sequence[dict[str, str]]) -> list[str]:
+    """Redrives that did not end in an answer, although the provider had been repaired."""
+    completed = {
+        (m.attributes["tenant"], m.attributes["request_id"])
+        for m in stage.results.messages
+        if json.loads(m.data)["status"] == "completed"
+    }
+    return [
+        f"{letter['tenant']}/{letter['request_id']}: redriven after repair, and yet not completed"
+        for letter in redriven
+        if (letter["tenant"], letter["request_id"]) not in completed
+    ]

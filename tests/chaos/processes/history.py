@@ -1,0 +1,76 @@
+"""What Firestore says of every change to a request's document while the run lasts: its own change stream.
+
+The stream may fold changes that follow each other quickly into one; what is seen is in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from google.api_core.exceptions import GoogleAPICallError
+from google.cloud.firestore_v1.services.firestore import FirestoreAsyncClient
+from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcAsyncIOTransport
+from google.cloud.firestore_v1.types import ListenRequest, ListenResponse
+
+from penstock.grpc_channel import open_transport
+from penstock.stores import firestore_codec as codec
+from tests.chaos.adapters import Written
+
+
+class History:
+    """Run `follow` beside everything else; `written` is what changed, oldest first."""
+
+    def __init__(self, project: str, emulator_host: str) -> None:
+        self.written: list[Written] = []
+        self._database = f"projects/{project}/databases/(default)"
+        self._host = emulator_host
+        self._last: dict[str, Mapping[str, Any]] = {}
+        #: Who held the request under the fence that the document had last.
+        self._holders: dict[str, tuple[int, str]] = {}
+
+    async def follow(self) -> None:
+        """Until cancelled."""
+        transport = open_transport(FirestoreGrpcAsyncIOTransport, self._host)
+        client = FirestoreAsyncClient(transport=transport)
+        metadata = [("google-cloud-resource-prefix", self._database), ("authorization", "Bearer owner")]
+        try:
+            while True:
+                try:
+                    stream = await client.listen(
+                        requests=self._requests(), retry=None, timeout=None, metadata=metadata
+                    )
+                    async for reply in stream:
+                        self._note(ListenResponse.pb(reply))
+                except GoogleAPICallError:
+                    await asyncio.sleep(0.2)  # a new stream begins with what is there now
+        finally:
+            await transport.close()
+
+    async def _requests(self) -> AsyncIterator[ListenRequest]:
+        query = {"from_": [{"collection_id": "requests", "all_descendants": True}]}
+        target = {"query": {"parent": f"{self._database}/documents", "structured_query": query}}
+        yield ListenRequest(database=self._database, add_target={**target, "target_id": 1})
+        await asyncio.Event().wait()
+
+    def _note(self, reply: Any) -> None:
+        if not reply.HasField("document_change"):
+            return
+        document = reply.document_change.document
+        path = document.name.partition("/documents/")[2]
+        now, before = codec.decode_fields(document.fields), self._last.get(path, {})
+        changed = {name: value for name, value in now.items() if before.get(name) != value}
+        changed |= dict.fromkeys(before.keys() - now.keys())
+        if changed:
+            self._last[path] = now
+            self.written.append(Written(time.time(), self._holder(path, now), path, changed))
+
+    def _holder(self, path: str, now: Mapping[str, Any]) -> str:
+        """The owner that the document names; one that names none was written by the one before."""
+        fence, holder = self._holders.get(path, (0, ""))
+        if now["fence"] != fence or holder == "":
+            holder = str(now.get("owner", ""))
+        self._holders[path] = (now["fence"], str(now.get("owner", holder)))
+        return self._holders[path][1]

@@ -1,0 +1,114 @@
+"""Everything that a chaos run needs, standing: functions with their lines, emulators, bridge, taps, model."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+from google.api_core.exceptions import DeadlineExceeded
+from google.pubsub_v1 import SubscriberAsyncClient
+from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
+
+from penstock.grpc_channel import open_transport
+from penstock.rules.timing import Timing
+from tests.acceptance.system import Function, System
+from tests.chaos.evidence import Carried
+from tests.chaos.processes.busy import watch_machine
+from tests.chaos.processes.history import History
+from tests.chaos.processes.instance import Instance
+from tests.chaos.processes.provider import Model
+from tests.chaos.processes.strikes import Strikes
+from tests.chaos.processes.workload import TENANTS, routes
+
+#: Documents of a page.
+_PAGE = 300
+#: What takes longer than this share of a commit's time limit counts as a stall of the machine.
+_BUSY = 0.5
+#: The bridge gives a failed delivery back after this long at most.
+_BACKOFF_S = 3.0
+
+
+@dataclass
+class Stage(System):
+    """A System whose functions can be hurt. `model` is its provider."""
+
+    model: Model = field(default_factory=Model)
+
+    async def __aenter__(self) -> Self:
+        self.strikes = Strikes()
+        #: What clients published, and every function.
+        self.published: list[Carried] = []
+        self.instances: list[Instance] = []
+        self.timing = Timing().scaled(self.time_scale)
+        self.ack_deadline_s, self.max_backoff_s = self.timing.ack_deadline_s, _BACKOFF_S
+        model = {"PENSTOCK_ROUTES": routes(self.model.base_url), "OPENAI_BASE_URL": self.model.base_url}
+        self.env = {**self.env, **model}
+        await super().__aenter__()
+        self.history = History(self.project, self.emulators.firestore.host)
+        await self._run(self.history.follow())
+        await self._run(watch_machine(self.store, self.strikes, _BUSY * self.timing.commit_s))
+        return self
+
+    async def send(self, data: bytes, attributes: Mapping[str, str] | None = None) -> None:
+        """Publish, and remember it."""
+        named = dict(attributes or {})
+        message_id = await self.publish(data, **named)
+        self.published.append(Carried(message_id, data, named))
+
+    async def rest(self, within_s: float) -> bool:
+        """Wait until nothing is open and nothing is delivered any more; False when it takes too long."""
+        quiet_s = _BACKOFF_S + self.disorder.max_delay_s
+        give_up = time.monotonic() + within_s
+        before, since = -1, time.monotonic()
+        while time.monotonic() < give_up:
+            posted = self.bridge.counts["posted"]
+            if posted != before or await self._is_anything_open():
+                before, since = posted, time.monotonic()
+            elif time.monotonic() - since > quiet_s:
+                return True
+            await asyncio.sleep(0.2)
+        return False
+
+    async def documents(self, collection: str = "requests") -> dict[str, Mapping[str, object]]:
+        """Every document of all tenants in `collection`, by path."""
+        found: dict[str, Mapping[str, object]] = {}
+        for tenant in TENANTS:
+            after, full = "", True
+            while full:
+                path = f"tenants/{tenant}/{collection}"
+                page = await self.store.scan(path, after=after, limit=_PAGE, timeout_s=30)
+                found |= {snapshot.path: snapshot.fields or {} for snapshot in page}
+                full = len(page) == _PAGE
+                after = page[-1].path.rpartition("/")[2] if page else ""
+        return found
+
+    async def unacked(self) -> int:
+        """Messages that still wait in a subscription of the functions, once the bridge has stopped."""
+        await self.stop_bridge()
+        transport = open_transport(SubscriberGrpcAsyncIOTransport, self.emulators.pubsub.host)
+        client = SubscriberAsyncClient(transport=transport)
+        waiting = 0
+        for name in (self.topology.request_subscription, self.topology.response_subscription):
+            subscription = f"projects/{self.project}/subscriptions/{name}"
+            try:
+                pulled = await client.pull(
+                    subscription=subscription, max_messages=1000, retry=None, timeout=1
+                )
+                waiting += len(pulled.received_messages)
+            except DeadlineExceeded:
+                continue
+        await transport.close()
+        return waiting
+
+    def _function(self, target: str, env: Mapping[str, str]) -> Function:
+        number = sum(instance.target == target for instance in self.instances)
+        instance = Instance(f"{target}-{number}", target, env, self.folder)
+        self.instances.append(instance)
+        self._stack.push_async_callback(instance.close)
+        return instance
+
+    async def _is_anything_open(self) -> bool:
+        return bool(await self.store.find("requests", "open_since", "", "~", limit=1, timeout_s=30))

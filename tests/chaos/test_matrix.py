@@ -1,0 +1,22 @@
+"""Every I/O step of every path, with every fault, alone, in company and late: no cell breaks the promise."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.chaos.matrix import COMPANY, PATHS, Path, cells, run_cells, steps
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
+@pytest.mark.parametrize("company", COMPANY)
+def test_every_fault_at_every_step(path: Path, company: str) -> None:
+    figures = run_cells(cells(path, company))
+    assert figures.cells >= 7 * 6
+    assert figures.broken == []
+
+
+def test_the_rows_are_found_by_running() -> None:
+    """If a story gains an I/O step, the matrix gains a row by itself."""
+    names, _ = steps(PATHS[0], "alone")
+    assert set(names) >= {"store.commit", "provider.complete", "publish llm-responses", "store.read"}

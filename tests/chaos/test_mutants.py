@@ -1,0 +1,19 @@
+"""The planted bugs still fit the code, and the hunt works; all of them are hunted by scripts/chaos mutants."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.chaos.mutants import MUTANTS, hunt, unfitting
+
+
+def test_every_planted_bug_fits_the_code_of_today() -> None:
+    assert unfitting() == []
+    assert len(MUTANTS) >= 25
+    assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)
+
+
+@pytest.mark.timeout(300)
+def test_the_hunt_kills_a_mutant() -> None:
+    [verdict] = hunt(MUTANTS[:1])
+    assert verdict.killed, verdict.output
