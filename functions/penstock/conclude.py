@@ -52,12 +52,14 @@ def adopted(s: Services, request: Request, record: Record, leader: Record) -> Re
 def gave_up(
     s: Services, request: Request, record: Record, failure: Failure, key: str | None, provider_ms: int
 ) -> Record:
-    """No answer will come. What ambiguous calls cost is not known, and said so."""
+    """No answer will come. What the calls cost that may have been paid is not known, and said so."""
     now = s.clock.now()
-    unknown = [attempt for attempt in record.attempts if attempt.outcome in _PERHAPS_PAID]
+    unknown = sum(attempt.outcome in _PERHAPS_PAID for attempt in record.attempts)
+    # A refused content was perhaps generated, and billed, before it was filtered.
+    unknown += failure.reason is Reason.CONTENT_REFUSED
     cost = Cost(0.0, {})
     if unknown:
-        cost = Cost(None, {"note": f"{len(unknown)} calls of unknown outcome may have been paid"})
+        cost = Cost(None, {"unknown": f"{unknown} calls may have been paid"})
     return transitions.failed(
         record, request, failure, cache="miss" if cacheable(request) else "off", key=key,
         target=record.attempts[-1].target if record.attempts else None, cost=cost,

@@ -19,6 +19,7 @@ from penstock.rules.timing import Timing
 from penstock_ops.console import print_json, say, stdout, warn
 from penstock_ops.faults import Misuse, OperatorFault
 from penstock_ops.folder_lock import serving
+from penstock_ops.pause import warn_if_paused
 from penstock_ops.show import show_result
 from penstock_ops.system import System, open_system
 
@@ -33,6 +34,7 @@ async def get(request_id: str, tenant: str, *, as_json: bool) -> int:
         record = await _read(system, tenant, request_id)
         if record.state is not State.TERMINAL or record.result is None:
             _show_state(record, system, as_json)
+            await warn_if_paused(system)
             return 1
         result = dict(record.result)
         completion = await _completion(system, result)

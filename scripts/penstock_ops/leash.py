@@ -14,8 +14,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-#: How long a command may take to end by itself after SIGTERM, in seconds.
-GRACE_S = 5.0
+#: How long a command may take to end by itself after SIGTERM, in seconds: as Cloud Run gives it.
+GRACE_S = 10.0
 
 
 class Leashed:

@@ -12,7 +12,7 @@ from penstock.messages.record import Record, State
 from penstock.pausing import PAUSE_PATH, Pause
 from penstock.ports import Delete, Put, Snapshot, Update
 from penstock.rules.keys import REQUESTS, SHARDS, sharded, time_of
-from penstock_ops.console import counted, print_json, say, stdout
+from penstock_ops.console import counted, print_json, say, stdout, warn
 from penstock_ops.progress import progress
 from penstock_ops.system import System, open_system
 
@@ -70,6 +70,14 @@ async def pause_of(system: System) -> Pause | None:
     services = system.services
     [found] = await services.store.read([PAUSE_PATH], timeout_s=services.timing.read_s)
     return Pause.decode(found.fields) if found.fields is not None else None
+
+
+async def warn_if_paused(system: System) -> None:
+    """Say so to whoever waits for an answer."""
+    if made := await pause_of(system):
+        why = f": {made.reason.rstrip('.')}" if made.reason else ""
+        since = f"{made.since.astimezone():%Y-%m-%d %H:%M:%S}"
+        warn(f"Paused since {since}{why}. Nothing new is called until `penstock resume`.")
 
 
 def _reason(given: str | None, before: Pause | None) -> str:

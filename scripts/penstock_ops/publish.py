@@ -15,6 +15,7 @@ from penstock_ops.console import own_name, print_json, say, stdout, warn
 from penstock_ops.faults import OperatorFault
 from penstock_ops.folder_lock import serving
 from penstock_ops.outgoing import Outgoing, Sent, publish_all
+from penstock_ops.pause import warn_if_paused
 from penstock_ops.pending import Ended, Pending
 from penstock_ops.progress import progress
 from penstock_ops.publish_options import Options, messages_of
@@ -44,6 +45,7 @@ async def publish(
             _show_sent(sent, as_json)
             _say_when_unserved(system)
             return 0
+        await warn_if_paused(system)
         waited = await _publish_and_wait(system, messages, wait_s)
     return _show_waited(waited, as_json)
 

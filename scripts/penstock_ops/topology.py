@@ -89,7 +89,8 @@ async def create_local(topology: Topology, bus: LocalBus, endpoints: Mapping[str
     for topic in (topology.request_topic, topology.response_topic, topology.dead_letter_topic):
         await bus.create_topic(topic)
     for subscription in topology.subscriptions(endpoints):
-        await bus.create_subscription(subscription)
+        if subscription.name != topology.results_subscription:  # nobody pulls it here: it would only fill
+            await bus.create_subscription(subscription)
 
 
 async def create_on_pubsub(

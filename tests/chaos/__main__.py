@@ -77,7 +77,8 @@ def _matrix(said: argparse.Namespace) -> int:
 
     figures = matrix.run_cells(todo(), seconds=said.seconds)
     print(f"cells {figures.cells} · faults {dict(figures.faults)} · {figures.real_s:.1f} s")
-    print(*figures.broken[: 4 * _SHOWN], sep="\n")
+    for broken in figures.broken[: 4 * _SHOWN]:
+        print(broken)
     print(f"violations: {len(figures.broken)}")
     return bool(figures.broken)
 
@@ -94,7 +95,8 @@ def _mutants(only: str | None) -> int:
     survivors = 0
     for verdict in mutants.hunt(chosen):
         survivors += not verdict.killed
-        print(f"{'killed  ' if verdict.killed else 'SURVIVED'} {verdict.mutant:62} {verdict.test.split('::')[1]}")
+        word = "killed" if verdict.killed else "SURVIVED"
+        print(f"{word:8} {verdict.mutant:56} {verdict.test.partition('::')[2]}", flush=True)
     print(f"{len(chosen)} mutants, {survivors} survived")
     return bool(survivors)
 
@@ -122,7 +124,8 @@ def _storm(requests: int, seed: int) -> int:
                 f"{trouble:24} {name:16} {weathered.requests} requests: {weathered.completed} completed, "
                 f"{weathered.false_dead_letters} false dead letters, {weathered.calls} calls"
             )
-        print(*ours.violations[:_SHOWN], sep="\n", end="\n" if ours.violations else "")
+        for violation in ours.violations[:_SHOWN]:
+            print(violation)
         broken += len(ours.violations) + ours.false_dead_letters + (ours.completed != requests)
     return bool(broken)
 

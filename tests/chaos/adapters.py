@@ -15,10 +15,8 @@ from typing import Any
 from penstock.errors import BlobUnavailable, PublishFailed, StoreUnavailable
 from penstock.messages.completion import BlobRef
 from penstock.ports import Blobs, Bus, Create, Snapshot, Store, Update, Version, Write
-
 from tests.chaos.faults import Fault
 from tests.chaos.instance import Instance
-
 
 #: Which delivery (instance/number) a coroutine works for: inherited by the tasks it starts.
 DELIVERY: ContextVar[str] = ContextVar("DELIVERY", default="sweeper")

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock.ports import Snapshot
-
 from tests.chaos.adapters import Written
 from tests.chaos.faults import Happened
 from tests.chaos.provider import Call

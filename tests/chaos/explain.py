@@ -6,6 +6,7 @@ The promise (DESIGN.md §3): calls per request ≤ 1 + the faults between "call 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from tests.chaos.faults import Happened
 from tests.chaos.provider import Call
@@ -21,14 +22,14 @@ def unexplained(
 ) -> Iterator[str]:
     """What cannot be explained of one request's calls; `reopened`: when a redrive began a new life."""
     borders = [0.0, *sorted(reopened), float("inf")]
-    for start, end in zip(borders, borders[1:], strict=False):
+    for start, end in pairwise(borders):
         paid = [call for call in calls if call.paid and start <= call.at < end]
         surplus = len(paid) - 1
         if surplus <= 0:
             continue
         allowed = _explanations(paid, happened)
         if surplus > allowed:
-            ids = ", ".join(f"#{call.number} {call.kind} by {call.instance} at {call.at:.1f}" for call in paid)
+            ids = ", ".join(f"#{c.number} {c.kind} by {c.instance} at {c.at:.1f}" for c in paid)
             yield f"{len(paid)} paid calls, {allowed} of the surplus explained by faults: {ids}"
 
 

@@ -52,26 +52,22 @@ class Plan(Protocol):
 
 
 class NoFaults:
-    """Nothing goes wrong; `steps` is what was done, in order: the rows of the fault matrix."""
-
-    def __init__(self) -> None:
-        self.steps: list[str] = []
+    """Nothing goes wrong."""
 
     def fault(self, instance: str, step: str, at: float) -> Fault | None:
-        self.steps.append(step)
         return None
 
 
 @dataclass(slots=True)
 class AtSteps:
-    """The n-th step of the whole world goes wrong, for every n in `by_number` (from 0)."""
+    """The n-th step of the whole world goes wrong, for every n in `by_number` (from 0); `steps` as done."""
 
     by_number: Mapping[int, Fault]
-    count: int = 0
+    steps: list[str] = field(default_factory=list)
 
     def fault(self, instance: str, step: str, at: float) -> Fault | None:
-        number, self.count = self.count, self.count + 1
-        return self.by_number.get(number)
+        self.steps.append(step)
+        return self.by_number.get(len(self.steps) - 1)
 
 
 @dataclass(slots=True)

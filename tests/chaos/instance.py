@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable
 from typing import NoReturn, TypeVar
 
 from penstock.services import Services
-
 from tests.chaos.faults import Fault, Happened, Plan
 
 T = TypeVar("T")
@@ -60,7 +59,11 @@ class Instance:
             asyncio.get_running_loop().call_later(seconds, self._resumed.set)
 
     async def step(
-        self, name: str, effect: Callable[[], Awaitable[T]], error: Callable[[Fault], Exception], timeout_s: float
+        self,
+        name: str,
+        effect: Callable[[], Awaitable[T]],
+        error: Callable[[Fault], Exception],
+        timeout_s: float,
     ) -> T:
         """Do `effect` as this instance sees it: late, twice as slow, unanswered, or never."""
         await self._lives()

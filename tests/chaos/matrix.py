@@ -20,10 +20,9 @@ from typing import Any
 
 from penstock.messages.envelope import format_time
 from penstock.messages.request import Request
-
 from tests.chaos.checker import SECRET, violations
 from tests.chaos.evidence import Evidence, collect
-from tests.chaos.faults import TRANSIENT, AtSteps, Fault, NoFaults, Plan
+from tests.chaos.faults import TRANSIENT, AtSteps, Fault, Plan
 from tests.chaos.loop import run_virtual
 from tests.chaos.provider import Reply
 from tests.chaos.workload import ROUTES
@@ -45,6 +44,8 @@ class Path:
     #: Whether faults of store and bus may not change the number of paid calls. A refusal is shared with
     #: those who wait for it, not with those who come later.
     exact: bool = True
+    #: Faults that are part of the path: what comes after them is what is looked at.
+    dealt: tuple[tuple[int, Fault], ...] = ()
 
 
 def _ask(said: str = "hello", **more: Any) -> dict[str, Any]:
@@ -67,6 +68,8 @@ PATHS = (
     Path("follower of a parked leader", (_ask(), _ask()), (_THROTTLED,), at_once=True),
     Path("fallback", (_ask(model="two"),), (_BROKEN,)),
     Path("long", (_ask("y" * _LONG),), (Reply("ok", 1.0, padding=_LONG),)),
+    Path("taken over", (_ask(cache="off"),), exact=False, dealt=((1, Fault.KILL_AFTER),)),
+    Path("fenced out", (_ask(),), exact=False, dealt=((1, Fault.PAUSE_AFTER),)),
     Path("redriven", (_ask(max_wait_s=5),), (_THROTTLED, _THROTTLED), redriven=True),
 )
 
@@ -103,7 +106,7 @@ class Figures:
 
 def steps(path: Path, company: str) -> tuple[list[str], Evidence]:
     """The steps of a clean run, in order."""
-    plan = NoFaults()
+    plan = AtSteps(dict(path.dealt))
     evidence = run_virtual(_live(path, company, plan))
     return plan.steps, evidence
 
@@ -113,7 +116,7 @@ def cells(path: Path, company: str) -> Iterator[Cell]:
     names, _ = steps(path, company)
     for number in _rows(names):
         for fault in Fault:
-            yield Cell(path, company, ((number, fault),))
+            yield Cell(path, company, (*path.dealt, (number, fault)))
 
 
 def pairs(path: Path, company: str) -> Iterator[Cell]:
@@ -121,7 +124,7 @@ def pairs(path: Path, company: str) -> Iterator[Cell]:
     names, _ = steps(path, company)
     for first, second in itertools.combinations(_rows(names), 2):
         for one, other in itertools.product(Fault, Fault):
-            yield Cell(path, company, ((first, one), (second, other)))
+            yield Cell(path, company, (*path.dealt, (first, one), (second, other)))
 
 
 def run_cells(todo: Iterator[Cell], *, seconds: float | None = None) -> Figures:

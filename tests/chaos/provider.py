@@ -12,7 +12,6 @@ from penstock.errors import FailureClass, ProviderFailure, Reason
 from penstock.messages.completion import Completion, Usage
 from penstock.messages.request import Request
 from penstock.messages.strict_json import canonical
-
 from tests.chaos.faults import Fault
 from tests.chaos.instance import Instance
 

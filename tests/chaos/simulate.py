@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from penstock.messages.envelope import format_time
-
 from tests.chaos.checker import violations
 from tests.chaos.evidence import Evidence, collect
 from tests.chaos.loop import run_virtual
@@ -92,9 +91,7 @@ def simulate_many(seeds: Sequence[int], *, seconds: float | None = None) -> Tota
 
 async def _live(seed: int, work: Workload) -> Outcome:
     rng = random.Random(seed)
-    shape = Shape(
-        ROUTES, seed=seed, instances=rng.choice((1, 2, 3)), skew_s=0.4, duplicates=work.duplicates
-    )
+    shape = Shape(ROUTES, seed=seed, instances=rng.choice((1, 2, 3)), skew_s=0.4, duplicates=work.duplicates)
     log = io.StringIO()
     with contextlib.redirect_stdout(log):
         async with world(shape, work.mood, work.plan) as made:
@@ -155,7 +152,9 @@ def _redrive_of(made: World, count: int, result: dict[str, str]) -> dict[str, st
 def story_of(outcome: Outcome) -> str:
     """One seed for a human reader: everything that was written, called and broken, in order of time."""
     evidence = outcome.evidence
-    lines = [(w.at, f"{w.by:10} wrote {w.path.rpartition('/')[2]} {_brief(w.fields)}") for w in evidence.written]
+    lines = [
+        (w.at, f"{w.by:10} wrote {w.path.rpartition('/')[2]} {_brief(w.fields)}") for w in evidence.written
+    ]
     lines += [
         (c.at, f"{c.instance:10} called {c.target} for {c.request_id}: {c.kind}, back at {c.answered_at}")
         for c in evidence.calls

@@ -12,7 +12,6 @@ from typing import Any
 from penstock.messages.envelope import format_time
 from penstock.messages.request import Request
 from penstock.messages.wake import Wake
-
 from tests.chaos.checker import SECRET, violations
 from tests.chaos.evidence import Evidence, collect
 from tests.chaos.faults import Plan

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from penstock.errors import ProviderFailure
 from penstock.messages.envelope import Envelope
 from penstock.messages.request import Request, decode_request
-
 from tests.chaos.checker import SECRET, violations
 from tests.chaos.evidence import collect
 from tests.chaos.instance import Instance

@@ -57,7 +57,8 @@ def _lower_fence(evidence: Evidence) -> Evidence:
 
 def _stranger(evidence: Evidence) -> Evidence:
     ends = next(write for write in evidence.written if write.path == _PATH and "result" in write.fields)
-    return replace(evidence, written=[w if w is not ends else replace(w, by="i9/99") for w in evidence.written])
+    written = [replace(write, by="i9/99") if write is ends else write for write in evidence.written]
+    return replace(evidence, written=written)
 
 
 def _untyped(evidence: Evidence) -> Evidence:
@@ -84,7 +85,7 @@ TAMPERED: dict[str, tuple[Callable[[Evidence], Evidence], str]] = {
     "a completed result changed": (_rewritten, "changed a completed result"),
     "a fence went back": (_lower_fence, "fence 1 after 1"),
     "a write under another's fence": (_stranger, "which is"),
-    "a prompt in the log": (lambda e: replace(e, log=f'{{"m": "{SECRET}"}}'), "a prompt stands in a log line"),
+    "a prompt in the log": (lambda e: replace(e, log=f"… {SECRET}"), "a prompt stands in a log line"),
     "a crash": (lambda e: replace(e, crashes=["i0: KeyError"]), "a story raised"),
 }
 

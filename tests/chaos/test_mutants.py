@@ -1,4 +1,4 @@
-"""The planted bugs still fit the code, and the hunt works; all of them are hunted by scripts/chaos mutants."""
+"""The planted bugs still fit the code, and the hunt works; scripts/chaos mutants hunts them all."""
 
 from __future__ import annotations
 

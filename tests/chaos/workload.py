@@ -9,7 +9,6 @@ from typing import Any
 
 from penstock.messages.request import Request
 from penstock.rules.routes import Route, Routes, Target
-
 from tests.chaos.checker import SECRET
 from tests.chaos.faults import AtRandom, Fault, Unreachable
 from tests.chaos.provider import Kind, Reply

@@ -33,7 +33,6 @@ from penstock.rules.timing import Timing
 from penstock.services import Services, Topics
 from penstock.stores.sqlite import SqliteStore
 from penstock.sweep import sweep
-
 from tests.chaos.adapters import DELIVERY, SimBlobs, SimBus, SimStore, Tap
 from tests.chaos.faults import Happened, NoFaults, Plan
 from tests.chaos.instance import Instance
@@ -48,7 +47,7 @@ TIMING = Timing()
 RESULTS, LETTERS, PUBLISHED = "audit-results", "audit-dead-letters", "audit-requests"
 
 #: Memory where there is some to be had: a simulated commit needs no disk.
-_SHM = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+_SHM = Path("/dev/shm")
 
 
 #: Answers one push: (instance, endpoint, envelope) → HTTP status.
@@ -169,10 +168,7 @@ class World:
             prices=PRICES,
             timing=TIMING,
             providers={name: SimProvider(self.ledger, name, instance) for name in targets},
-            gates={
-                name: Gate(target, clock, TIMING)
-                for name, target in targets.items()
-            },
+            gates={name: Gate(target, clock, TIMING) for name, target in targets.items()},
             jitter=rng.random,
             new_id=lambda: f"{rng.getrandbits(64):016x}",
         )
@@ -214,9 +210,8 @@ class World:
 
         task = asyncio.get_running_loop().create_task(self._guarded(instance, answer))
         instance.tasks.add(task)
-        await asyncio.wait(
-            {task, instance.died}, timeout=TIMING.function_timeout_s, return_when=asyncio.FIRST_COMPLETED
-        )
+        ends: set[asyncio.Future[Any]] = {task, instance.died}
+        await asyncio.wait(ends, timeout=TIMING.function_timeout_s, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             return task.result()
         if not instance.alive:

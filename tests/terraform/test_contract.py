@@ -121,21 +121,20 @@ def test_subscriptions_are_named_as_in_the_local_stack(everything: Run) -> None:
 
 
 def test_each_name_stands_once() -> None:
-    text = "\n".join(
-        re.sub(r"description\s*=.*|#.*|<<-EOT.*?EOT", "", file.read_text())
-        for file in TERRAFORM.rglob("*.tf")
-    )
+    # Given Terraform without its prose
+    text = "\n".join(file.read_text() for file in TERRAFORM.rglob("*.tf"))
+    text = re.sub(r"<<-EOT\n.*?\n +EOT\n", "", text, flags=re.DOTALL)
+    text = re.sub(r"description +=.*|#.*", "", text)
     topology = Topology()
     names = ["llm-requests", "llm-responses", "llm-dead-letters", "request-handler", "response-processor"]
-    names += [
-        topology.request_subscription,
-        topology.response_subscription,
-        topology.dead_letter_subscription,
-    ]
-    assert {name: len(re.findall(f'"{name}"', text)) for name in names} == dict.fromkeys(names, 1)
-    assert (
-        len(re.findall(r'optional\(string, "\(default\)"\)', text)) == 2
-    )  # the store's variable, and the platform's that hands it on
+    names += [topology.request_subscription, topology.response_subscription]
+    names += [topology.dead_letter_subscription]
+    # I expect each once, as a value that is given a name
+    for name in [*names, "requests", "orphans", "cache", "usage", "control"]:
+        assert len(re.findall(f'= "{name}"', text)) == 1, name
+    assert not [name for name in names if len(re.findall(f'"{name}"', text)) > 1]
+    # The database's default stands in the store's settings and in the platform's, which hands them on
+    assert text.count('optional(string, "(default)")') == 2
 
 
 def test_collections_are_the_codes(everything: Run) -> None:

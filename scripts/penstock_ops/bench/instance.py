@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -53,8 +54,12 @@ class Instance:
             await asyncio.sleep(0.002)
 
     def stop(self) -> None:
-        if self._process is not None:
+        if self._process is None:
+            return
+        try:
             self._process.stop()
+        except subprocess.TimeoutExpired:  # a crowded core: it had its time to end in order
+            self._process.kill()
 
     def cpu_s(self) -> float:
         """CPU seconds of all its processes so far, user and system."""

@@ -21,6 +21,7 @@ from penstock.buses.pubsub import PubSubBus
 from penstock.grpc_channel import open_transport
 from penstock.messages.envelope import Envelope, encode_push
 from penstock.stores.firestore import FirestoreStore
+from penstock_ops.bench.feeder import Feeder, feeding
 from penstock_ops.bench.instance import Instance
 from penstock_ops.emulators import Emulators
 from penstock_ops.topology import Topology, create_on_pubsub
@@ -85,6 +86,11 @@ class Rig:
         finally:
             for instance in instances:
                 instance.stop()
+
+    def feed(self, *routes: tuple[str, Instance, int]) -> contextlib.AbstractAsyncContextManager[Feeder]:
+        """Deliver `routes` (subscription, instance, deliveries in flight) from a process of its own."""
+        addressed = [(subscription, instance.url, width) for subscription, instance, width in routes]
+        return feeding(self.folder, self.project, self.pubsub, addressed)
 
     async def publish(self, bodies: Iterable[Mapping[str, Any]]) -> int:
         """Publish requests; how many."""

@@ -30,7 +30,7 @@ def verify(
     stretch: Annotated[str, typer.Option(help="Part that was not used to measure, in percent.")] = "50-100",
     scale: Annotated[float, typer.Option(help="As in the measurement.")] = 1.0,
     rounds: Annotated[int, typer.Option(min=1, help="Measure every point so often, in turn.")] = 2,
-    runoff: Annotated[int, typer.Option(min=1, help="Measure the best point and ours so often more.")] = 5,
+    runoff: Annotated[int, typer.Option(min=1, help="Measure best and ours so often again.")] = 5,
     requests: Annotated[int, typer.Option(min=12)] = 48,
     stage_seconds: Annotated[float, typer.Option(min=1)] = 60,
     concurrency: Annotated[list[int] | None, typer.Option(help="Sweep exactly these (repeatable).")] = None,
@@ -39,7 +39,8 @@ def verify(
     """Sweep every concurrency on a part of the trace that was not used for tuning, and compare.
 
     The best of many noisy points is partly luck, so it and the recommended one are then measured
-    again in turn, and that is what counts. Exits 1 when the recommended concurrency yields less than 95 % of the best point.
+    again in turn, and that is what counts. Exits 1 when the recommended concurrency yields less
+    than 95 % of the best point.
     """
     with one_clear_line():
         tuned = read_results(measured)
@@ -60,7 +61,8 @@ def verify(
     _show(found, recommended, best)
     typer.echo(
         f"recommended from {tuned.identity.get('trace')}: {recommended} in flight; on {rows.name} it yields "
-        f"{share:.1%} of the best point ({best}), measured in turn; {found[recommended] / found[best]:.1%} in the sweep"
+        f"{share:.1%} of the best point ({best}), measured in turn; "
+        f"in the sweep {found[recommended] / found[best]:.1%}"
     )
     if out is not None:
         document = {

@@ -20,7 +20,7 @@ variable "settings" {
     `kind`: "vllm", or "tgi" (in maintenance mode since December 2025; its last version is 3.3.7).
     `image`: REPOSITORY@sha256:DIGEST as its publisher names it; a first part with a dot is its registry, none means Docker Hub. It is pulled through our own Artifact Registry.
     `model`: the name that routes and clients see; without `weights_path` also the id on the hub. `revision` pins it there.
-    `weights_bucket`, `weights_path`: an existing bucket and the folder of the model in it, mounted read-only. Without them the model is downloaded at every cold start, into the instance's own memory: `memory` must hold it.
+    `weights_bucket`, `weights_path`: an existing bucket and the folder of the model in it, mounted read-only. Without them the model is downloaded at every cold start, into the instance's own memory: `memory` must hold it. No hub token is passed on: a model that asks for one must come from a bucket.
     `gpu`: "nvidia-l4" (24 GB) or "nvidia-rtx-pro-6000" (96 GB). `cpu`, `memory`: the GPU's minimum unless set (4 vCPU and 16Gi, 20 and 80Gi).
     `quantization`: as the weights were made (awq, gptq, compressed-tensors …), or made while loading (fp8, eetq, bitsandbytes): slower to start, and slower. Leave it out for the weights' own dtype.
     `concurrency`: requests that Cloud Run sends to one instance. State it: Cloud Run's own default of 80 per vCPU drowns an engine. Measure it with `penstock tune`.

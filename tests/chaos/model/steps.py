@@ -27,8 +27,9 @@ def successors(state: State, rules: Rules, bounds: Bounds) -> Iterator[Step]:
 def _receive(state: State, index: int) -> Iterator[Step]:
     if state.requests:
         after = _put(state, index, Worker("look", "R", owner=state.owners + 1))
-        yield f"w{index} gets the request", after._replace(
-            requests=state.requests - 1, owners=state.owners + 1
+        yield (
+            f"w{index} gets the request",
+            after._replace(requests=state.requests - 1, owners=state.owners + 1),
         )
     for fence in sorted(set(state.wakes)):
         wakes = list(state.wakes)
@@ -58,8 +59,11 @@ def _advance(state: State, index: int, w: Worker, rules: Rules, bounds: Bounds) 
         case "ready":
             yield from _check(state, index, w, rules, bounds)
         case "call":
-            yield "calls", _put(state, index, w._replace(pc="calling", answer=state.calls + 1))._replace(
-                calls=state.calls + 1
+            yield (
+                "calls",
+                _put(state, index, w._replace(pc="calling", answer=state.calls + 1))._replace(
+                    calls=state.calls + 1
+                ),
             )
             if state.throttles < bounds.throttles:
                 after = _put(state, index, w._replace(pc="park", wid=state.ids + 1))
@@ -164,9 +168,7 @@ def _save_next(state: State, index: int, w: Worker) -> State:
 def _write(state: State, index: int, w: Worker, rules: Rules, bounds: Bounds) -> Iterator[Step]:
     """Save or park under our version; anything but a clean answer leads to another look."""
     ends = w.pc == "save"
-    new = Doc(
-        "T" if ends else "P", w.fence, 0, w.wid, _next(state), answer=w.answer if ends else 0
-    )
+    new = Doc("T" if ends else "P", w.fence, 0, w.wid, _next(state), answer=w.answer if ends else 0)
     done = _put(state, index, w._replace(pc="publish") if ends else IDLE)
     look = _put(state, index, w._replace(pc="relook", message=w.message + w.pc[0]))
     if _fits(state, w.ver) or not rules.fenced:

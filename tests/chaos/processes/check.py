@@ -1,4 +1,4 @@
-"""From a run on real processes to the checker's evidence, and what the checker cannot know of: surplus calls."""
+"""From a run on real processes to the checker's evidence; and surplus calls, which it cannot know of."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from tests.chaos.checker import violations
 from tests.chaos.evidence import Carried, Evidence
 from tests.chaos.processes.explain import Surplus, surplus_calls
 from tests.chaos.processes.instance import SECRET
+from tests.chaos.processes.records import keep
 from tests.chaos.processes.stage import Stage
 
 
@@ -17,7 +18,9 @@ async def found_wrong(stage: Stage, at_rest: bool, repaired_at: float) -> tuple[
     """Every violation of the promise, and every surplus call with what explains it."""
     ledger = stage.model.ledger.calls
     surplus = surplus_calls(ledger, stage.model.callers, stage.strikes.dealt, repaired_at)
-    wrong = violations(await _evidence(stage, at_rest))
+    evidence = await _evidence(stage, at_rest)
+    keep(stage.folder, evidence, stage.strikes.dealt)
+    wrong = violations(evidence)
     wrong += [
         f"{one.question}: call {one.call.number} by {one.caller} was paid in vain, and no fault explains it"
         for one in surplus

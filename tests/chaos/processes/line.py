@@ -38,9 +38,9 @@ class Line:
         if self._server is None:
             return
         self._server.close()
-        for call in self._calls:
-            call.cancel()
-        await asyncio.gather(*self._calls, return_exceptions=True)
+        self._flowing.set()
+        self.reset()
+        await asyncio.gather(*self._calls)
 
     async def stall(self, seconds: float) -> None:
         """Hold back everything in both directions, then let it go on."""

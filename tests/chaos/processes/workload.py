@@ -174,5 +174,6 @@ def _malformed(w: _Writer, at: float) -> None:
 
 _KINDS: Mapping[Kind, float] = {
     _plain: 40, _shared: 8, _uncached: 8, _throttled: 10, _broken: 10, _fallback: 4, _huge: 0.3,
-    _long_answer: 1, _absurd: 1.5, _hopeless: 1.5, _refused: 3, _republished: 5, _conflicting: 3, _malformed: 3,
+    _long_answer: 1, _absurd: 1.5, _hopeless: 1.5, _refused: 3, _republished: 5, _conflicting: 3,
+    _malformed: 3,
 }  # fmt: skip

@@ -63,8 +63,11 @@ async def test_a_tenant_is_counted_then_forgotten_and_no_other(
     folder: Folder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Given two tenants, more documents than one page, long texts among them
-    await ask(folder, "acme", 120)
-    await ask(folder, "acme-2", 3)
+    await ask(folder, "acme", 2)
+    await ask(folder, "acme-2", 2)
+    fields = (await folder.record("r1", "acme")).encode()
+    more = [Create(f"tenants/acme/requests/more-{number}", fields) for number in range(118)]
+    await folder.services.store.commit(more, timeout_s=10)
     before, other = await stored(folder, "acme"), await stored(folder, "acme-2")
     assert before["blobs"] > 0
 

@@ -46,10 +46,10 @@ async def test_what_a_pause_holds_is_due_within_a_minute_of_resuming(
     await pause("the bill", as_json=True)
     long_ago = {"since": datetime.now(UTC) - timedelta(days=3), "reason": "the bill"}
     await folder.services.store.commit([Put(PAUSE_PATH, long_ago)], timeout_s=10)
-    for number in range(30):
+    for number in range(8):
         await folder.publish({"prompt": f"Why, {number}?", "request_id": f"r{number}"})
     await folder.serve()
-    records = [await folder.record(f"r{number}") for number in range(30)]
+    records = [await folder.record(f"r{number}") for number in range(8)]
     assert {(record.state, record.calls) for record in records} == {(State.PARKED, 0)}
     later = datetime.now(UTC) + timedelta(seconds=4)
     assert all(time_of(record.due_at or "") > later for record in records)
@@ -58,14 +58,14 @@ async def test_what_a_pause_holds_is_due_within_a_minute_of_resuming(
     answer = await told(capsys, resume(as_json=True))
 
     # I expect all of it due within the (scaled) minute, and answered by the sweeper's wakes
-    assert answer == {"paused": False, "was_paused": True, "released": 30}
+    assert answer == {"paused": False, "was_paused": True, "released": 8}
     horizon = datetime.now(UTC) + timedelta(seconds=0.6)
-    records = [await folder.record(f"r{number}") for number in range(30)]
+    records = [await folder.record(f"r{number}") for number in range(8)]
     assert all(time_of(record.due_at or "") <= horizon for record in records)
-    while not all([(await folder.record(f"r{number}")).confirmed_at for number in range(30)]):
+    while not all([(await folder.record(f"r{number}")).confirmed_at for number in range(8)]):
         await sweep(folder.services)
         await folder.serve()
-    assert {(await folder.record(f"r{number}")).calls for number in range(30)} == {1}
+    assert {(await folder.record(f"r{number}")).calls for number in range(8)} == {1}
 
 
 async def test_what_a_provider_parked_keeps_its_time(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from penstock.rules.routes import Route, Routes
 
+from penstock.rules.routes import Route, Routes
 from tests.chaos.provider import Reply
 from tests.chaos.stage import Stage, play
 from tests.chaos.workload import ROUTES
@@ -83,7 +83,9 @@ def test_a_near_deadline_squeezes_the_tries() -> None:
     play(scene, always=Reply("broken", 0.2))
 
 
-@pytest.mark.parametrize(("kind", "reason"), [("rejected", "provider_rejected"), ("filtered", "content_refused")])
+@pytest.mark.parametrize(
+    ("kind", "reason"), [("rejected", "provider_rejected"), ("filtered", "content_refused")]
+)
 def test_what_the_provider_refuses_is_asked_once(kind: str, reason: str) -> None:
     async def scene(stage: Stage) -> None:
         await stage.ask("r")

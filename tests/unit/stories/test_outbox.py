@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 from penstock.ports import Update
-
 from tests.chaos.faults import AtNamed, Fault, Unreachable
 from tests.chaos.provider import Reply
 from tests.chaos.stage import Stage, play

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
-from tests.chaos.faults import AtNamed, Fault, Unreachable
+from tests.chaos.faults import AtNamed, Fault
 from tests.chaos.provider import Reply
 from tests.chaos.stage import Stage, play
 from tests.chaos.workload import ROUTES
@@ -172,7 +173,7 @@ def test_a_follower_past_its_deadline_does_not_wait_on() -> None:
     ],
     ids=str,
 )  # fmt: skip
-def test_what_is_not_the_same_question_is_asked_itself(other: dict[str, object]) -> None:
+def test_what_is_not_the_same_question_is_asked_itself(other: dict[str, Any]) -> None:
     async def scene(stage: Stage) -> None:
         await stage.ask("first")
         await stage.rest()

@@ -164,6 +164,13 @@ def test_given_no_engine_installed_i_expect_the_experiment_skipped_loudly(tmp_pa
     refused(tune("experiment", "--home", str(tmp_path)), "SKIPPED, nothing was measured")
 
 
+@pytest.mark.parametrize("command", ["recommend", "verify"])
+def test_given_no_measurement_i_expect_one_line(command: str, tmp_path: Path) -> None:
+    missing = str(tmp_path / "none.json")
+    more = ("--url", "http://127.0.0.1:1", "--trace", missing) if command == "verify" else ()
+    refused(tune(command, "--measured", missing, *more), "cannot read the measurement")
+
+
 def test_measure_then_recommend_end_to_end(serve: Serve, tmp_path: Path, config: str) -> None:
     url = serve("--kind", "tgi", *FAST)
     out, tfvars = tmp_path / "m.json", tmp_path / "engine.tfvars"

@@ -1,0 +1,123 @@
+"""The load: the bridge in a process of its own, which notes every delivery's start, end and answer.
+
+`python -m penstock_ops.bench.feeder --project P --emulator HOST --out FILE SUBSCRIPTION=URL=IN_FLIGHT …`
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from penstock.buses.endpoint import HttpSend
+from penstock_ops.bridge import Bridge, Route
+from penstock_ops.faults import OperatorFault
+from penstock_ops.leash import Leashed
+
+#: Nothing arrives for so long: something is stuck.
+_PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One POST: start and end in monotonic seconds, and the HTTP status."""
+
+    url: str
+    started: float
+    ended: float
+    status: int
+
+    @property
+    def seconds(self) -> float:
+        return self.ended - self.started
+
+
+class Feeder:
+    """The running process, and what it has delivered so far."""
+
+    def __init__(self, out: Path, process: Leashed) -> None:
+        self._out = out
+        self._process = process
+
+    def deliveries(self) -> list[Delivery]:
+        """Everything answered until now."""
+        if not self._out.exists():
+            return []
+        whole = self._out.read_text().rpartition("\n")[0]
+        fields = (line.split() for line in whole.splitlines())
+        return [Delivery(url, float(start), float(end), int(status)) for url, start, end, status in fields]
+
+    async def until(self, count: int) -> list[Delivery]:
+        """All deliveries, once `count` have been answered. Raises OperatorFault when they stop coming."""
+        seen, give_up = -1, 0.0
+        while len(found := self.deliveries()) < count:
+            if len(found) > seen:
+                seen, give_up = len(found), time.monotonic() + _PATIENCE_S
+            if time.monotonic() > give_up or self._process.ended:
+                log = self._process.log.read_text()[-1000:]
+                raise OperatorFault(f"only {seen} of {count} deliveries were answered; the bridge says: {log}")
+            await asyncio.sleep(0.1)
+        if failed := [delivery for delivery in found if delivery.status != 204]:
+            raise OperatorFault(f"{len(failed)} of {count} deliveries were refused: {failed[0].status}")
+        return found
+
+    def stop(self) -> None:
+        self._process.stop()
+
+
+@contextlib.asynccontextmanager
+async def feeding(
+    folder: Path, project: str, emulator: str, routes: Sequence[tuple[str, str, int]]
+) -> AsyncIterator[Feeder]:
+    """Deliver by `routes` (subscription, URL, in flight) while the body runs."""
+    out = folder / f"deliveries-{time.monotonic_ns()}"
+    words = [f"{subscription}={url}={in_flight}" for subscription, url, in_flight in routes]
+    command = [sys.executable, "-m", "penstock_ops.bench.feeder", "--project", project]
+    command += ["--emulator", emulator, "--out", str(out), *words]
+    feeder = Feeder(out, Leashed(command, log=out.with_suffix(".log")))
+    try:
+        yield feeder
+    finally:
+        feeder.stop()
+
+
+class _Noting:
+    """The real Send, with a line for each answer."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._send = HttpSend()
+        self._out = out
+
+    async def __call__(self, endpoint: str, body: bytes) -> int:
+        started = time.monotonic()
+        status = await self._send(endpoint, body)
+        self._out.write(f"{endpoint} {started:.6f} {time.monotonic():.6f} {status}\n")
+        return status
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Deliver through the bridge and note every delivery.")
+    parser.add_argument("--project", required=True)
+    parser.add_argument("--emulator", required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("routes", nargs="+", metavar="SUBSCRIPTION=URL=IN_FLIGHT")
+    options = parser.parse_args()
+    routes = []
+    for word in options.routes:
+        subscription, url, in_flight = word.split("=")
+        routes.append(Route(subscription, url, max_in_flight=int(in_flight)))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with options.out.open("w", buffering=1) as out, contextlib.suppress(KeyboardInterrupt):
+        bridge = Bridge(options.project, routes, emulator_host=options.emulator, send=_Noting(out))
+        asyncio.run(bridge.run())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What ours is measured against: source files that functions-framework runs."""

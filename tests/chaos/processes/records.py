@@ -1,0 +1,28 @@
+"""The evidence of a run as files: for whoever wants to see why a check failed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+from tests.chaos.evidence import Evidence
+from tests.chaos.processes.strikes import Strike
+
+
+def keep(folder: Path, evidence: Evidence, strikes: Iterable[Strike]) -> None:
+    """One JSON object a line: what the topics carried, the documents and their changes, the blows."""
+    for name in ("published", "results", "letters", "written"):
+        _write(folder / f"{name}.jsonl", (asdict(one) for one in getattr(evidence, name)))
+    documents = ({"path": path, **fields} for path, fields in evidence.documents.items())
+    _write(folder / "documents.jsonl", documents)
+    _write(folder / "strikes.jsonl", (asdict(strike) for strike in strikes))
+
+
+def _write(file: Path, lines: Iterable[object]) -> None:
+    file.write_text("".join(json.dumps(line, default=_text) + "\n" for line in lines))
+
+
+def _text(value: object) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
