@@ -117,7 +117,7 @@ async def _work(s: Services, holder: Holder, incoming: Incoming) -> None:
 
 async def _outcome(s: Services, holder: Holder, calls: Calls) -> Outcome | Answer | None:
     """The answer or what else came of the calls; None when they were cut off (by time, or SIGTERM)."""
-    if holder.record.takeovers:
+    if holder.record.lost_a_holder:
         answer = await recovered(s, holder)
         if answer is not None:
             return answer

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -54,27 +54,31 @@ class PauseWatch:
 
     _known: Pause | None = None
     _fresh_until: float = float("-inf")
-    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    #: One read for all deliveries that need it at once, with one outcome.
+    _reading: asyncio.Task[None] | None = None
 
     async def current(self, store: Store, clock: Clock, timing: Timing) -> Pause | None:
         """The pause in force, as it was `pause_poll_s` seconds ago at the earliest; None: there is none.
 
-        Where the store does not answer, what was known stands.
+        A known pause stands while the store does not answer; else StoreUnavailable: one may have begun.
         """
         if clock.monotonic() >= self._fresh_until:
-            async with self._turn:
-                if clock.monotonic() >= self._fresh_until:
-                    await self._look(store, timing)
-                    self._fresh_until = clock.monotonic() + timing.pause_poll_s
+            if self._reading is None or self._reading.done():
+                self._reading = asyncio.create_task(self._read(store, clock, timing))
+            await asyncio.shield(self._reading)
         return self._known
 
-    async def _look(self, store: Store, timing: Timing) -> None:
+    async def _read(self, store: Store, clock: Clock, timing: Timing) -> None:
         try:
             [found] = await store.read([PAUSE_PATH], timeout_s=timing.read_s)
         except StoreUnavailable:
-            log.warning("pause.unknown", "Whether Penstock is paused could not be read; as before.")
-            return
-        pause = Pause.decode(found.fields) if found.fields is not None else None
+            if self._known is None:
+                raise
+        else:
+            self._note(Pause.decode(found.fields) if found.fields is not None else None)
+        self._fresh_until = clock.monotonic() + timing.pause_poll_s
+
+    def _note(self, pause: Pause | None) -> None:
         if (pause is None) != (self._known is None):
             message = "No new calls: paused." if pause else "Calls again: resumed."
             log.warning("pause.changed", message, paused=pause is not None)

@@ -85,7 +85,14 @@ async def _due(s: Services, shard: int, now: datetime) -> list[Snapshot]:
 
 async def _wake(s: Services, found: Snapshot, swept: Swept) -> None:
     """Move `due_at` forward by compare-and-set, then publish: a lost wake costs a wait, never a request."""
-    record = Record.decode(found.fields or {})
+    try:
+        record = Record.decode(found.fields or {})
+    except (KeyError, TypeError, ValueError):
+        # Of a version after ours, or damaged: the others must not wait for it.
+        message = "A document that is due cannot be read; it is left alone."
+        log.error("sweep.unreadable", message, path=found.path)
+        swept.failed += 1
+        return
     later = replace(record, due_at=_next_due(s, record), sweeps=record.sweeps + 1)
     try:
         update = Update(found.path, changed_fields(later, record), found.version)

@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 #: How long a paused instance stands still: longer than lease, grace and skew together.
 PAUSE_S = 100.0
+#: What Cloud Run gives a process after SIGTERM.
+_TERMINATION_S = 10.0
 #: How much later than its caller's timeout an overlong effect happens, at most.
 _LATE_S = 20.0
 
@@ -31,6 +33,8 @@ class Instance:
         loop = asyncio.get_running_loop()
         self.name = name
         self.tasks: set[asyncio.Task[int]] = set()
+        #: After SIGTERM no push is routed here any more.
+        self.leaving = False
         self.died: asyncio.Future[None] = loop.create_future()
         self._plan = plan
         self._rng = rng
@@ -57,6 +61,22 @@ class Instance:
             self._note(step, "pause", seconds)
             self._resumed.clear()
             asyncio.get_running_loop().call_later(seconds, self._resumed.set)
+
+    def terminate(self) -> None:
+        """SIGTERM, as the platform sends it: no more pushes, ten seconds to end, then the process is gone."""
+        if not self.running or self.leaving:
+            return
+        self._note("at random", "terminate")
+        self.leaving = True
+        loop = asyncio.get_running_loop()
+        self.services.draining.set()
+        loop.call_later(self.services.timing.drain_s, self._cut_off)
+        loop.call_later(_TERMINATION_S, self.kill, "terminated")
+
+    def _cut_off(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for delivery in self.services.deliveries:
+            delivery.reschedule(now)
 
     async def step(
         self,

@@ -17,7 +17,7 @@ from penstock.messages.envelope import format_time
 from tests.chaos.checker import violations
 from tests.chaos.evidence import Evidence, collect
 from tests.chaos.loop import run_virtual
-from tests.chaos.workload import ROUTES, TROUBLE_S, Workload, workload
+from tests.chaos.workload import ROUTES, TROUBLE_S, Blow, Workload, workload
 from tests.chaos.world import Shape, World, world
 
 #: How long after the last trouble everything must be at rest: Retry-After is believed for an hour, the
@@ -95,8 +95,8 @@ async def _live(seed: int, work: Workload) -> Outcome:
     log = io.StringIO()
     with contextlib.redirect_stdout(log):
         async with world(shape, work.mood, work.plan) as made:
-            for at, pause_s in work.blows:
-                asyncio.get_running_loop().call_later(at, _strike, made, pause_s)
+            for blow in work.blows:
+                asyncio.get_running_loop().call_later(blow.at, _strike, made, blow)
             for sent in work.sent:
                 await asyncio.sleep(max(0.0, sent.at - made.now()))
                 await made.publish(sent.data, sent.attributes)
@@ -106,13 +106,16 @@ async def _live(seed: int, work: Workload) -> Outcome:
             return Outcome(seed, violations(evidence), evidence, made.now())
 
 
-def _strike(made: World, pause_s: float | None) -> None:
-    """Some instance dies or stands still."""
+def _strike(made: World, blow: Blow) -> None:
+    """Some instance dies, stands still, or is told to end."""
     instance = made.rng.choice(made.instances)
-    if pause_s is None:
-        instance.kill("at random")
-    else:
-        instance.pause(pause_s, "at random")
+    match blow.kind:
+        case "kill":
+            instance.kill("at random")
+        case "pause":
+            instance.pause(blow.lasts_s, "at random")
+        case "terminate":
+            instance.terminate()
 
 
 async def _end_trouble(made: World, work: Workload) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from penstock.messages.request import Request
 from penstock.rules.routes import Route, Routes, Target
@@ -77,6 +77,15 @@ class Outages:
 
 
 @dataclass(frozen=True, slots=True)
+class Blow:
+    """What hits some instance `at` seconds; `lasts_s` goes with a pause."""
+
+    at: float
+    kind: Literal["kill", "pause", "terminate"]
+    lasts_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Workload:
     """Everything that a seed decides."""
 
@@ -84,8 +93,7 @@ class Workload:
     mood: Mood
     plan: Outages
     duplicates: float
-    #: Instances die, or stand still, at these times: (at, seconds of pause or None for death).
-    blows: list[tuple[float, float | None]]
+    blows: list[Blow]
 
 
 def workload(seed: int) -> Workload:
@@ -98,9 +106,7 @@ def workload(seed: int) -> Workload:
         start = rng.uniform(0, 60)
         part = rng.choice(("store", "publish", "blobs", "provider"))
         stretches.append(Unreachable(part, start, start + rng.choice((30.0, 120.0, 600.0))))
-    blows = [
-        (rng.uniform(0, 150), rng.choice((None, None, 100.0, 20.0))) for _ in range(rng.choice((0, 0, 1, 3)))
-    ]
+    blows = [_blow(rng) for _ in range(rng.choice((0, 0, 1, 3)))]
     return Workload(
         sent=_sent(rng),
         mood=Mood(random.Random(rng.getrandbits(64)), rng.uniform(0, TROUBLE_S), weights),
@@ -108,6 +114,11 @@ def workload(seed: int) -> Workload:
         duplicates=rng.choice((0.0, 0.0, 0.2)),
         blows=blows,
     )
+
+
+def _blow(rng: random.Random) -> Blow:
+    kinds: tuple[Literal["kill", "pause", "terminate"], ...] = ("kill", "pause", "terminate")
+    return Blow(rng.uniform(0, 150), rng.choice(kinds), rng.choice((20.0, 100.0)))
 
 
 _MOODS: tuple[dict[Kind, float], ...] = (

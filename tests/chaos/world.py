@@ -177,7 +177,7 @@ class World:
     def _alive(self) -> list[Instance]:
         """The instances that take pushes; for each that died a new one has started."""
         for place, instance in enumerate(self.instances):
-            if not instance.alive:
+            if not instance.alive or instance.leaving:
                 self._built += 1
                 self.instances[place] = self._new_instance(f"i{self._built - 1}")
                 self._everybody.append(self.instances[place])

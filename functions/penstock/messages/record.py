@@ -152,5 +152,10 @@ class Record:
         return replace(self, attempts=(*self.attempts[:-1], last))
 
     @property
+    def lost_a_holder(self) -> bool:
+        """Whether a holder before may yet have left an answer beside the document, or leave one."""
+        return self.takeovers > 0 or any(attempt.outcome == "unknown" for attempt in self.attempts)
+
+    @property
     def completed(self) -> bool:
         return self.result is not None and self.result["status"] == "completed"

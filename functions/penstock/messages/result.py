@@ -165,7 +165,11 @@ _NO_ANSWER: dict[str, Any] = {
 
 
 def response_message(result: Mapping[str, Any], traceparent: str | None) -> tuple[bytes, dict[str, str]]:
-    """Data and attributes of the message that carries a stored result to the response topic."""
+    """Data and attributes of the message that carries a stored result to the response topic.
+
+    Sorted, since a store may hand a map's fields back in another order: a result that is published again
+    is the same bytes.
+    """
     attributes = {
         "tenant": result["tenant"],
         "request_id": result["request_id"],
@@ -175,7 +179,7 @@ def response_message(result: Mapping[str, Any], traceparent: str | None) -> tupl
         attributes["model"] = result["model"]
     if traceparent:
         attributes["traceparent"] = traceparent
-    data = json.dumps(result, ensure_ascii=False, separators=(",", ":")).encode()
+    data = json.dumps(result, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
     return data, attributes
 
 

@@ -15,12 +15,13 @@ import typer
 from rich.console import Console
 
 from penstock_ops.bench import cores
+from penstock_ops.bench.options import Options
 from penstock_ops.bench.report import Section
 from penstock_ops.bench.rig import Rig, emulated
 from penstock_ops.console import print_json, say
 from penstock_ops.faults import Misuse
 
-#: Each is a module of this package with `async def run(rig, *, quick) -> Section`.
+#: Each is a module of this package with `async def run(rig, options) -> Section`.
 BENCHES = ("trips", "cpu", "billed", "latency", "cold", "memory", "scale", "dollars")
 
 app = typer.Typer(
@@ -37,6 +38,9 @@ def bench(
         list[str] | None, typer.Option(help=f"Only this one: {', '.join(BENCHES)} (repeatable).")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer rounds and shorter ones: a first look.")] = False,
+    trace: Annotated[
+        Path | None, typer.Option(help="Traffic for `dollars`: an Azure LLM inference trace (default: a sample).")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Data for a program on stdout.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write the tables to this file too.")] = None,
 ) -> None:
@@ -59,7 +63,7 @@ def bench(
     sections = []
     for name in names:
         say(f"{name} …")
-        section = asyncio.run(_run(name, quick))
+        section = asyncio.run(_run(name, Options(quick, trace)))
         sections.append(section)
         if not as_json:
             section.show(Console(width=150, highlight=False))
@@ -69,11 +73,11 @@ def bench(
         _write(out, sections, quick)
 
 
-async def _run(name: str, quick: bool) -> Section:
+async def _run(name: str, options: Options) -> Section:
     module: Any = importlib.import_module(f"penstock_ops.bench.{name}")
     with emulated() as (emulators, folder):
         async with Rig(emulators, folder).open() as rig:
-            section: Section = await module.run(rig, quick=quick)
+            section: Section = await module.run(rig, options)
             return section
 
 

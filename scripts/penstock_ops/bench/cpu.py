@@ -11,6 +11,7 @@ from pathlib import Path
 from penstock_ops.bench import floor
 from penstock_ops.bench.instance import Instance
 from penstock_ops.bench.model_process import model_process
+from penstock_ops.bench.options import Options
 from penstock_ops.bench.report import Figure, Section, median, number, spread
 from penstock_ops.bench.rig import Rig, question
 
@@ -93,9 +94,9 @@ async def loaded(rig: Rig, *, latency_s: float = _LATENCY_S) -> AsyncIterator[Lo
             yield load
 
 
-async def run(rig: Rig, *, quick: bool) -> Section:
+async def run(rig: Rig, options: Options) -> Section:
     """Rounds of ours, floor, ours, floor …; each ratio is of one round, the figure is their median."""
-    rounds, count = (2, 100) if quick else (5, 400)
+    rounds, count = (2, 100) if options.quick else (5, 400)
     found: dict[str, list[float]] = defaultdict(list)
     async with loaded(rig) as load:
         for _ in range(rounds):

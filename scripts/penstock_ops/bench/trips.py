@@ -16,6 +16,7 @@ from penstock.messages.envelope import Envelope
 from penstock.pausing import PAUSE_PATH
 from penstock_ops.bench.instance import Instance
 from penstock_ops.bench.model import Model
+from penstock_ops.bench.options import Options
 from penstock_ops.bench.report import Figure, Section
 from penstock_ops.bench.rig import Rig, question
 from penstock_ops.bench.wire import Call, WireProxy
@@ -224,7 +225,7 @@ async def counting(rig: Rig) -> AsyncIterator[Bench]:
         yield bench
 
 
-async def run(rig: Rig, *, quick: bool) -> Section:
+async def run(rig: Rig, options: Options) -> Section:
     """Count every case once: counts do not vary."""
     async with counting(rig) as bench:
         cases = await bench.cases()

@@ -32,6 +32,8 @@ class EngineProcess:
     url: str
     pid: int
     log: Path
+    #: Ours when we started it; None for one that `up --detach` left running.
+    child: subprocess.Popen[bytes] | None = None
 
     @classmethod
     def start(cls, home: EngineHome, port: int, options: list[str]) -> EngineProcess:
@@ -54,7 +56,7 @@ class EngineProcess:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        engine = cls(f"http://127.0.0.1:{port}", process.pid, log)
+        engine = cls(f"http://127.0.0.1:{port}", process.pid, log, process)
         home.pidfile(port).write_text(str(process.pid))
         try:
             engine._await_health(process)
@@ -77,10 +79,15 @@ class EngineProcess:
         """Terminate the server and its workers; kill what is left after STOP_LIMIT_S."""
         _signal_group(self.pid, signal.SIGTERM)
         deadline = time.monotonic() + STOP_LIMIT_S
-        while _alive(self.pid) and time.monotonic() < deadline:
+        while self._alive() and time.monotonic() < deadline:
             time.sleep(0.2)
         _signal_group(self.pid, signal.SIGKILL)
+        if self.child:
+            self.child.wait()
         self.log.with_suffix(".pid").unlink(missing_ok=True)
+
+    def _alive(self) -> bool:
+        return self.child.poll() is None if self.child else _exists(self.pid)
 
 
 def _command(home: EngineHome, port: int, options: list[str]) -> list[str]:
@@ -106,13 +113,7 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _alive(pid: int) -> bool:
-    """Whether the process still runs; a finished child of ours is collected on the way."""
-    try:
-        if os.waitpid(pid, os.WNOHANG)[0] == pid:
-            return False
-    except ChildProcessError:
-        pass
+def _exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -55,7 +55,11 @@ def _one(shape: Shape, folder: Path) -> Outcome:
         typer.echo(str(fault), err=True)
         raise typer.Exit(2) from None
     try:
-        with progress(f"seed {shape.seed}", shape.requests) as tell:
+        with (
+            progress(f"seed {shape.seed}", shape.requests) as tell,
+            (folder / "bridge.log").open("w") as log,
+            contextlib.redirect_stdout(log),
+        ):
             return asyncio.run(live(shape, emulators, folder, tell))
     finally:
         emulators.stop()

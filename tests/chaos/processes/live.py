@@ -79,7 +79,7 @@ async def live(shape: Shape, emulators: Emulators, folder: Path, tell: Tell) -> 
                 group.create_task(_publish(stage, work.messages, tell))
                 group.create_task(Trouble(stage.instances, stage.strikes).deal(blows))
             tell(len(stage.results.messages), "coming to rest")
-            at_rest = await stage.rest(shape.rest_s)
+            at_rest = await stage.rest(shape.rest_s, quiet_s=0.5)
             model.repair()
             repaired_at = time.time()
             redriven = await _redrive(stage) if at_rest else []

@@ -58,9 +58,12 @@ class Stage(System):
         message_id = await self.publish(data, **named)
         self.published.append(Carried(message_id, data, named))
 
-    async def rest(self, within_s: float) -> bool:
-        """Wait until nothing is open and nothing is delivered any more; False when it takes too long."""
-        quiet_s = _BACKOFF_S + self.disorder.max_delay_s
+    async def rest(self, within_s: float, quiet_s: float | None = None) -> bool:
+        """Wait until nothing is open, and for `quiet_s` nothing was delivered; False when it takes too long.
+
+        By default so long that a delivery that the bridge still holds back would have been seen.
+        """
+        quiet_s = _BACKOFF_S + self.disorder.max_delay_s if quiet_s is None else quiet_s
         give_up = time.monotonic() + within_s
         before, since = -1, time.monotonic()
         while time.monotonic() < give_up:

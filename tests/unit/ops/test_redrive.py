@@ -86,6 +86,18 @@ async def test_a_redriven_request_completes(folder: Folder, capsys: pytest.Captu
     ]
 
 
+async def test_a_redrive_that_fails_is_redriven_under_the_next_count(
+    folder: Folder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await folder.fail("r")
+    await run(capsys, max_wait="0.001")
+    await folder.serve()
+    assert (await folder.record("r")).completed is False
+    await run(capsys, max_wait="1h")
+    [message] = await folder.requests()
+    assert message.attributes["redrive_count"] == "2"
+
+
 async def test_a_dry_run_changes_nothing(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(3):
         await folder.fail(f"r{number}", params={"max_tokens": 100})
@@ -115,6 +127,7 @@ async def test_letters_that_are_not_meant_stay(folder: Folder, capsys: pytest.Ca
     await folder.fail("two", tenant="acme")
     await folder.fail("three", tenant="other")
 
+    assert (await run(capsys, dry_run=True, tenant="acme"))["matched"] == 2
     assert (await run(capsys, tenant="acme", ids=["one"]))["redriven"] == 1
     assert (await run(capsys, reasons=["internal"]))["matched"] == 0
     assert (await run(capsys, until="1h"))["matched"] == 0

@@ -156,6 +156,21 @@ def test_an_orphaned_answer_is_used_by_the_next_holder() -> None:
     play(scene, replies=replies, shape=Shape(_routes(300), seed=3, instances=2))
 
 
+def test_an_orphan_that_comes_while_the_successor_is_put_aside_is_used_too() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.ask("r", cache="off")
+        await asyncio.sleep(3)
+        stage.caller().pause(140.0)
+        await asyncio.sleep(125)
+        assert (await stage.document("r"))["state"] == "parked"  # the successor was throttled
+        await stage.rest()
+        assert (await stage.result("r"))["completion"]["text"].split("|")[3] == "call 0"
+        assert stage.calls() == 2
+
+    replies = [Reply(takes_s=5), Reply("throttled", 0.1, 60.0)]
+    play(scene, replies=replies, shape=Shape(_routes(300), seed=3, instances=2))
+
+
 def test_three_holders_that_disappear_end_the_request() -> None:
     """A reply that kills whoever reads it is not paid for ever."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from penstock.ports import Update
+from penstock.ports import Delete, Put, Update
+from penstock.rules.keys import sharded
 from tests.chaos.faults import AtNamed, Fault, Unreachable
 from tests.chaos.provider import Reply
 from tests.chaos.stage import Stage, play
@@ -179,6 +180,22 @@ def test_a_stored_request_that_cannot_be_read_any_more_ends_internal() -> None:
         assert await stage.letters() == ["internal"]
 
     play(scene, replies=[Reply("throttled", 0.1, 60.0)], checked=False)  # the payload was tampered with
+
+
+def test_one_document_that_cannot_be_read_does_not_stop_the_sweeper() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.ask("r", cache="off")
+        await asyncio.sleep(5)
+        since = sharded("default", "broken", stage.world.clock.now())
+        broken = {"state": "of tomorrow", "due_at": since, "open_since": since}
+        path = "tenants/default/requests/broken"
+        await stage.world.store.commit([Put(path, broken)], timeout_s=5)
+        await asyncio.sleep(200)
+        assert (await stage.result("r"))["status"] == "completed"
+        assert stage.world.crashes == []
+        await stage.world.store.commit([Delete(path)], timeout_s=5)
+
+    play(scene, replies=[Reply("throttled", 0.1, 60.0)])
 
 
 def test_an_answer_set_aside_in_an_earlier_life_is_not_given_to_another_question() -> None:

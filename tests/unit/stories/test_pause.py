@@ -206,7 +206,7 @@ def test_a_store_that_does_not_answer_changes_nothing_about_a_pause() -> None:
         assert stage.calls() == 0
         await resume(stage)
 
-    play(scene, plan=Unreachable("store", 20, 120))
+    play(scene, plan=Unreachable("store.read", 20, 120))
 
 
 def test_the_longer_a_pause_has_lasted_the_rarer_its_requests_look_again() -> None:

@@ -1,0 +1,106 @@
+"""`cold`: a fresh process until its first answered request, beside the time that importing everything takes."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+
+from penstock_ops.bench import cores
+from penstock_ops.bench.instance import Instance
+from penstock_ops.bench.model_process import model_process
+from penstock_ops.bench.options import Options
+from penstock_ops.bench.report import Figure, Section, median, spread
+from penstock_ops.bench.rig import Rig, question
+from penstock_ops.faults import OperatorFault
+
+#: DESIGN: the first hit, in seconds and as a share of importing everything.
+HIT_S, HIT_SHARE = 1.0, 0.6
+_ROOT = Path(__file__).parents[3]
+#: Every module of ours that a function may come to import, and with them every SDK.
+_EVERYTHING = (
+    "functions_framework.aio, gunicorn.app.base, uvicorn, penstock.bootstrap, penstock.handle, penstock.respond, "
+    "penstock.sweep, penstock.stores.firestore, penstock.stores.sqlite, penstock.buses.pubsub, "
+    "penstock.buses.local, penstock.blobs.gcs, penstock.blobs.folder, penstock.providers.openai, "
+    "penstock.providers.tgi, penstock.providers.keys, google.cloud.secretmanager, google.cloud.storage, "
+    "openai, huggingface_hub.inference._generated._async_client"
+)
+_IMPORT = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \|( *)(\S+)")
+
+
+async def run(rig: Rig, options: Options) -> Section:
+    """Rounds of: import everything, first hit, first miss."""
+    rounds = 2 if options.quick else 7
+    found: dict[str, list[float]] = defaultdict(list)
+    async with model_process(0.0, rig.folder) as model_url:
+        env = rig.env(model_url)
+        await _first_answer(rig, env, question("known"))
+        for number in range(rounds):
+            found["import everything"].append(_import_s())
+            hit = question("known") | {"request_id": f"hit-{number}"}
+            for name, body in (("first hit", hit), ("first miss", question(number))):
+                listens, answered = await _first_answer(rig, env, body)
+                found[f"{name}: listens"].append(listens)
+                found[name].append(answered)
+    hit_s = median(found["first hit"])
+    share = median([a / b for a, b in zip(found["first hit"], found["import everything"], strict=True)])
+    rows = [(name, spread(values)) for name, values in found.items()]
+    rows += [(f"import of {name}", f"{seconds:.3f}") for name, seconds in _heaviest()]
+    rows.append(("bundle (zip), kB", f"{_bundle_bytes() / 1000:.0f}"))
+    return Section(
+        name="cold",
+        title=f"From a fresh process to its first answer, {rounds} rounds",
+        columns=("what", "seconds: median (lowest–highest)"),
+        rows=rows,
+        figures=[
+            Figure("first hit, s", hit_s, f"< {HIT_S:g}", hit_s < HIT_S),
+            Figure("first hit / importing everything", share, f"< {HIT_SHARE}", share < HIT_SHARE),
+        ],
+        notes=("Imports: of a process that answers a miss, compiled already, the subtree's own time each.",),
+        data={"seconds": dict(found), "bundle_bytes": _bundle_bytes()},
+    )
+
+
+async def _first_answer(rig: Rig, env: dict[str, str], body: dict[str, str]) -> tuple[float, float]:
+    """Seconds from the start of a process until it listens, and until it has answered `body`."""
+    instance = Instance("request_handler", env, rig.folder)
+    started = time.perf_counter()
+    async with rig.running(instance):
+        listens = time.perf_counter() - started
+        status = await rig.push(instance, rig.envelope(body))
+        answered = time.perf_counter() - started
+    if status != 204:
+        raise OperatorFault(f"the first request was answered {status}: {instance.log.read_text()[-1000:]}")
+    return listens, answered
+
+
+def _import_s() -> float:
+    """Seconds until a fresh process has imported everything."""
+    started = time.perf_counter()
+    with cores.on(cores.INSTANCE):
+        subprocess.run([sys.executable, "-c", f"import {_EVERYTHING}"], check=True, cwd=_ROOT / "functions")
+    return time.perf_counter() - started
+
+
+def _heaviest(count: int = 8) -> list[tuple[str, float]]:
+    """The packages that a miss imports, by the time that their own modules take."""
+    needed = "main, penstock.handle, penstock.stores.firestore, penstock.buses.pubsub, penstock.providers.openai"
+    command = [sys.executable, "-X", "importtime", "-c", f"import {needed}"]
+    told = subprocess.run(command, check=True, cwd=_ROOT / "functions", capture_output=True, text=True).stderr
+    own: dict[str, float] = defaultdict(float)
+    for match in _IMPORT.finditer(told):
+        own[_package(match[4])] += int(match[1]) / 1e6
+    return sorted(own.items(), key=lambda item: -item[1])[:count]
+
+
+def _package(module: str) -> str:
+    parts = module.split(".")
+    return ".".join(parts[:3]) if parts[:2] == ["google", "cloud"] else parts[0]
+
+
+def _bundle_bytes() -> int:
+    done = subprocess.run([str(_ROOT / "scripts" / "bundle")], check=True, capture_output=True, text=True)
+    return Path(done.stdout.strip()).stat().st_size
