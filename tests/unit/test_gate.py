@@ -38,11 +38,15 @@ async def answer(gate: Gate, seconds: float = 1.0, queued_s: float | None = None
         passage.queued_s = queued_s
 
 
+async def refused(gate: Gate, status: int, kind: FailureClass) -> None:
+    async with gate.call():
+        await asyncio.sleep(0.1)
+        raise ProviderFailure(kind, "no", status=status)
+
+
 async def fail(gate: Gate, status: int, kind: FailureClass = FailureClass.UNPAID) -> None:
     with pytest.raises(ProviderFailure):
-        async with gate.call():
-            await asyncio.sleep(0.1)
-            raise ProviderFailure(kind, "no", status=status)
+        await refused(gate, status, kind)
 
 
 async def in_flight_at_once(gate: Gate, offered: int) -> int:
@@ -73,9 +77,9 @@ def test_who_finds_no_slot_in_time_parks() -> None:
         held = gate(most=1)
         long_call = asyncio.create_task(answer(held, 100))
         await asyncio.sleep(0)
-        with pytest.raises(GateRefusal) as refused:
+        with pytest.raises(GateRefusal) as refusal:
             await answer(held)
-        assert refused.value.kind is FailureClass.UNPAID
+        assert refusal.value.kind is FailureClass.UNPAID
         await long_call
         await answer(held)
 
@@ -120,11 +124,11 @@ def test_a_row_of_failures_opens_the_breaker_and_one_probe_closes_it() -> None:
         broken = gate(most=100)
         for _ in range(THRESHOLD):
             await fail(broken, 500, FailureClass.AMBIGUOUS)
-        with pytest.raises(GateRefusal) as refused:
+        with pytest.raises(GateRefusal) as refusal:
             await answer(broken)
-        assert refused.value.retry_after_s is not None
+        assert refusal.value.retry_after_s is not None
         # When its time is up, one goes through and the others still wait
-        await asyncio.sleep(refused.value.retry_after_s + 0.01)
+        await asyncio.sleep(refusal.value.retry_after_s + 0.01)
         probe = asyncio.create_task(answer(broken))
         await asyncio.sleep(0)
         with pytest.raises(GateRefusal):
@@ -151,9 +155,9 @@ def test_one_call_wakes_a_sleeping_engine_and_the_others_park() -> None:
         waking = asyncio.create_task(answer(asleep, 60))
         await asyncio.sleep(1)
         for _ in range(5):
-            with pytest.raises(GateRefusal) as refused:
+            with pytest.raises(GateRefusal) as refusal:
                 await answer(asleep)
-            assert refused.value.retry_after_s == TIMING.wake_s
+            assert refusal.value.retry_after_s == TIMING.wake_s
         await waking
         # Awake: everybody goes
         assert await in_flight_at_once(asleep, 10) == 10
