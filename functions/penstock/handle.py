@@ -118,7 +118,10 @@ async def _work(s: Services, holder: Holder, incoming: Incoming) -> None:
 async def _outcome(s: Services, holder: Holder, calls: Calls) -> Outcome | Answer | None:
     """The answer or what else came of the calls; None when they were cut off (by time, or SIGTERM)."""
     if holder.record.lost_a_holder:
-        answer = await recovered(s, holder)
+        try:
+            answer = await recovered(s, holder)
+        except (StoreError, BlobError):
+            return Park(s.timing.park_min_s)  # it may be paid for already: first look, then ask
         if answer is not None:
             return answer
     try:

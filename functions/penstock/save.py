@@ -7,9 +7,11 @@ Where somebody else holds the request, it lies as an orphan beside it (DESIGN.md
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from penstock import log
@@ -18,6 +20,7 @@ from penstock.conclude import answered, gave_up
 from penstock.errors import (
     AlreadyExists,
     BlobError,
+    BlobUnavailable,
     FencedOut,
     StoreError,
     StoreUnavailable,
@@ -25,6 +28,7 @@ from penstock.errors import (
 )
 from penstock.holder import Holder
 from penstock.incoming import INLINE_LIMIT, Incoming
+from penstock.messages.completion import BlobRef
 from penstock.messages.record import Record
 from penstock.messages.request import Request
 from penstock.messages.result import Answer, Failure
@@ -132,8 +136,20 @@ async def _spilled(s: Services, request: Request, answer: Answer) -> Answer:
         return answer
     data = canonical(answer.completion)
     name = completion_blob(request.tenant, hashlib.sha256(data).hexdigest())
-    ref = await s.blobs.put(name, data, timeout_s=s.timing.blob_s)
+    ref = await _put(s, name, data)
     return replace(answer, completion=None, ref=ref)
+
+
+async def _put(s: Services, name: str, data: bytes) -> BlobRef:
+    """Into the bucket, with patience: what is written here is paid for. Raises BlobUnavailable."""
+    give_up = s.clock.monotonic() + s.timing.settle_s
+    while True:
+        try:
+            return await s.blobs.put(name, data, timeout_s=s.timing.blob_s)
+        except BlobUnavailable:
+            if s.clock.monotonic() >= give_up:
+                raise
+            await asyncio.sleep(s.timing.quick_retry_s * (0.5 + s.jitter()))
 
 
 def _unsaved(record: Record) -> str:
@@ -142,13 +158,14 @@ def _unsaved(record: Record) -> str:
 
 async def _orphan(s: Services, holder: Holder, answer: Answer) -> None:
     """Somebody took over while we were paying: keep the proof, and the answer, beside the request."""
-    record = holder.record
+    record, now = holder.record, s.clock.now()
     fields: dict[str, Any] = {
         "answer": answer.encode(),
         "fence": record.fence,
         "life": record.created_at,
         "redrive_count": record.redrive_count,
-        "created_at": s.clock.now(),
+        "created_at": now,
+        "expires_at": now + timedelta(seconds=s.timing.retention_s),
     }
     path = orphan_path(record.tenant, record.request_id, record.write_id)
     try:
@@ -162,7 +179,7 @@ async def _orphan(s: Services, holder: Holder, answer: Answer) -> None:
 async def _set_by(s: Services, holder: Holder, answer: Answer) -> None:
     record = holder.record
     try:
-        await s.blobs.put(_unsaved(record), canonical(answer.encode()), timeout_s=s.timing.blob_s)
+        await _put(s, _unsaved(record), canonical(answer.encode()))
     except BlobError:
         log.error(
             "answer.lost",
