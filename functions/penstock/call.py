@@ -14,7 +14,7 @@ from penstock.errors import FailureClass, ProviderFailure, Reason
 from penstock.gate import GateRefusal
 from penstock.holder import Holder
 from penstock.messages.completion import Completion
-from penstock.messages.record import Record
+from penstock.messages.record import NOT_CALLED, Record
 from penstock.messages.request import Request
 from penstock.rules import transitions
 from penstock.rules.retry import Again, Fail, NextTarget, Park, decide
@@ -82,7 +82,9 @@ class Calls:
         """`record` with what is known of its newest attempt: for the write that ends the delivery."""
         if self._failure is None:
             return record
-        known = record.with_outcome(self._failure.kind.value, self._failure.message)
+        asked = not isinstance(self._failure, GateRefusal)
+        outcome = self._failure.kind.value if asked else NOT_CALLED
+        known = record.with_outcome(outcome, self._failure.message)
         return replace(known, tries=self._tries)
 
     def _refusal(self) -> Refused | None:

@@ -124,7 +124,7 @@ class Gate:
                 self._sleep.failed()
 
     def _abandon(self) -> None:
-        """A call ended before anything was known: whoever comes next may be the probe, or the one that wakes."""
+        """A call ended before anything was known: the next one may be the probe, or the one that wakes."""
         self._breaker.abandoned()
         if self._sleep is not None:
             self._sleep.failed()

@@ -18,7 +18,7 @@ from penstock.errors import BadMessage, BlobError, FencedOut, PublishFailed, Rea
 from penstock.holder import Holder
 from penstock.incoming import Incoming, incoming_message, incoming_wake, is_wake
 from penstock.messages.envelope import Envelope
-from penstock.messages.record import Record, State
+from penstock.messages.record import NOT_CALLED, Record, State
 from penstock.messages.result import Answer
 from penstock.messages.wake import Wake
 from penstock.rules import transitions
@@ -153,7 +153,7 @@ async def _save(
 
 async def _park(s: Services, holder: Holder, calls: Calls, wait_s: float) -> None:
     until = s.clock.now() + timedelta(seconds=wait_s)
-    await holder.write(lambda record: transitions.parked(calls.noted(record), until))
+    await holder.write(lambda record: transitions.parked(calls.noted(record).with_outcome(NOT_CALLED), until))
     message = "Put aside; the sweeper will wake it."
     last = holder.record.attempts[-1] if holder.record.attempts else None
     reason = last.message if last else ""

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from penstock import log
 from penstock.deliver import publish_wake
-from penstock.errors import PreconditionFailed, PublishFailed, StoreError
+from penstock.errors import BadMessage, PreconditionFailed, PublishFailed, StoreError
 from penstock.holder import changed_fields
 from penstock.messages.record import Record, State
 from penstock.ports import Snapshot, Update
@@ -87,7 +87,7 @@ async def _wake(s: Services, found: Snapshot, swept: Swept) -> None:
     """Move `due_at` forward by compare-and-set, then publish: a lost wake costs a wait, never a request."""
     try:
         record = Record.decode(found.fields or {})
-    except (KeyError, TypeError, ValueError):
+    except BadMessage:
         # Of a version after ours, or damaged: the others must not wait for it.
         message = "A document that is due cannot be read; it is left alone."
         log.error("sweep.unreadable", message, path=found.path)

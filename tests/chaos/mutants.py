@@ -106,7 +106,8 @@ def _run(mutant: Mutant | None, tests: Sequence[str]) -> tuple[bool, str]:
         environment = os.environ | {"PYTHONPATH": str(functions), "PYTHONDONTWRITEBYTECODE": "1"}
         command = [
             sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly",
-            "-o", "addopts=--import-mode=importlib", "--timeout=60", *tests,
+            "-o", "addopts=--import-mode=importlib", "--timeout=60",
+            "--timeout-method=thread", *tests,
         ]  # fmt: skip
         run = subprocess.run(
             command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False

@@ -9,9 +9,10 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from penstock.messages.envelope import format_time
 from tests.chaos.checker import violations
@@ -102,8 +103,8 @@ async def _live(seed: int, work: Workload) -> Outcome:
                 await made.publish(sent.data, sent.attributes)
             await made.rest(TROUBLE_S + REST_S)
             await _end_trouble(made, work)
-            evidence = await _redrive(made, log)
-            return Outcome(seed, violations(evidence), evidence, made.now())
+            evidence, still_failing = await _redrive(made, log)
+            return Outcome(seed, violations(evidence) + still_failing, evidence, made.now())
 
 
 def _strike(made: World, blow: Blow) -> None:
@@ -124,22 +125,28 @@ async def _end_trouble(made: World, work: Workload) -> None:
     work.plan.stretches.clear()
 
 
-async def _redrive(made: World, log: io.StringIO) -> Evidence:
+async def _redrive(made: World, log: io.StringIO) -> tuple[Evidence, list[str]]:
     """After repair every retriable failure is redriven; all of them must then complete."""
     evidence = await collect(made, log.getvalue())
-    count = 0
-    for path, fields in evidence.documents.items():
-        result = fields.get("result")
-        if "/requests/" not in path or not result or not (result["error"] or {}).get("retriable"):
-            continue
-        if "payload" not in fields:
-            continue
-        await made.publish(fields["payload"], _redrive_of(made, fields["redrive_count"] + 1, result))
-        count += 1
-    if not count:
-        return evidence
+    originals = {message.message_id: message.data for message in evidence.published}
+    failed = _retriable(evidence)
+    for path, fields in failed.items():
+        attributes = _redrive_of(made, fields["redrive_count"] + 1, evidence.documents[path]["result"])
+        await made.publish(originals[fields["message_id"]], attributes)
+    if not failed:
+        return evidence, []
     await made.rest(REST_S)
-    return await collect(made, log.getvalue())
+    evidence = await collect(made, log.getvalue())
+    return evidence, [f"{path}: still fails after repair and redrive" for path in _retriable(evidence)]
+
+
+def _retriable(evidence: Evidence) -> dict[str, Mapping[str, Any]]:
+    """The requests that failed and may be redriven, by path."""
+    return {
+        path: fields
+        for path, fields in evidence.documents.items()
+        if "/requests/" in path and ((fields.get("result") or {}).get("error") or {}).get("retriable")
+    }
 
 
 def _redrive_of(made: World, count: int, result: dict[str, str]) -> dict[str, str]:

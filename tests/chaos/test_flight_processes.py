@@ -54,7 +54,7 @@ async def test_identical_requests_are_paid_once_though_their_leader_is_killed(
 
     completed = [result for result in results if isinstance(result, dict) and result["completion"]]
     assert len(completed) == ASKERS
-    assert len({json.dumps(result["completion"]) for result in completed}) == 1
+    assert len({json.dumps(result["completion"], sort_keys=True) for result in completed}) == 1
     assert [one for one in surplus if one.because is None] == []
     assert len(model.ledger.calls) == 1 + len(surplus)
     assert "kill" in str(surplus[0].because)

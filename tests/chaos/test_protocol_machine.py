@@ -142,7 +142,7 @@ def test_the_real_code_agrees_with_the_oracle() -> None:
     run_state_machine_as_test(
         Deployment,
         settings=settings(
-            max_examples=40,
+            max_examples=150,
             stateful_step_count=14,
             deadline=None,
             derandomize=True,

@@ -12,8 +12,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from penstock.errors import BadMessage, Reason
 from penstock.messages.completion import BlobRef
 
+#: The outcome of an attempt whose call never started: it does not count as one.
+NOT_CALLED = "not called"
 #: How many attempts a document keeps; the counters keep the sums.
 ATTEMPTS_KEPT = 20
 
@@ -131,8 +134,16 @@ class Record:
     def decode(cls, document: Mapping[str, Any]) -> Record:
         """The record of a document; fields of a later version are ignored.
 
-        Raises KeyError, TypeError or ValueError on a document that no version of Penstock wrote.
+        Raises BadMessage (internal) on a document that no version of Penstock wrote.
         """
+        try:
+            return cls._decode(document)
+        except (KeyError, TypeError, ValueError):
+            message = "The stored document of this request cannot be read; remove it, or use another id."
+            raise BadMessage(message, Reason.INTERNAL) from None
+
+    @classmethod
+    def _decode(cls, document: Mapping[str, Any]) -> Record:
         known = {f.name: document[f.name] for f in fields(cls) if f.name in document}
         known["state"] = State(document["state"])
         if known.get("payload_ref"):
@@ -149,7 +160,8 @@ class Record:
         if not self.attempts or self.attempts[-1].outcome != "open":
             return self
         last = replace(self.attempts[-1], outcome=outcome, message=message)
-        return replace(self, attempts=(*self.attempts[:-1], last))
+        calls = self.calls - (outcome == NOT_CALLED)
+        return replace(self, calls=calls, attempts=(*self.attempts[:-1], last))
 
     @property
     def lost_a_holder(self) -> bool:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from penstock.messages.completion import BlobRef
 from penstock.messages.envelope import Envelope
-from penstock.messages.record import Attempt, Record, State
+from penstock.messages.record import NOT_CALLED, Attempt, Record, State
 from penstock.messages.request import Request
 from penstock.messages.result import Answer, Cost, Failure, Result, Timings
 from penstock.rules.keys import sharded
@@ -145,7 +145,7 @@ def failed(
     result = _result(
         record, request, None, failure, cache=cache, timings=timings, now=now, target=target, cost=cost
     )
-    return _terminal(record.with_outcome("not called"), result, key, now, timing)
+    return _terminal(record.with_outcome(NOT_CALLED), result, key, now, timing)
 
 
 def confirmed(record: Record, now: datetime, timing: Timing) -> Record:

@@ -44,7 +44,7 @@ def _main(
             outcomes.append(_one(shape, folder / f"seed-{number}"))
             _tell_violations(outcomes[-1], shape)
     Console().print(_table(outcomes))
-    raise typer.Exit(any(outcome.violations for outcome in outcomes))
+    raise typer.Exit(1 if any(outcome.violations for outcome in outcomes) else 0)
 
 
 def _one(shape: Shape, folder: Path) -> Outcome:
@@ -86,7 +86,7 @@ def _table(outcomes: list[Outcome]) -> Table:
     table = Table(title=f"{len(outcomes)} seeds, {sum(o.seconds for o in outcomes):.0f} s", show_header=False)
     rows: list[tuple[str, object]] = [
         ("requests", f"{figures['requests']} ({figures['published']} messages published)"),
-        ("deliveries", figures["deliveries"]),
+        ("deliveries", f"{figures['deliveries']}, {figures['deliveries'] - figures['acked']} of them again"),
         *((f"… {ended}", count) for ended, count in sorted(results.items())),
         ("redriven after repair", figures["redriven"]),
         *((f"blows: {blow}", count) for blow, count in sorted(blows.items())),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 
 from tests.acceptance.system import Message
@@ -10,8 +11,10 @@ from tests.chaos.checker import violations
 from tests.chaos.evidence import Carried, Evidence
 from tests.chaos.processes.explain import Surplus, surplus_calls
 from tests.chaos.processes.instance import SECRET
+from tests.chaos.processes.provider import ANSWER_MARK
 from tests.chaos.processes.records import keep
 from tests.chaos.processes.stage import Stage
+from tests.servers.openai_server import PROMPT_ID
 
 
 async def found_wrong(stage: Stage, at_rest: bool, repaired_at: float) -> tuple[list[str], list[Surplus]]:
@@ -19,14 +22,32 @@ async def found_wrong(stage: Stage, at_rest: bool, repaired_at: float) -> tuple[
     ledger = stage.model.ledger.calls
     surplus = surplus_calls(ledger, stage.model.callers, stage.strikes.dealt, repaired_at)
     evidence = await _evidence(stage, at_rest)
-    keep(stage.folder, evidence, stage.strikes.dealt)
+    keep(stage.folder, evidence, stage.strikes.dealt, surplus)
     wrong = violations(evidence)
+    wrong += _unrecorded(stage, evidence)
+    if any(ANSWER_MARK in line for line in stage.log_lines()):
+        wrong.append("an answer stands in a log line")
     wrong += [
         f"{one.question}: call {one.call.number} by {one.caller} was paid in vain, and no fault explains it"
         for one in surplus
         if one.because is None
     ]
     return wrong, surplus
+
+
+def _unrecorded(stage: Stage, evidence: Evidence) -> list[str]:
+    """Paid calls that no request's own ledger announced: its line must lie in the store before the call."""
+    announced: Counter[str] = Counter()
+    for path, document in evidence.documents.items():
+        asked = PROMPT_ID.search(bytes(document.get("payload", b"")).decode(errors="replace"))
+        if "/requests/" in path and asked:
+            announced[asked.group(1)] += document["calls"]
+    paid = stage.model.ledger.counts(billed_only=True)
+    return [
+        f"{asked}: paid {count} times, and only {announced[asked]} calls were announced in the documents"
+        for asked, count in paid.items()
+        if count > announced[asked]
+    ]
 
 
 async def _evidence(stage: Stage, at_rest: bool) -> Evidence:

@@ -124,6 +124,7 @@ async def _judge(
         requests=len(documents),
         published=len(stage.published),
         deliveries=stage.bridge.counts["posted"],
+        acked=stage.bridge.counts["acked"],
         results=len(stage.results.messages),
         letters=len(stage.dead_letters.messages),
         redriven=len(redriven),

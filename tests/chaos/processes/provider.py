@@ -15,6 +15,9 @@ from tests.servers.openai_ledger import Call
 from tests.servers.openai_server import PROMPT_ID, OpenAIServer
 from tests.servers.openai_wire import Asked, completion
 
+#: Stands in every answer; must never be seen in a log.
+ANSWER_MARK = "PLANTED-ANSWER"
+
 
 class Model(OpenAIServer):
     """The test server; `by_id` says how it misbehaves until `repair`, `callers` who made which call.
@@ -47,7 +50,7 @@ class Model(OpenAIServer):
 def _text(asked: Asked) -> str:
     found = PROMPT_ID.search(asked.text)
     tenant = found.group(1).partition(".")[0] if found else ""
-    return f"{tenant}|{asked.model}|{question(asked.body)}|"
+    return f"{tenant}|{asked.model}|{question(asked.body)}|{ANSWER_MARK}"
 
 
 def question(body: Mapping[str, Any]) -> str:

@@ -8,16 +8,18 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tests.chaos.evidence import Evidence
+from tests.chaos.processes.explain import Surplus
 from tests.chaos.processes.strikes import Strike
 
 
-def keep(folder: Path, evidence: Evidence, strikes: Iterable[Strike]) -> None:
-    """One JSON object a line: what the topics carried, the documents and their changes, the blows."""
+def keep(folder: Path, evidence: Evidence, strikes: Iterable[Strike], surplus: Iterable[Surplus]) -> None:
+    """One JSON object a line: what the topics carried, documents, their changes, blows, surplus calls."""
     for name in ("published", "results", "letters", "written"):
         _write(folder / f"{name}.jsonl", (asdict(one) for one in getattr(evidence, name)))
     documents = ({"path": path, **fields} for path, fields in evidence.documents.items())
     _write(folder / "documents.jsonl", documents)
     _write(folder / "strikes.jsonl", (asdict(strike) for strike in strikes))
+    _write(folder / "surplus.jsonl", (asdict(one) for one in surplus))
 
 
 def _write(file: Path, lines: Iterable[object]) -> None:

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from tests.chaos.processes.instance import Instance
 from tests.chaos.processes.strikes import CUTS, Blow, Strikes
 
+#: How long pauses and cuts last, as shares of a lease.
+_PAUSES, _CUTS = (1.4, 1.4, 0.3), (0.02, 0.1, 0.3, 1.4)
+
 
 @dataclass(frozen=True, slots=True)
 class Planned:
@@ -30,7 +33,7 @@ def plan(
     blows = [Blow.KILL] * kills + [Blow.PAUSE] * pauses + [CUTS[i % len(CUTS)] for i in range(cuts)]
 
     def planned(blow: Blow) -> Planned:
-        lasts = rng.choice((1.4, 1.4, 0.3)) * lease_s if blow is Blow.PAUSE else rng.choice((0.1, 0.5, 2.0))
+        lasts = lease_s * rng.choice(_PAUSES if blow is Blow.PAUSE else _CUTS)
         service = rng.choice(("firestore", "firestore", "pubsub")) if blow in CUTS else ""
         return Planned(rng.uniform(0.5, during_s), blow, rng.randrange(functions), lasts, service)
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from penstock.errors import BadMessage, Reason
 from penstock.messages.completion import BlobRef
-from penstock.messages.record import ATTEMPTS_KEPT, Attempt, Record, State
+from penstock.messages.record import ATTEMPTS_KEPT, NOT_CALLED, Attempt, Record, State
 from tests.unit.rules.records import NOW, completed, record
 
 
@@ -54,3 +55,19 @@ def test_an_outcome_is_written_once() -> None:
     assert known.attempts[-1].outcome == "ok"
     assert known.with_outcome("unknown") == known
     assert record().with_outcome("ok") == record()
+
+
+@pytest.mark.parametrize(
+    "document", [{}, {"state": "strange"}, {"state": "leased"}, {"state": "leased", "fence": 1}]
+)
+def test_a_document_that_is_no_record_is_said_to_be_unreadable(document: dict[str, object]) -> None:
+    with pytest.raises(BadMessage, match="cannot be read") as error:
+        Record.decode(document)
+    assert error.value.reason is Reason.INTERNAL
+
+
+def test_a_call_that_never_started_does_not_count() -> None:
+    one = record().with_attempt(Attempt(1, "t", NOW))
+    assert one.calls == record().calls + 1
+    assert one.with_outcome(NOT_CALLED).calls == record().calls
+    assert one.with_outcome("ok").calls == one.calls

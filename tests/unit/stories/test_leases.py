@@ -138,6 +138,17 @@ def test_an_answer_that_the_store_will_not_take_waits_in_the_bucket() -> None:
     play(scene, plan=Unreachable("store", 0.5, 90), shape=ALONE)
 
 
+def test_a_long_answer_is_not_paid_again_because_the_bucket_hesitates() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.ask("r", cache="off")
+        await stage.rest()
+        assert (await stage.result("r"))["completion_ref"] is not None
+        assert stage.calls() == 1
+
+    hesitates = AtNamed({("blobs.put", nth): Fault.ERROR_BEFORE for nth in range(1, 6)})
+    play(scene, always=Reply(padding=300_000), plan=hesitates, shape=ALONE)
+
+
 def test_an_orphaned_answer_is_used_by_the_next_holder() -> None:
     """The sleeper's answer was paid for: a successor that dies too leaves it to the third holder."""
 
@@ -183,6 +194,22 @@ def test_three_holders_that_disappear_end_the_request() -> None:
 
     deaths = AtNamed({("provider.complete", nth): Fault.KILL_AFTER for nth in range(1, 10)})
     play(scene, plan=deaths, shape=ALONE)
+
+
+def test_a_successor_that_cannot_look_for_the_answer_waits_and_pays_nothing() -> None:
+    """The bucket may hold it. Given ten minutes without one, three lost leases must not end it either."""
+
+    async def scene(stage: Stage) -> None:
+        await stage.ask("r", cache="off")
+        await asyncio.sleep(5)
+        stage.caller().kill()
+        await asyncio.sleep(600)
+        assert stage.calls() == 1
+        await stage.rest()
+        assert await stage.reason("r") is None
+        assert stage.calls() == 2
+
+    play(scene, replies=[Reply(takes_s=20)], plan=Unreachable("blobs", 0, 700), shape=ALONE)
 
 
 def test_sigterm_starts_no_call_and_the_next_instance_answers() -> None:
