@@ -1,8 +1,9 @@
-"""Google's emulators for every test that asks for them; nothing else lives here."""
+"""For every test: Google's emulators where it asks for them, and a Ctrl-C that works."""
 
 from __future__ import annotations
 
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,12 @@ import pytest
 from penstock_ops.emulators import EmulatorMissing, Emulators
 
 _MISSING = "EMULATORS MISSING"
+
+
+def pytest_configure() -> None:
+    """A shell's background processes ignore Ctrl-C, and so would every command that a test interrupts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
