@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import os
+import random
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -37,6 +38,8 @@ ROOT = Path(__file__).parents[2]
 FRAMEWORK = Path(sys.executable).with_name("functions-framework")
 #: Everything in the protocol lasts this many times shorter: a lease 10 s, the sweeper's minute 10 s.
 TIME_SCALE = 6.0
+#: Where Linux begins to take ports for outgoing connections (ip_local_port_range).
+_EPHEMERAL = 32_768
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,10 +285,12 @@ class Tap:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """One that nobody's outgoing connection takes while a killed function is started again."""
+    while True:
+        port = random.randrange(10_000, _EPHEMERAL)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 async def is_listening(port: int) -> bool:
