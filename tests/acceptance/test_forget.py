@@ -17,7 +17,7 @@ from penstock_ops.emulators import Emulators
 from penstock_ops.topology import Topology, create_on_pubsub
 from tests.acceptance.penstock_command import Done, Operator
 
-pytestmark = [pytest.mark.emulators, pytest.mark.xdist_group("redrive")]
+pytestmark = [pytest.mark.emulators]
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -17,7 +17,7 @@ from tests.acceptance.system import System, running
 from tests.servers.openai_behaviour import Behaviour
 from tests.servers.openai_server import OpenAIServer
 
-pytestmark = [pytest.mark.emulators, pytest.mark.timeout(180), pytest.mark.xdist_group("main_flow")]
+pytestmark = [pytest.mark.emulators, pytest.mark.timeout(180)]
 
 MODEL = "gpt-5.4-nano"
 

@@ -18,7 +18,6 @@ from tests.servers.openai_server import OpenAIServer
 pytestmark = [
     pytest.mark.emulators,
     pytest.mark.timeout(240),
-    pytest.mark.xdist_group("protocol"),
     pytest.mark.asyncio(loop_scope="module"),
 ]
 

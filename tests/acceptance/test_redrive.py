@@ -22,7 +22,6 @@ from tests.servers.openai_server import OpenAIServer
 pytestmark = [
     pytest.mark.emulators,
     pytest.mark.timeout(180),
-    pytest.mark.xdist_group("redrive"),
     pytest.mark.asyncio(loop_scope="module"),
 ]
 

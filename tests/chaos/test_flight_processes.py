@@ -19,7 +19,6 @@ from tests.servers.openai_behaviour import Behaviour
 pytestmark = [
     pytest.mark.emulators,
     pytest.mark.timeout(240),
-    pytest.mark.xdist_group("chaos_processes"),
 ]
 
 ASKERS = 60

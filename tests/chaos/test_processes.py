@@ -12,7 +12,6 @@ from tests.chaos.processes.live import Shape, live
 pytestmark = [
     pytest.mark.emulators,
     pytest.mark.timeout(240),
-    pytest.mark.xdist_group("chaos_processes"),
 ]
 
 

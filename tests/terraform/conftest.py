@@ -16,11 +16,10 @@ _INSTALL = "install Terraform 1.11 or newer (developer.hashicorp.com/terraform) 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One xdist worker for all, so that each folder is initialised and applied once; and time for that."""
+    """All of them need terraform, and time."""
     for item in items:
         if "tests/terraform/" in item.path.as_posix():
             item.add_marker(pytest.mark.terraform)
-            item.add_marker(pytest.mark.xdist_group("terraform"))
             item.add_marker(pytest.mark.timeout(900))
 
 
