@@ -18,7 +18,6 @@ from penstock_ops.emulators import Emulators
 pytestmark = [
     pytest.mark.emulators,
     pytest.mark.timeout(180),
-    pytest.mark.xdist_group("trips"),
     pytest.mark.asyncio(loop_scope="module"),
 ]
 

@@ -37,9 +37,12 @@ def bench(
     only: Annotated[
         list[str] | None, typer.Option(help=f"Only this one: {', '.join(BENCHES)} (repeatable).")
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer rounds and shorter ones: a first look.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Fewer rounds and shorter ones: a first look.")
+    ] = False,
     trace: Annotated[
-        Path | None, typer.Option(help="Traffic for `dollars`: an Azure LLM inference trace (default: a sample).")
+        Path | None,
+        typer.Option(help="Traffic for `dollars`: an Azure LLM inference trace (default: a sample)."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Data for a program on stdout.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write the tables to this file too.")] = None,

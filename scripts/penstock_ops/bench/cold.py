@@ -1,4 +1,4 @@
-"""`cold`: a fresh process until its first answered request, beside the time that importing everything takes."""
+"""`cold`: a fresh process until its first answered request, beside the import of everything."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ HIT_S, HIT_SHARE = 1.0, 0.6
 _ROOT = Path(__file__).parents[3]
 #: Every module of ours that a function may come to import, and with them every SDK.
 _EVERYTHING = (
-    "functions_framework.aio, gunicorn.app.base, uvicorn, penstock.bootstrap, penstock.handle, penstock.respond, "
-    "penstock.sweep, penstock.stores.firestore, penstock.stores.sqlite, penstock.buses.pubsub, "
+    "functions_framework.aio, gunicorn.app.base, uvicorn, penstock.bootstrap, penstock.handle, "
+    "penstock.respond, penstock.sweep, penstock.stores.firestore, penstock.stores.sqlite, "
+    "penstock.buses.pubsub, "
     "penstock.buses.local, penstock.blobs.gcs, penstock.blobs.folder, penstock.providers.openai, "
     "penstock.providers.tgi, penstock.providers.keys, google.cloud.secretmanager, google.cloud.storage, "
     "openai, huggingface_hub.inference._generated._async_client"
@@ -87,7 +88,9 @@ def _import_s() -> float:
 
 def _heaviest(count: int = 8) -> list[tuple[str, float]]:
     """The packages that a miss imports, by the time that their own modules take."""
-    needed = "main, penstock.handle, penstock.stores.firestore, penstock.buses.pubsub, penstock.providers.openai"
+    needed = (
+        "main, penstock.handle, penstock.stores.firestore, penstock.buses.pubsub, penstock.providers.openai"
+    )
     command = [sys.executable, "-X", "importtime", "-c", f"import {needed}"]
     told = subprocess.run(command, check=True, cwd=_ROOT / "functions", capture_output=True, text=True).stderr
     own: dict[str, float] = defaultdict(float)

@@ -82,7 +82,10 @@ async def loaded(rig: Rig, *, latency_s: float = _LATENCY_S) -> AsyncIterator[Lo
     """The functions, warm: imports done, connections open, one known question answered."""
     async with model_process(latency_s, rig.folder) as model_url:
         env = rig.env(model_url)
-        handler, processor = Instance("request_handler", env, rig.folder), Instance("response_processor", env, rig.folder)
+        handler, processor = (
+            Instance("request_handler", env, rig.folder),
+            Instance("response_processor", env, rig.folder),
+        )
         empty = Instance("empty", env, rig.folder, source=_EMPTY)
         async with rig.running(handler, processor, empty):
             load = Load(rig, model_url, handler, processor, empty)

@@ -11,7 +11,7 @@ import contextlib
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -42,9 +42,10 @@ class Delivery:
 class Feeder:
     """The running process, and what it has delivered so far."""
 
-    def __init__(self, out: Path, process: Leashed) -> None:
+    def __init__(self, out: Path, process: Leashed, logs: Mapping[str, Path]) -> None:
         self._out = out
         self._process = process
+        self._logs = logs
 
     def deliveries(self) -> list[Delivery]:
         """Everything answered until now."""
@@ -62,10 +63,14 @@ class Feeder:
                 seen, give_up = len(found), time.monotonic() + _PATIENCE_S
             if time.monotonic() > give_up or self._process.ended:
                 log = self._process.log.read_text()[-1000:]
-                raise OperatorFault(f"only {seen} of {count} deliveries were answered; the bridge says: {log}")
+                raise OperatorFault(
+                    f"only {seen} of {count} deliveries were answered; the bridge says: {log}"
+                )
             await asyncio.sleep(0.1)
         if failed := [delivery for delivery in found if delivery.status != 204]:
-            raise OperatorFault(f"{len(failed)} of {count} deliveries were refused: {failed[0].status}")
+            said = self._logs[failed[0].url].read_text()[-600:]
+            told = f"{len(failed)} of {count} deliveries were refused ({failed[0].status})"
+            raise OperatorFault(f"{told}; the function's last words: {said}")
         return found
 
     def stop(self) -> None:
@@ -74,14 +79,18 @@ class Feeder:
 
 @contextlib.asynccontextmanager
 async def feeding(
-    folder: Path, project: str, emulator: str, routes: Sequence[tuple[str, str, int]]
+    folder: Path,
+    project: str,
+    emulator: str,
+    routes: Sequence[tuple[str, str, int]],
+    logs: Mapping[str, Path],
 ) -> AsyncIterator[Feeder]:
-    """Deliver by `routes` (subscription, URL, in flight) while the body runs."""
+    """Deliver by `routes` (subscription, URL, in flight) while the body runs; `logs` are by URL."""
     out = folder / f"deliveries-{time.monotonic_ns()}"
     words = [f"{subscription}={url}={in_flight}" for subscription, url, in_flight in routes]
     command = [sys.executable, "-m", "penstock_ops.bench.feeder", "--project", project]
     command += ["--emulator", emulator, "--out", str(out), *words]
-    feeder = Feeder(out, Leashed(command, log=out.with_suffix(".log")))
+    feeder = Feeder(out, Leashed(command, log=out.with_suffix(".log")), logs)
     try:
         yield feeder
     finally:
@@ -89,17 +98,25 @@ async def feeding(
 
 
 class _Noting:
-    """The real Send, with a line for each answer."""
+    """The real Send, with a line for each answer, and never more than an endpoint's share in flight.
 
-    def __init__(self, out: TextIO) -> None:
+    The emulator hands out what waits in a topic all at once, whatever number the stream has asked for.
+    """
+
+    def __init__(self, routes: Sequence[Route], out: TextIO) -> None:
         self._send = HttpSend()
         self._out = out
+        self._room = {route.endpoint: asyncio.Semaphore(route.max_in_flight) for route in routes}
 
     async def __call__(self, endpoint: str, body: bytes) -> int:
-        started = time.monotonic()
-        status = await self._send(endpoint, body)
-        self._out.write(f"{endpoint} {started:.6f} {time.monotonic():.6f} {status}\n")
+        async with self._room[endpoint]:
+            started = time.monotonic()
+            status = await self._send(endpoint, body)
+            self._out.write(f"{endpoint} {started:.6f} {time.monotonic():.6f} {status}\n")
         return status
+
+    async def close(self) -> None:
+        await self._send.close()
 
 
 def main() -> None:
@@ -113,10 +130,18 @@ def main() -> None:
     for word in options.routes:
         subscription, url, in_flight = word.split("=")
         routes.append(Route(subscription, url, max_in_flight=int(in_flight)))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with options.out.open("w", buffering=1) as out, contextlib.suppress(KeyboardInterrupt):
-        bridge = Bridge(options.project, routes, emulator_host=options.emulator, send=_Noting(out))
-        asyncio.run(bridge.run())
+    asyncio.run(_feed(options.project, options.emulator, routes, options.out))
+
+
+async def _feed(project: str, emulator: str, routes: list[Route], path: Path) -> None:
+    """Until SIGTERM. The streams are then closed in order: a broken one would keep messages for itself."""
+    with path.open("w", buffering=1) as out:
+        noting = _Noting(routes, out)
+        running = asyncio.ensure_future(Bridge(project, routes, emulator_host=emulator, send=noting).run())
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+        await noting.close()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The floor: the client calls of a request made bare, with our adapters and their connections, nothing around.
+"""The floor: the client calls of a request made bare, through our adapters, with nothing around them.
 
 `python -m penstock_ops.bench.floor …` runs one kind of request many times and prints its CPU seconds. The
 documents are real ones: those that a request through the functions left behind.
@@ -54,7 +54,11 @@ class Floor:
         self._cached: Mapping[str, Any] = cached.fields or {}
         self._done = {name: value for name, value in done.items() if name not in _OUTCOME[2:]}
         open_fields = {name: value for name, value in done.items() if name not in _OUTCOME}
-        timing = {"owner": "0123456789abcdef", "lease_until": done["created_at"], "due_at": done["created_at"].isoformat()}
+        timing = {
+            "owner": "0123456789abcdef",
+            "lease_until": done["created_at"],
+            "due_at": done["created_at"].isoformat(),
+        }
         self._claimed = open_fields | timing | {"open_since": timing["due_at"]}
         changed = ("state", "write_id", "attempts", *_OUTCOME[:2])
         self._saved: dict[str, Any] = {name: done[name] for name in changed}
@@ -63,7 +67,8 @@ class Floor:
         messages = messages or ({"role": "user", "content": json.loads(done["payload"])["prompt"]},)
         self._request = Request(
             tenant="default", request_id=self.sample, messages=messages, model=None, params={},
-            cache=CacheMode.AUTO, deadline=done["deadline"], metadata={}, payload_sha256=done["payload_sha256"],
+            cache=CacheMode.AUTO, deadline=done["deadline"], metadata={},
+            payload_sha256=done["payload_sha256"],
         )  # fmt: skip
         self._message = response_message(done["result"], None)
 
@@ -142,7 +147,14 @@ class Floor:
 
 
 async def measured(
-    project: str, hosts: tuple[str, str], model_url: str, sample: str, *, kinds: list[str], count: int, width: int
+    project: str,
+    hosts: tuple[str, str],
+    model_url: str,
+    sample: str,
+    *,
+    kinds: list[str],
+    count: int,
+    width: int,
 ) -> dict[str, float]:
     """CPU milliseconds per request of each kind, in a process of its own on the instance's core."""
     command = [sys.executable, "-m", "penstock_ops.bench.floor", "--project", project, "--model", model_url]

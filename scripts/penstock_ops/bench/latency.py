@@ -53,9 +53,14 @@ def _section(found: dict[tuple[int, str], list[list[float]]], rounds: int) -> Se
         for key, runs in found.items()
     }
     rows = [
-        (f"{rate}/s, {path}", *(f"{ms:.1f}" for ms in medians[rate, path])) for rate in _RATES for path in _PATHS
+        (f"{rate}/s, {path}", *(f"{ms:.1f}" for ms in medians[rate, path]))
+        for rate in _RATES
+        for path in _PATHS
     ]
-    added = {rate: [a - b for a, b in zip(medians[rate, "ours"], medians[rate, "empty"], strict=True)] for rate in _RATES}
+    added = {
+        rate: [a - b for a, b in zip(medians[rate, "ours"], medians[rate, "empty"], strict=True)]
+        for rate in _RATES
+    }
     rows += [(f"{rate}/s, added", *(f"{ms:.1f}" for ms in added[rate])) for rate in _RATES]
     return Section(
         name="latency",

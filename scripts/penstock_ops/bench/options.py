@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`quick`: fewer rounds and shorter ones. `trace`: real traffic; None: the sample that comes with `tune`."""
+    """`quick`: fewer rounds, and shorter. `trace`: real traffic; None: the sample that comes with `tune`."""
 
     quick: bool = False
     trace: Path | None = None

@@ -43,6 +43,7 @@ class _Pacer:
         self._subscription = f"projects/{project}/subscriptions/{self._topology.results_subscription}"
         self._published: dict[str, float] = {}
         self._latencies: dict[str, float] = {}
+        self._arrived = asyncio.Condition()
 
     async def run(self, rate: float, count: int, label: str) -> list[float]:
         listening = asyncio.create_task(self._listen())
@@ -52,9 +53,8 @@ class _Pacer:
                 await asyncio.sleep(max(0.0, start + number / rate - time.monotonic()))
                 group.create_task(self._publish(f"{label}-{number}"))
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE_S):
-                while len(self._latencies) < count:
-                    await asyncio.sleep(0.05)
+            async with asyncio.timeout(_PATIENCE_S), self._arrived:
+                await self._arrived.wait_for(lambda: len(self._latencies) >= count)
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
         await self._bus.close()
@@ -77,6 +77,8 @@ class _Pacer:
                 request_id = json.loads(received.message.data)["request_id"]
                 if request_id in self._published:
                     self._latencies.setdefault(request_id, arrived - self._published[request_id])
+            async with self._arrived:
+                self._arrived.notify_all()
             if ids := [received.ack_id for received in pulled.received_messages]:
                 await self._client.acknowledge(subscription=self._subscription, ack_ids=ids)
 

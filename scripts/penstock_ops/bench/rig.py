@@ -90,7 +90,8 @@ class Rig:
     def feed(self, *routes: tuple[str, Instance, int]) -> contextlib.AbstractAsyncContextManager[Feeder]:
         """Deliver `routes` (subscription, instance, deliveries in flight) from a process of its own."""
         addressed = [(subscription, instance.url, width) for subscription, instance, width in routes]
-        return feeding(self.folder, self.project, self.pubsub, addressed)
+        logs = {instance.url: instance.log for _, instance, _ in routes}
+        return feeding(self.folder, self.project, self.pubsub, addressed, logs)
 
     async def publish(self, bodies: Iterable[Mapping[str, Any]]) -> int:
         """Publish requests; how many."""

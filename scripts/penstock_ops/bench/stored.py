@@ -8,32 +8,23 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from penstock.ports import Put
-from penstock.rules.keys import cache_path, request_path, sharded
+from penstock.rules.keys import request_path, sharded
 from penstock.stores.firestore import FirestoreStore
 
-_BATCH, _WIDTH = 200, 4
+_BATCH, _WIDTH = 400, 4
 _LIMIT_S = 120.0
 
 
 async def fill(store: FirestoreStore, sample: str, first: int, last: int) -> None:
-    """Copies number `first` to `last` (exclusive) of the finished request `sample` and of its cache document."""
+    """Copies number `first` to `last` (exclusive) of the finished request `sample`, at rest."""
     done = await _fields(store, request_path("default", sample))
-    cached = await _fields(store, cache_path("default", done["answer_key"]))
-    open_ones = ("due_at", "open_since")
-    at_rest = {name: value for name, value in done.items() if name not in open_ones}
+    at_rest = {name: value for name, value in done.items() if name not in ("due_at", "open_since")}
     at_rest |= {"confirmed_at": datetime.now(UTC)}
     turns = asyncio.Semaphore(_WIDTH)
 
     async def batch(start: int) -> None:
-        numbers = range(start, min(start + _BATCH, last))
-        writes = [
-            put
-            for number in numbers
-            for put in (
-                Put(request_path("default", f"stored-{number}"), at_rest | {"request_id": f"stored-{number}"}),
-                Put(cache_path("default", f"stored-{number}"), cached),
-            )
-        ]
+        names = [f"stored-{number}" for number in range(start, min(start + _BATCH, last))]
+        writes = [Put(request_path("default", name), at_rest | {"request_id": name}) for name in names]
         async with turns:
             await store.commit(writes, timeout_s=_LIMIT_S)
 
@@ -51,8 +42,16 @@ async def make_due(store: FirestoreStore, sample: str, label: str, count: int) -
 
 def _parked(done: Mapping[str, Any], name: str, then: datetime) -> dict[str, Any]:
     due = sharded("default", name, then)
-    fields = {key: value for key, value in done.items() if key not in ("result", "answer_key", "confirmed_at")}
-    return fields | {"request_id": name, "state": "parked", "not_before": then, "due_at": due, "open_since": due}
+    fields = {
+        key: value for key, value in done.items() if key not in ("result", "answer_key", "confirmed_at")
+    }
+    return fields | {
+        "request_id": name,
+        "state": "parked",
+        "not_before": then,
+        "due_at": due,
+        "open_since": due,
+    }
 
 
 async def _fields(store: FirestoreStore, path: str) -> Mapping[str, Any]:

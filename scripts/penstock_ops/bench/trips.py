@@ -23,6 +23,7 @@ from penstock_ops.bench.wire import Call, WireProxy
 
 #: DESIGN: round trips one after another before and after the model call, writes per miss and per hit.
 BEFORE, AFTER, MISS_WRITES, HIT_WRITES = 1, 2, 6, 4
+_TARGETS = ("request_handler", "response_processor", "sweeper")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,9 @@ class Case:
 def trip_of(calls: Sequence[Call]) -> Trip:
     """The sum of `calls`, the pause's lookups left out."""
     counted = [call for call in calls if call.asked != [PAUSE_PATH]]
+    queries = [call for call in counted if call.method == "RunQuery"]
     return Trip(
-        reads=sum(len(call.asked) + (max(1, call.found) if call.method == "RunQuery" else 0) for call in counted),
+        reads=sum(len(call.asked) for call in counted) + sum(max(1, query.found) for query in queries),
         writes=sum(len(call.written) for call in counted if call.ok),
         refused=sum(len(call.written) for call in counted if not call.ok),
         publishes=sum(len(call.published) for call in counted),
@@ -94,6 +96,8 @@ class Bench:
     processor: Instance
     sweeper: Instance
     calls: list[Call] = field(default_factory=list)
+    #: Every call of this bench, taken or not.
+    history: list[Call] = field(default_factory=list)
     #: Bytes of every published message, by topic.
     message_bytes: dict[str, list[int]] = field(default_factory=dict)
 
@@ -104,6 +108,7 @@ class Bench:
 
     def note(self, call: Call) -> None:
         self.calls.append(call)
+        self.history.append(call)
         for topic, size in call.published:
             self.message_bytes.setdefault(topic, []).append(size)
 
@@ -206,10 +211,10 @@ class Bench:
 @contextlib.asynccontextmanager
 async def counting(rig: Rig) -> AsyncIterator[Bench]:
     """The functions as real processes, their emulators behind proxies that count."""
-    calls: list[Bench] = []
+    started: list[Bench] = []
 
     def note(call: Call) -> None:
-        calls[0].note(call)
+        started[0].note(call)
 
     async with contextlib.AsyncExitStack() as stack:
         model = await stack.enter_async_context(Model())
@@ -217,11 +222,10 @@ async def counting(rig: Rig) -> AsyncIterator[Bench]:
         firestore = await stack.enter_async_context(WireProxy(rig.firestore, note))
         hosts = {"PUBSUB_EMULATOR_HOST": pubsub.host, "FIRESTORE_EMULATOR_HOST": firestore.host}
         env = rig.env(model.base_url, **hosts)
-        targets = ("request_handler", "response_processor", "sweeper")
-        instances = [Instance(target, env, rig.folder) for target in targets]
-        bench = Bench(rig, model, *instances)
-        calls.append(bench)
-        await stack.enter_async_context(rig.running(*instances))
+        handler, processor, sweeper = (Instance(target, env, rig.folder) for target in _TARGETS)
+        bench = Bench(rig, model, handler, processor, sweeper)
+        started.append(bench)
+        await stack.enter_async_context(rig.running(handler, processor, sweeper))
         yield bench
 
 
@@ -233,7 +237,15 @@ async def run(rig: Rig, options: Options) -> Section:
     return Section(
         name="trips",
         title="Round trips and operations per request, counted at the wire",
-        columns=("case", "reads", "writes", "refused writes", "publishes", "round trips", "before / after the call"),
+        columns=(
+            "case",
+            "reads",
+            "writes",
+            "refused writes",
+            "publishes",
+            "round trips",
+            "before / after the call",
+        ),
         rows=rows,
         figures=_figures({case.name: case for case in cases}),
         notes=(

@@ -49,6 +49,16 @@ class Call:
         return [_path(write.update.name or write.delete) for write in writes]
 
     @property
+    def indexed(self) -> list[str]:
+        """What a commit writes into the two indexed times."""
+        if self.method != "Commit":
+            return []
+        fields = [write.update.fields for write in _Commit.FromString(self.request).writes]
+        return [
+            each[name].string_value for each in fields for name in ("due_at", "open_since") if name in each
+        ]
+
+    @property
     def asked(self) -> list[str]:
         """Paths of the documents in a lookup."""
         if self.method != "BatchGetDocuments":

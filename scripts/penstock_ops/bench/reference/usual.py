@@ -9,7 +9,7 @@ import os
 
 import flask
 import functions_framework
-from google.cloud import pubsub_v1  # type: ignore[import-untyped]  # it has no types
+from google.cloud import pubsub_v1  # type: ignore[attr-defined,unused-ignore]  # it has no types
 from openai import OpenAI
 
 client = OpenAI(api_key="none", base_url=os.environ["OPENAI_BASE_URL"])
