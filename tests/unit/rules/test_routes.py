@@ -50,7 +50,7 @@ def test_an_unknown_alias_names_the_known_ones() -> None:
         ("[]", "whole value"),
         (routes(default="none", a={"targets": [target("one")]}), "'none'"),
         (routes(a={"targets": []}), "targets"),
-        (routes(a={"targets": [target("one", provider="claude")]}), "provider"),
+        (routes(a={"targets": [target("one", provider="other")]}), "provider"),
         (routes(a={"targets": [target("one", timeout_s=481)]}), "timeout_s"),
         (routes(a={"targets": [target("one", lane="batch")]}), "lane"),
         (routes(a={"targets": [target("one", colour="red")]}), "colour"),
