@@ -12,14 +12,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from penstock import log
 from penstock.conclude import adopted, reused
 from penstock.errors import AlreadyExists, PreconditionFailed, StoreUnavailable
 from penstock.holder import Holder, changed_fields
 from penstock.incoming import Incoming
 from penstock.messages.record import Record, State
 from penstock.messages.request import CacheMode
-from penstock.pausing import Pause
 from penstock.ports import REMOVE, Create, Snapshot, Update, Version, Write
 from penstock.rules import transitions
 from penstock.rules.flight import (
@@ -94,11 +92,9 @@ class _Claim:
         #: unknown until we look, and an early one may land late.
         self._sent: dict[str, tuple[Record, Lease]] = {}
         self._lease = self._new_lease()
-        self._pause: Pause | None = None
 
     async def run(self) -> Holder | Settled:
-        self._pause = await self._s.pause.current(self._s.store, self._s.clock, self._s.timing)
-        if self._in.is_new and self._pause is None:
+        if self._in.is_new:
             step = await self._attempt(self._enter_cold())
             if step is not None:
                 return step
@@ -160,17 +156,7 @@ class _Claim:
                 waiting = transitions.following(base, self._key or "", leader_path, until)
                 await self._commit(look, waiting, [])
                 return None  # parked; now look again: the leader may have ended in between
-        if self._pause is not None and self._s.clock.now() < base.deadline:
-            return await self._hold_back(look, base, self._pause)
         return await self._lead(look, base, admission)
-
-    async def _hold_back(self, look: _Look, base: Record, pause: Pause) -> Settled:
-        """Durable, and nothing more while the pause lasts. Past the deadline nothing is called anyway."""
-        until = pause.held_until(self._s.clock.now(), self._s.jitter(), self._s.timing)
-        sent, _ = await self._commit(look, transitions.held(base, until), [])
-        ids = {"tenant": sent.tenant, "request_id": sent.request_id}
-        log.event("request.held", "Paused: put aside until the operator resumes.", **ids)
-        return Settled(Action.ACK, sent)
 
     async def _lead(self, look: _Look | None, base: Record, admission: Admission) -> Holder:
         """Lease `base` to ourselves, with the first call's line in its ledger, and the flight."""

@@ -21,6 +21,7 @@ from penstock.messages.envelope import Envelope
 from penstock.messages.record import NOT_CALLED, Record, State
 from penstock.messages.result import Answer
 from penstock.messages.wake import Wake
+from penstock.pausing import Pause
 from penstock.rules import transitions
 from penstock.rules.keys import request_path
 from penstock.rules.lifecycle import TABLE, Action, arrival_of_wake, seen
@@ -56,6 +57,7 @@ async def _receive(s: Services, envelope: Envelope) -> tuple[Holder, Incoming] |
         incoming = await incoming_wake(s, wake, found)
     else:
         incoming = await incoming_message(s, envelope)
+    s.pause.look(s.store, s.clock, s.timing)
     step = await claim(s, incoming)
     return step if isinstance(step, Settled) else (step, incoming)
 
@@ -115,7 +117,7 @@ async def _work(s: Services, holder: Holder, incoming: Incoming) -> None:
         await deliver(s, holder.record)
 
 
-async def _outcome(s: Services, holder: Holder, calls: Calls) -> Outcome | Answer | None:
+async def _outcome(s: Services, holder: Holder, calls: Calls) -> Outcome | Answer | Pause | None:
     """The answer or what else came of the calls; None when they were cut off (by time, or SIGTERM)."""
     if holder.record.lost_a_holder:
         try:
@@ -124,6 +126,13 @@ async def _outcome(s: Services, holder: Holder, calls: Calls) -> Outcome | Answe
             return Park(s.timing.park_min_s)  # it may be paid for already: first look, then ask
         if answer is not None:
             return answer
+    try:
+        pause = await s.pause.current(s.store, s.clock, s.timing)
+    except StoreError:
+        return Park(s.timing.park_min_s)
+    # Past the deadline nothing is called anyway.
+    if pause is not None and s.clock.now() < holder.record.deadline:
+        return pause
     try:
         async with asyncio.timeout(s.timing.self_cancel_s) as limit:
             s.deliveries.add(limit)
@@ -136,7 +145,7 @@ async def _outcome(s: Services, holder: Holder, calls: Calls) -> Outcome | Answe
 
 
 async def _save(
-    s: Services, holder: Holder, incoming: Incoming, calls: Calls, outcome: Outcome | Answer | None
+    s: Services, holder: Holder, incoming: Incoming, calls: Calls, outcome: Outcome | Answer | Pause | None
 ) -> None:
     match outcome:
         case Answered():
@@ -147,6 +156,8 @@ async def _save(
             await save_refusal(s, holder, incoming, calls, outcome)
         case Park(wait_s):
             await _park(s, holder, calls, wait_s)
+        case Pause() as pause:
+            await _hold(s, holder, pause)
         case None:
             await _release(s, holder, calls)
 
@@ -161,6 +172,14 @@ async def _park(s: Services, holder: Holder, calls: Calls, wait_s: float) -> Non
         "request.parked", message, wait_s=round(wait_s, 1), target=last.target if last else None,
         reason=reason, tenant=holder.record.tenant, request_id=holder.record.request_id,
     )  # fmt: skip
+
+
+async def _hold(s: Services, holder: Holder, pause: Pause) -> None:
+    """Durable, and nothing more while the pause lasts."""
+    until = pause.held_until(s.clock.now(), s.jitter(), s.timing)
+    await holder.write(lambda record: transitions.held(record.with_outcome(NOT_CALLED), until))
+    ids = {"tenant": holder.record.tenant, "request_id": holder.record.request_id}
+    log.event("request.held", "Paused: put aside until the operator resumes.", **ids)
 
 
 async def _release(s: Services, holder: Holder, calls: Calls) -> None:

@@ -2,6 +2,7 @@
 
 It is one control document, which every instance reads on its deliveries, at most once every
 `pause_poll_s` seconds. So a pause holds everywhere within that time, and costs nothing while nothing comes.
+It is read beside the claim, so that it costs no round trip, and looked at between the claim and the call.
 What is in flight ends, its quick retries with it. What needs no call is done all the same: cache hits,
 followers whose leader has ended, deadlines that pass.
 """
@@ -54,29 +55,40 @@ class PauseWatch:
 
     _known: Pause | None = None
     _fresh_until: float = float("-inf")
-    #: One read for all deliveries that need it at once, with one outcome.
-    _reading: asyncio.Task[None] | None = None
+    #: One read for all deliveries that need it at once; whether the store answered.
+    _reading: asyncio.Task[bool] | None = None
+
+    def look(self, store: Store, clock: Clock, timing: Timing) -> None:
+        """Begin to read what is too old, beside whatever the caller does before it asks `current`."""
+        if self._is_stale(clock) and (self._reading is None or self._reading.done()):
+            self._reading = asyncio.create_task(self._read(store, clock, timing))
 
     async def current(self, store: Store, clock: Clock, timing: Timing) -> Pause | None:
         """The pause in force, as it was `pause_poll_s` seconds ago at the earliest; None: there is none.
 
         A known pause stands while the store does not answer; else StoreUnavailable: one may have begun.
         """
-        if clock.monotonic() >= self._fresh_until:
-            if self._reading is None or self._reading.done():
-                self._reading = asyncio.create_task(self._read(store, clock, timing))
-            await asyncio.shield(self._reading)
+        self.look(store, clock, timing)
+        if self._is_stale(clock) and self._reading is not None:
+            answered = await asyncio.shield(self._reading)
+            if not answered and self._known is None:
+                raise StoreUnavailable("Nobody can say whether there is a pause.")
         return self._known
 
-    async def _read(self, store: Store, clock: Clock, timing: Timing) -> None:
+    def _is_stale(self, clock: Clock) -> bool:
+        return clock.monotonic() >= self._fresh_until
+
+    async def _read(self, store: Store, clock: Clock, timing: Timing) -> bool:
         try:
             [found] = await store.read([PAUSE_PATH], timeout_s=timing.read_s)
         except StoreUnavailable:
-            if self._known is None:
-                raise
+            answered = False
         else:
+            answered = True
             self._note(Pause.decode(found.fields) if found.fields is not None else None)
-        self._fresh_until = clock.monotonic() + timing.pause_poll_s
+        if answered or self._known is not None:
+            self._fresh_until = clock.monotonic() + timing.pause_poll_s
+        return answered
 
     def _note(self, pause: Pause | None) -> None:
         if (pause is None) != (self._known is None):

@@ -41,9 +41,9 @@ async def respond(s: Services, envelope: Envelope) -> Verdict:
     """Confirm what `envelope` carried; never raises for what a message holds."""
     try:
         delivered = decode_response(envelope.data)
-        record = await _confirm(s, delivered)
-        if record is not None and record.flight is not None:
-            await _wake_followers(s, record.flight)
+        found, record = await _read(s, delivered)
+        if record is not None:
+            await _conclude(s, delivered, found, record)
     except BadMessage as error:
         return await _refuse(s, envelope, error)
     except (StoreError, PublishFailed):
@@ -51,24 +51,44 @@ async def respond(s: Services, envelope: Envelope) -> Verdict:
     return Verdict.ACK
 
 
-async def _confirm(s: Services, delivered: Delivered) -> Record | None:
-    """The record, confirmed by us or by somebody before us; None when the result is not its own any more."""
+async def _conclude(s: Services, delivered: Delivered, found: Snapshot, record: Record) -> None:
+    """Confirm and wake side by side: the outcome that followers wait for is saved already.
+
+    Raises what either raised, once both have ended.
+    """
+    steps = [_confirm(s, delivered, found, record)]
+    if record.flight is not None:
+        steps.append(_wake_followers(s, record.flight))
+    for outcome in await asyncio.gather(*steps, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+
+async def _read(s: Services, delivered: Delivered) -> tuple[Snapshot, Record | None]:
+    """The document of a result, as it is now; no record when it has no result any more."""
     path = request_path(delivered.tenant, delivered.request_id)
+    [found] = await s.store.read([path], timeout_s=s.timing.read_s)
+    record = Record.decode(found.fields) if found.fields is not None else None
+    return found, record if record is not None and record.state is State.TERMINAL else None
+
+
+async def _confirm(s: Services, delivered: Delivered, found: Snapshot, record: Record | None) -> None:
+    """Confirmed, by us or by somebody before us; nothing when the result is not the document's any more."""
     for _ in range(_LOOKS):
-        [found] = await s.store.read([path], timeout_s=s.timing.read_s)
-        record = Record.decode(found.fields) if found.fields is not None else None
-        if record is None or record.state is not State.TERMINAL:
-            return None
-        if record.confirmed_at is not None or record.redrive_count != delivered.redrive_count:
-            return record
+        if record is None or record.confirmed_at is not None:
+            return
+        if record.redrive_count != delivered.redrive_count:
+            return
         try:
-            return await _write_confirmation(s, found, record)
+            await _write_confirmation(s, found, record)
+            return
         except (PreconditionFailed, StoreUnavailable):
             await asyncio.sleep(s.timing.quick_retry_s * s.jitter() / 10)
+            found, record = await _read(s, delivered)
     raise StoreUnavailable("The confirmation could not be written.")
 
 
-async def _write_confirmation(s: Services, found: Snapshot, record: Record) -> Record:
+async def _write_confirmation(s: Services, found: Snapshot, record: Record) -> None:
     now = s.clock.now()
     done = transitions.confirmed(record, now, s.timing)
     usage = usage_path(record.tenant, record.request_id, now)
@@ -77,7 +97,6 @@ async def _write_confirmation(s: Services, found: Snapshot, record: Record) -> R
         Merge(usage, _usage(record.result or {})),
     ]
     await s.store.commit(writes, timeout_s=s.timing.commit_s)
-    return done
 
 
 def _usage(result: Mapping[str, Any]) -> dict[str, Increment]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from penstock.pausing import PAUSE_PATH
 from penstock_ops.bench.rig import Rig
 from penstock_ops.bench.trips import Bench, Case, Trip, counting
 from penstock_ops.emulators import Emulators
@@ -23,8 +24,8 @@ pytestmark = [
 
 #: What the response_processor does for any result: read it, then mark it and add its usage in one batch.
 CONFIRMED = Trip(reads=1, writes=2, steps=2)
-#: The same for a result whose request led a flight: it looks for followers, too.
-CONFIRMED_LEADER = CONFIRMED + Trip(reads=1, steps=1)
+#: The same for a result whose request led a flight: beside the batch it looks for followers.
+CONFIRMED_LEADER = CONFIRMED + Trip(reads=1)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -48,6 +49,15 @@ async def test_a_miss(bench: Bench) -> None:
     # one round trip before the call, two after it
     assert case.around_call == (1, 2)
     assert case.total.writes == 6
+
+
+async def test_the_first_request_of_an_instance(emulators: Emulators, tmp_path: Path) -> None:
+    # Given an instance that does not know yet whether the operator has paused
+    async with Rig(emulators, tmp_path).open() as rig, counting(rig) as bench:
+        # If it gets its first request, I expect that it finds out beside the claim
+        case = await bench.miss("first")
+        assert [call.asked for call in bench.history].count([PAUSE_PATH]) == 1
+    assert case.around_call == (1, 2)
 
 
 async def test_a_hit(bench: Bench) -> None:

@@ -194,6 +194,25 @@ def test_a_claim_of_unknown_outcome_in_a_pause_is_found_again() -> None:
         play(scene, plan=AtNamed({("store.commit", 1): fault}), shape=Shape(ROUTES, seed=3, instances=1))
 
 
+def test_a_claim_does_not_wait_for_the_look_at_the_pause_but_a_call_does() -> None:
+    """Given an instance that knows nothing of a pause, I expect its work durable at once, and no call on
+    suspicion: where the look stays unanswered the request is put aside for a moment."""
+
+    async def scene(stage: Stage) -> None:
+        await stage.ask("r", cache="off")
+        await asyncio.sleep(2)
+        assert (await stage.document("r"))["state"] == "leased"
+        await asyncio.sleep(8)
+        document = await stage.document("r")
+        assert (document["state"], document["calls"], stage.calls()) == ("parked", 0, 0)
+        await stage.rest()
+        assert (await stage.result("r"))["status"] == "completed"
+        assert stage.calls() == 1
+
+    late = AtNamed({("store.read", 1): Fault.OVERLONG})
+    play(scene, plan=late, shape=Shape(ROUTES, seed=3, instances=1))
+
+
 def test_a_store_that_does_not_answer_changes_nothing_about_a_pause() -> None:
     """Given a pause that is known, I expect no call while nobody can read whether it still holds."""
 
