@@ -7,7 +7,7 @@ a call starts, and the lease is checked just before the socket (DESIGN.md §3.4,
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from penstock import log
 from penstock.errors import FailureClass, ProviderFailure, Reason
@@ -85,7 +85,7 @@ class Calls:
         asked = not isinstance(self._failure, GateRefusal)
         outcome = self._failure.kind.value if asked else NOT_CALLED
         known = record.with_outcome(outcome, self._failure.message)
-        return replace(known, tries=self._tries)
+        return known._replace(tries=self._tries)
 
     def _refusal(self) -> Refused | None:
         """Why no call may start at all."""
@@ -179,7 +179,7 @@ class Calls:
         now = self._s.clock.now()
 
         def next_line(record: Record) -> Record:
-            return replace(transitions.calling(self.noted(record), target, now), target_index=self._index)
+            return transitions.calling(self.noted(record), target, now)._replace(target_index=self._index)
 
         await self._holder.write(next_line)
         self._failure = None

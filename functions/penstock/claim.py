@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -30,9 +30,8 @@ from penstock.rules.flight import (
     Lead,
     admit,
     cache_document,
-    cacheable,
 )
-from penstock.rules.keys import cache_key, cache_path, request_path
+from penstock.rules.keys import cache_path, request_path
 from penstock.rules.lease import Lease
 from penstock.rules.lifecycle import TABLE, Action, seen
 from penstock.services import Services
@@ -83,9 +82,7 @@ class _Claim:
         self._in = incoming
         self._request = incoming.request
         self._path = request_path(incoming.request.tenant, incoming.request.request_id)
-        self._key: str | None = None
-        if incoming.targets and cacheable(incoming.request):
-            self._key = cache_key(incoming.request, incoming.targets[0])
+        self._key = incoming.key
         #: Random per delivery, not per instance: two deliveries of one instance must not trust each other.
         self._owner = s.new_id()
         #: What our batches would have written, with its lease, by write id: which of them landed may be
@@ -163,7 +160,7 @@ class _Claim:
         leads = isinstance(admission, Lead)
         self._lease = self._new_lease()
         record = transitions.leased(base, self._owner, self._lease, self._s.timing)
-        record = replace(record, flight=self._key if leads else None)
+        record = record._replace(flight=self._key if leads else None)
         if self._in.targets:
             index = min(record.target_index, len(self._in.targets) - 1)
             record = transitions.calling(record, self._in.targets[index].name, self._s.clock.now())
@@ -179,7 +176,7 @@ class _Claim:
         self, look: _Look | None, record: Record, others: list[Write]
     ) -> tuple[Record, Version]:
         """Create or update the request's document, with `others` in the same batch."""
-        record = replace(record, write_id=self._s.new_id())
+        record = record._replace(write_id=self._s.new_id())
         self._sent[record.write_id] = (record, self._lease)
         write: Write = Create(self._path, record.encode())
         if look is not None and look.record is not None:

@@ -7,7 +7,6 @@ work must never end in Pub/Sub's own dead-letter queue (DESIGN.md §3.1).
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 
 from penstock import log
@@ -188,7 +187,7 @@ async def _release(s: Services, holder: Holder, calls: Calls) -> None:
 
     def change(record: Record) -> Record:
         if holder.calling:
-            record = replace(record.with_outcome("ambiguous", "Cut off."), tries=record.tries + 1)
+            record = record.with_outcome("ambiguous", "Cut off.")._replace(tries=record.tries + 1)
         else:
             record = calls.noted(record)
         return transitions.parked(record, now)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from penstock import log
@@ -69,19 +68,26 @@ class Holder:
     @contextlib.asynccontextmanager
     async def renewing(self) -> AsyncIterator[None]:
         """Renew the lease in the background while the body runs."""
+        # Most requests end before the first renewal is due: they need no task.
         done = asyncio.Event()
-        renewal = asyncio.create_task(self._renew_until(done))
+        renewals: list[asyncio.Task[None]] = []
+
+        def begin() -> None:
+            renewals.append(asyncio.create_task(self._renew_until(done)))
+
+        first = asyncio.get_running_loop().call_later(self._s.timing.renew_every_s, begin)
         try:
             yield
         finally:
             done.set()
-            renewal.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await renewal
+            first.cancel()
+            for renewal in renewals:
+                renewal.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await renewal
 
     async def _renew_until(self, done: asyncio.Event) -> None:
         while not done.is_set() and not self._lost:
-            await asyncio.sleep(self._s.timing.renew_every_s)
             try:
                 await self._renew()
             except FencedOut:
@@ -94,6 +100,7 @@ class Holder:
                 )
             except StoreUnavailable:
                 log.warning("lease.unrenewed", "A renewal got no answer; trying again.")
+            await asyncio.sleep(self._s.timing.renew_every_s)
 
     async def _renew(self) -> None:
         async with self._turn:
@@ -106,7 +113,7 @@ class Holder:
     async def _write(self, new: Record, others: Sequence[Write], settle_s: float) -> None:
         if self._lost:
             raise FencedOut
-        new = replace(new, write_id=self._s.new_id())
+        new = new._replace(write_id=self._s.new_id())
         changes = changed_fields(new, self.record)
         give_up = self._s.clock.monotonic() + settle_s
         while True:
@@ -154,8 +161,7 @@ class Holder:
 
 def leased_until(record: Record, lease: Lease, timing: Timing) -> Record:
     """`record` leased until `lease` ends; the sweeper looks when it must have expired."""
-    return replace(
-        record,
+    return record._replace(
         state=State.LEASED,
         lease_until=lease.wall_end,
         due_at=sharded(record.tenant, record.request_id, lease.over_at(timing)),

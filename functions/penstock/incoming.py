@@ -12,7 +12,8 @@ from penstock.messages.record import Record
 from penstock.messages.redrive import redrive_count
 from penstock.messages.request import CacheMode, Request, decode_request
 from penstock.messages.wake import KIND, Wake
-from penstock.rules.keys import payload_blob
+from penstock.rules.flight import cacheable
+from penstock.rules.keys import cache_key, payload_blob
 from penstock.rules.lifecycle import Arrival, arrival_of_redrive, arrival_of_request, arrival_of_wake
 from penstock.rules.routes import Target
 from penstock.services import Services
@@ -29,6 +30,8 @@ class Incoming:
     envelope: Envelope
     #: Who may answer, in order; empty when a stored request's route is gone.
     targets: tuple[Target, ...]
+    #: Cache key of the first target's answer; None when the cache plays no part.
+    key: str | None
     #: Where the payload lies when it is long.
     payload_ref: BlobRef | None = None
     wake: Wake | None = None
@@ -39,6 +42,12 @@ class Incoming:
     def is_new(self) -> bool:
         """Whether this may be the first that anybody hears of the request."""
         return self.wake is None and self.redrive_count is None
+
+    def key_of(self, target: Target) -> str | None:
+        """Cache key of `target`'s answer; None when the cache plays no part."""
+        if self.key is None or target is self.targets[0]:
+            return self.key
+        return cache_key(self.request, target)
 
     def arrival(self, record: Record | None) -> Arrival:
         """What this is to the document that is there."""
@@ -61,7 +70,8 @@ async def incoming_message(s: Services, envelope: Envelope) -> Incoming:
     request = decode_request(envelope, default_wait_s=s.timing.default_wait_s)
     targets = tuple(s.routes.resolve(request.model).eligible)
     count = redrive_count(envelope.attributes)
-    return Incoming(request, envelope, targets, await _store_payload(s, request, envelope.data), None, count)
+    payload_ref = await _store_payload(s, request, envelope.data)
+    return Incoming(request, envelope, targets, _first_key(request, targets), payload_ref, None, count)
 
 
 async def incoming_wake(s: Services, wake: Wake, record: Record) -> Incoming:
@@ -80,13 +90,17 @@ async def incoming_wake(s: Services, wake: Wake, record: Record) -> Incoming:
     try:
         request = decode_request(envelope, default_wait_s=s.timing.default_wait_s)
     except BadMessage:
-        return Incoming(_unreadable(record), envelope, (), record.payload_ref, wake)
+        return Incoming(_unreadable(record), envelope, (), None, record.payload_ref, wake)
     request = replace(request, deadline=record.deadline)
     try:
         targets = tuple(s.routes.resolve(request.model).eligible)
     except BadMessage:
         targets = ()
-    return Incoming(request, envelope, targets, record.payload_ref, wake)
+    return Incoming(request, envelope, targets, _first_key(request, targets), record.payload_ref, wake)
+
+
+def _first_key(request: Request, targets: tuple[Target, ...]) -> str | None:
+    return cache_key(request, targets[0]) if targets and cacheable(request) else None
 
 
 def _unreadable(record: Record) -> Request:

@@ -11,11 +11,13 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+_encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
 
 def event(action: str, message: str, *, severity: str = "INFO", **fields: Any) -> None:
     """Write one line. `action` is what metrics and alerts match; `message` is for people."""
     line = {"severity": severity, "action": action, "message": message} | fields
-    sys.stdout.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.write(_encode(line) + "\n")
     sys.stdout.flush()
 
 

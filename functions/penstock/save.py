@@ -34,9 +34,8 @@ from penstock.messages.request import Request
 from penstock.messages.result import Answer, Failure
 from penstock.messages.strict_json import canonical
 from penstock.ports import Create, Put, Write
-from penstock.rules.flight import answered_document, cacheable
-from penstock.rules.keys import cache_key, cache_path, completion_blob, orphan_path, unsaved_blob
-from penstock.rules.routes import Target
+from penstock.rules.flight import answered_document
+from penstock.rules.keys import cache_path, completion_blob, orphan_path, unsaved_blob
 from penstock.services import Services
 
 #: Orphans looked through for one of this life.
@@ -54,7 +53,7 @@ async def save_answer(
     answer = Answer.of(
         outcome.completion, provider=outcome.target.provider, target=outcome.target.name, cost=cost
     )
-    key = _key(incoming.request, outcome.target)
+    key = incoming.key_of(outcome.target)
     return await save(s, holder, incoming.request, answer, key if outcome.completion.whole else None, calls)
 
 
@@ -84,7 +83,7 @@ async def save_refusal(
 ) -> Record:
     """Make a failure the request's result. Raises FencedOut, StoreError."""
     failure = Failure(outcome.fail.reason, outcome.fail.message)
-    key = _key(incoming.request, outcome.target) if outcome.target else None
+    key = incoming.key_of(outcome.target) if outcome.target else None
 
     def change(record: Record) -> Record:
         return gave_up(s, incoming.request, calls.noted(record), failure, key, calls.provider_ms)
@@ -120,10 +119,6 @@ async def _write(
         return answered(s, request, record, answer, key, calls.provider_ms)
 
     await holder.write(change, *others)
-
-
-def _key(request: Request, target: Target) -> str | None:
-    return cache_key(request, target) if cacheable(request) else None
 
 
 def _size(answer: Answer) -> int:

@@ -7,7 +7,7 @@ its `not_before`, or the time by which its result should have been confirmed (DE
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from penstock import log
@@ -93,7 +93,7 @@ async def _wake(s: Services, found: Snapshot, swept: Swept) -> None:
         log.error("sweep.unreadable", message, path=found.path)
         swept.failed += 1
         return
-    later = replace(record, due_at=_next_due(s, record), sweeps=record.sweeps + 1)
+    later = record._replace(due_at=_next_due(s, record), sweeps=record.sweeps + 1)
     try:
         update = Update(found.path, changed_fields(later, record), found.version)
         await s.store.commit([update], timeout_s=s.timing.commit_s)

@@ -10,6 +10,7 @@ from typing import Any
 
 from penstock.errors import BadMessage, Reason
 from penstock.messages.completion import BlobRef, Completion, Usage
+from penstock.messages.strict_json import canonical
 
 SCHEMA_VERSION = 1
 
@@ -179,8 +180,7 @@ def response_message(result: Mapping[str, Any], traceparent: str | None) -> tupl
         attributes["model"] = result["model"]
     if traceparent:
         attributes["traceparent"] = traceparent
-    data = json.dumps(result, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
-    return data, attributes
+    return canonical(result), attributes
 
 
 @dataclass(frozen=True, slots=True)

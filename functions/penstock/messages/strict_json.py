@@ -77,8 +77,7 @@ def canonical(value: Any) -> bytes:
 
     Raises ValueError for what strict JSON cannot hold (NaN, lone surrogates).
     """
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.encode("utf-8")
+    return _CANONICAL.encode(value).encode("utf-8")
 
 
 def check(model: type[Model], body: Mapping[str, Any]) -> Model:
@@ -177,6 +176,9 @@ def _constant(name: str) -> NoReturn:
     raise BadMessage(f"The message data holds {name}, which is not JSON: send a number or leave it out.")
 
 
+_CANONICAL: Final = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+)
 _TOO_DEEP: Final = f"The message data nests more than {MAX_DEPTH} levels deep: send a flatter object."
 _DECODER: Final = json.JSONDecoder(
     object_pairs_hook=_object, parse_int=_int, parse_float=_float, parse_constant=_constant

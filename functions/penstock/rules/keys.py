@@ -6,6 +6,7 @@ import hashlib
 from datetime import UTC, datetime
 from zlib import crc32
 
+from penstock.messages.envelope import format_time
 from penstock.messages.request import Request
 from penstock.messages.strict_json import canonical
 from penstock.rules.routes import Target
@@ -49,7 +50,7 @@ def completion_blob(tenant: str, sha256: str) -> str:
 
 def unsaved_blob(tenant: str, request_id: str, created_at: datetime, redrive_count: int) -> str:
     """Where a paid answer waits that the store would not take; an id may live again after its retention."""
-    return f"tenants/{tenant}/unsaved/{request_id}/{_stamp(created_at)}-{redrive_count}.json"
+    return f"tenants/{tenant}/unsaved/{request_id}/{format_time(created_at)}-{redrive_count}.json"
 
 
 def dead_letter_blob(sha256: str) -> str:
@@ -77,21 +78,17 @@ def cache_key(request: Request, target: Target) -> str:
 
 def sharded(tenant: str, request_id: str, when: datetime) -> str:
     """`SS:time`, so that text order within a shard is the order of time."""
-    return f"{_spread(tenant, request_id) % SHARDS:02d}:{_stamp(when)}"
+    return f"{_spread(tenant, request_id) % SHARDS:02d}:{format_time(when)}"
 
 
 def shard_range(shard: int, until: datetime) -> tuple[str, str]:
     """The lowest and the highest sharded time of `shard` that is not after `until`."""
-    return f"{shard:02d}:", f"{shard:02d}:{_stamp(until)}"
+    return f"{shard:02d}:", f"{shard:02d}:{format_time(until)}"
 
 
 def time_of(sharded_time: str) -> datetime:
     """The time in a sharded time."""
     return datetime.strptime(sharded_time[3:], "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
-
-
-def _stamp(when: datetime) -> str:
-    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _spread(tenant: str, request_id: str) -> int:

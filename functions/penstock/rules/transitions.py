@@ -5,7 +5,6 @@ Every function returns the whole next record; what is written is the difference 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from penstock.messages.completion import BlobRef
@@ -43,24 +42,23 @@ def fresh(
 
 def replaced(new: Record, old: Record) -> Record:
     """A new life under an id whose old document outlived its retention: the fence continues."""
-    return replace(new, fence=old.fence + 1)
+    return new._replace(fence=old.fence + 1)
 
 
 def taken_over(old: Record) -> Record:
     """The holder before is gone; what it was calling counts as one call of unknown outcome."""
     unknown = old.with_outcome("unknown", "The holder disappeared.")
-    return replace(unknown, fence=old.fence + 1, takeovers=old.takeovers + 1, sweeps=0)
+    return unknown._replace(fence=old.fence + 1, takeovers=old.takeovers + 1, sweeps=0)
 
 
 def going_on(old: Record) -> Record:
     """Back from being parked, or from following."""
-    return replace(old, fence=old.fence + 1, not_before=None, sweeps=0)
+    return old._replace(fence=old.fence + 1, not_before=None, sweeps=0)
 
 
 def reopened(old: Record, deadline: datetime, message_id: str, now: datetime) -> Record:
     """A failed request is tried again under the next redrive count, every count at its start."""
-    return replace(
-        old,
+    return old._replace(
         fence=old.fence + 1,
         redrive_count=old.redrive_count + 1,
         deadline=deadline,
@@ -80,8 +78,7 @@ def reopened(old: Record, deadline: datetime, message_id: str, now: datetime) ->
 
 def leased(record: Record, owner: str, lease: Lease, timing: Timing) -> Record:
     """`record` held by `owner` until `lease` ends; the sweeper looks when it must have expired."""
-    return replace(
-        record,
+    return record._replace(
         state=State.LEASED,
         owner=owner,
         lease_until=lease.wall_end,
@@ -99,13 +96,13 @@ def calling(record: Record, target: str, now: datetime) -> Record:
 
 def following(record: Record, key: str, leader: str, until: datetime) -> Record:
     """Waits for `leader`'s answer to the same question; looks by itself at `until`."""
-    return replace(_set_aside(record, State.FOLLOWING, until), following=key, leader=leader, flight=None)
+    return _set_aside(record, State.FOLLOWING, until)._replace(following=key, leader=leader, flight=None)
 
 
 def parked(record: Record, until: datetime, target_index: int = 0) -> Record:
     """Put aside until `until`, without spending a delivery attempt; its flight goes on."""
     aside = _set_aside(record, State.PARKED, until)
-    return replace(aside, target_index=target_index, parks=record.parks + 1, takeovers=0)
+    return aside._replace(target_index=target_index, parks=record.parks + 1, takeovers=0)
 
 
 def held(record: Record, until: datetime) -> Record:
@@ -113,13 +110,12 @@ def held(record: Record, until: datetime) -> Record:
 
     The counts stay: nothing was tried, and a take-over's predecessor may yet have left its answer.
     """
-    return replace(_set_aside(record, State.PARKED, until), not_before=None, following=None, leader=None)
+    return _set_aside(record, State.PARKED, until)._replace(not_before=None, following=None, leader=None)
 
 
 def _set_aside(record: Record, state: State, until: datetime) -> Record:
     until = min(until, record.deadline)
-    return replace(
-        record,
+    return record._replace(
         state=state,
         owner=None,
         lease_until=None,
@@ -150,8 +146,7 @@ def failed(
 
 def confirmed(record: Record, now: datetime, timing: Timing) -> Record:
     """The response topic carried the result: at rest, and to be deleted after its retention."""
-    return replace(
-        record,
+    return record._replace(
         confirmed_at=now,
         due_at=None,
         open_since=None,
@@ -183,8 +178,7 @@ def _result(
 
 def _terminal(record: Record, result: Result, key: str | None, now: datetime, timing: Timing) -> Record:
     """The stored result is its own outbox: `due_at` makes the sweeper repeat it until it is confirmed."""
-    return replace(
-        record,
+    return record._replace(
         state=State.TERMINAL,
         owner=None,
         lease_until=None,

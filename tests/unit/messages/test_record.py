@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from penstock.errors import BadMessage, Reason
@@ -36,7 +34,7 @@ def test_fields_of_a_later_version_are_ignored() -> None:
 
 def test_a_write_is_the_difference() -> None:
     old = record()
-    new = replace(old, state=State.PARKED, owner=None, not_before=NOW)
+    new = old._replace(state=State.PARKED, owner=None, not_before=NOW)
     assert new.changes(old) == {"state": "parked", "owner": None, "not_before": NOW}
     assert old.changes(old) == {}
 

@@ -43,6 +43,20 @@ def test_paused_work_is_parked_and_answered_after_the_pause() -> None:
     play(scene)
 
 
+def test_what_a_pause_holds_back_counts_no_call() -> None:
+    async def scene(stage: Stage) -> None:
+        await pause(stage)
+        await stage.ask("r", cache="off")
+        await asyncio.sleep(300)
+        held = await stage.document("r")
+        assert (held["calls"], held["attempts"][-1]["outcome"]) == (0, "not called")
+        await resume(stage)
+        await stage.rest()
+        assert (await stage.result("r"))["attempts"] == 1
+
+    play(scene)
+
+
 def test_instances_that_have_been_answering_see_a_pause_in_time() -> None:
     async def scene(stage: Stage) -> None:
         for number in range(4):
