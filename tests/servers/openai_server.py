@@ -94,7 +94,7 @@ class OpenAIServer:
 
     @property
     def base_url(self) -> str:
-        """What the SDK takes as its base URL."""
+        """What a client takes as its base URL."""
         return f"{self.url}/v1"
 
     async def __aenter__(self) -> Self:

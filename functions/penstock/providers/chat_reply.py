@@ -24,11 +24,12 @@ def read_completion(data: bytes, request: Request, *, model: str) -> Completion:
 
     Raises ProviderFailure.
     """
-    return completion_of(_decoded(data), request, model=model)
+    return completion_of(decoded(data), request, model=model)
 
 
-def _decoded(data: bytes) -> Any:
-    """None, which is no completion either, for what is no JSON: json's error would carry the text along."""
+def decoded(data: bytes) -> Any:
+    """What the JSON says. None, which is neither completion nor error, for what is no JSON: json's own error
+    would carry the text along."""
     try:
         return json.loads(data)
     except (ValueError, RecursionError):

@@ -45,6 +45,9 @@ REFUSED = Verdict(
     "The provider's content filter refused the question or its answer.",
     Reason.CONTENT_REFUSED,
 )
+UNREACHED = unpaid("The provider could not be reached.")
+UNSENDABLE = rejected("The request cannot be sent; check the target's base_url.")
+BROKEN_OFF = ambiguous("The connection to the provider broke before its reply was whole.")
 NO_ANSWER_IN_TIME = ambiguous("The provider did not answer in time.")
 MALFORMED = ambiguous("The provider's reply is not a chat completion.")
 EMPTY = ambiguous("The provider's reply holds no choice.")
@@ -159,15 +162,20 @@ def chain(error: BaseException) -> Iterator[BaseException]:
         at = at.__cause__ or at.__context__
 
 
-def innermost(error: BaseException, table: Mapping[type[BaseException], Verdict]) -> Verdict | None:
-    """What the table says of the innermost error in the chain that it knows, by its nearest class.
+def nearest(kind: type[BaseException], table: Mapping[type[BaseException], Verdict]) -> Verdict | None:
+    """What the table says of a class of errors: of itself, or of the nearest above it."""
+    return next((table[base] for base in kind.__mro__ if base in table), None)
 
-    The innermost knows most: an SDK makes the same connection error of a refused connection, where nothing
-    can have been paid, and of one that broke while the model was at work.
+
+def innermost(error: BaseException, table: Mapping[type[BaseException], Verdict]) -> Verdict | None:
+    """What the table says of the innermost error in the chain that it knows.
+
+    The innermost knows most: an SDK makes the same error of its own of a connection that was refused, where
+    nothing can have been paid, and of one that broke while the model was at work.
     """
     found: Verdict | None = None
     for at in chain(error):
-        found = next((table[kind] for kind in type(at).__mro__ if kind in table), found)
+        found = nearest(type(at), table) or found
     return found
 
 

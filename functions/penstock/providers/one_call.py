@@ -45,7 +45,7 @@ async def call_once(
     except Exception as error:
         out_of_time = NO_ANSWER_IN_TIME if asked else KEY_NOT_FETCHED
         failure = out_of_time.failure() if limit.expired() else of_error(error)
-    # Raised out here so that the SDK's error, which holds prompt and key, does not hang on to it.
+    # Raised out here so that the client's error, which holds prompt and key, does not hang on to it.
     raise failure
 
 

@@ -1,13 +1,10 @@
-"""A reply is cut off while it is read, before it fills the memory: the hook that every HTTP client gets."""
+"""A reply is cut off while it is read, before it fills the memory: the rule, whatever client reads."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable
 
-import httpx2
-
-from penstock.providers.failures import HUNDREDS, Verdict, ambiguous, rejected
+from penstock.providers.failures import HUNDREDS, MALFORMED, Verdict, ambiguous, rejected
 
 #: A hundred times the longest completion that today's models can write.
 MAX_REPLY_BYTES = 16 * 2**20
@@ -27,47 +24,35 @@ class Redirected(Exception):
     """The server sent a redirect; a prompt is not carried to wherever it points."""
 
 
-#: What these mean for the bill.
+#: What these mean for the bill. zlib's: what calls itself packed and is not.
 VERDICTS: dict[type[BaseException], Verdict] = {
     ReplyTooLong: ambiguous("The provider's reply is longer than the limit."),
     ReplyEncoded: ambiguous("The provider's reply is compressed although it was asked not to be."),
     Redirected: rejected(f"{HUNDREDS[3].sentence}."),
+    zlib.error: MALFORMED,
 }
 
 
-def limit_reply(max_bytes: int) -> Callable[[httpx2.Response], Awaitable[None]]:
-    """A response hook that lets at most `max_bytes` of a body through, decompressed ones included."""
+class ReplyLimit:
+    """Lets at most `max_bytes` of one body through, counted as they are kept.
 
-    async def hook(response: httpx2.Response) -> None:
-        if response.is_redirect:
-            raise Redirected
-        encoding = response.headers.get("content-encoding", "identity").strip().lower()
-        if encoding not in ("identity", "", "gzip", "deflate"):
+    `encoding` is the reply's Content-Encoding. Some servers compress whatever is asked: gzip and deflate
+    are unpacked within the limit, for anything else ReplyEncoded is raised.
+    """
+
+    def __init__(self, max_bytes: int, encoding: str | None) -> None:
+        named = (encoding or "identity").strip().lower()
+        if named not in ("identity", "", "gzip", "deflate"):
             raise ReplyEncoded
-        packed = encoding in ("gzip", "deflate")
-        if packed:
-            del response.headers["content-encoding"]
-        assert isinstance(response.stream, httpx2.AsyncByteStream)
-        response.stream = _Limited(response.stream, max_bytes, packed=packed)
-
-    return hook
-
-
-class _Limited(httpx2.AsyncByteStream):
-    """Another stream, cut off. Some servers compress whatever is asked: that is unpacked within the limit."""
-
-    def __init__(self, stream: httpx2.AsyncByteStream, max_bytes: int, *, packed: bool) -> None:
-        self._stream, self._left = stream, max_bytes
+        self.packed = named in ("gzip", "deflate")
+        self._left = max_bytes
         # 32 + 15: zlib tells gzip's header from its own.
-        self._unpack = zlib.decompressobj(wbits=47) if packed else None
+        self._unpack = zlib.decompressobj(wbits=47) if self.packed else None
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._stream:
-            plain = self._unpack.decompress(chunk, self._left + 1) if self._unpack else chunk
-            self._left -= len(plain)
-            if self._left < 0:
-                raise ReplyTooLong
-            yield plain
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
+    def take(self, piece: bytes) -> bytes:
+        """The piece as it is kept. Raises ReplyTooLong, and zlib.error where it cannot be unpacked."""
+        plain = self._unpack.decompress(piece, self._left + 1) if self._unpack else piece
+        self._left -= len(plain)
+        if self._left < 0:
+            raise ReplyTooLong
+        return plain

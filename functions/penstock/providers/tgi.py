@@ -18,10 +18,11 @@ from penstock.messages.completion import Completion
 from penstock.messages.request import Request
 from penstock.providers.chat_reply import completion_of
 from penstock.providers.failures import rejected
+from penstock.providers.httpx2_reply import limit_reply
 from penstock.providers.key import Key
 from penstock.providers.one_call import call_once, reload, utc_now
 from penstock.providers.params import TGI_UNKNOWN, tgi_params
-from penstock.providers.reply_limit import IDENTITY, MAX_REPLY_BYTES, limit_reply
+from penstock.providers.reply_limit import IDENTITY, MAX_REPLY_BYTES
 from penstock.providers.tgi_failures import of_error
 
 #: Seconds until a connection must stand; nothing is computed by then.

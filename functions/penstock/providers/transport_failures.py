@@ -1,4 +1,4 @@
-"""httpx2's errors, which both SDKs raise or wrap, and what each means for the bill.
+"""httpx2's errors, which huggingface_hub raises or wraps, and what each means for the bill.
 
 Unpaid is only what surely never reached the model; what broke afterwards may have been paid.
 """
@@ -8,18 +8,14 @@ from __future__ import annotations
 import httpx2
 
 from penstock.providers.failures import (
+    BROKEN_OFF,
     MALFORMED,
     NO_ANSWER_IN_TIME,
     UNEXPECTED,
+    UNREACHED,
+    UNSENDABLE,
     Verdict,
-    ambiguous,
-    rejected,
-    unpaid,
 )
-
-UNREACHED = unpaid("The provider could not be reached.")
-BROKEN_OFF = ambiguous("The connection to the provider broke before its reply was whole.")
-UNSENDABLE = rejected("The request cannot be sent; check the target's base_url.")
 
 VERDICTS: dict[type[BaseException], Verdict] = {
     httpx2.ConnectError: UNREACHED,

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from penstock_ops.bench.feeder import Delivery
@@ -14,6 +15,7 @@ from penstock_ops.bench.model_process import model_process
 from penstock_ops.bench.options import Options
 from penstock_ops.bench.report import Figure, Section, median, percentile
 from penstock_ops.bench.rig import Rig, question
+from penstock_ops.faults import OperatorFault
 
 #: Cloud Run bills an instance while it works on at least one request, in whole steps of this (request-based
 #: billing, https://cloud.google.com/run/pricing).
@@ -56,7 +58,9 @@ def _rounded(seconds: float, step_s: float) -> float:
 
 
 async def run(rig: Rig, options: Options) -> Section:
-    """The usual function and ours in turn, round by round, on the same core."""
+    """The usual function and ours in turn, round by round, on the same core. Raises OperatorFault."""
+    if find_spec("openai") is None:
+        raise OperatorFault("billed compares with a function on the openai SDK: pip install -e '.[cli,test]'")
     rounds = 1 if options.quick else 3
     widths = (AT,) if options.quick else (1, AT, 110, _AIM, 200)
     async with model_process(LATENCY_S, rig.folder) as model_url:

@@ -27,7 +27,7 @@ _EVERYTHING = (
     "penstock.buses.pubsub, "
     "penstock.buses.local, penstock.blobs.gcs, penstock.blobs.folder, penstock.providers.openai, "
     "penstock.providers.tgi, penstock.providers.keys, google.cloud.secretmanager, google.cloud.storage, "
-    "openai, huggingface_hub.inference._generated._async_client"
+    "huggingface_hub.inference._generated._async_client"
 )
 _IMPORT = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \|( *)(\S+)")
 

@@ -1,26 +1,24 @@
-"""The tables of failure classes, against DESIGN.md §3.6 and against the SDKs' own trees of errors."""
+"""The tables of failure classes, against DESIGN.md §3.6 and against the clients' own trees of errors."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
+import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from types import ModuleType
 from typing import Any
 
 import aiohttp
 import httpx2
-import openai
 import pytest
+from aiohttp import client_exceptions
+from aiohttp.http_exceptions import HttpProcessingError, TransferEncodingError
 from huggingface_hub import errors as hub
 
 from penstock.errors import FailureClass, Reason
-from penstock.providers import failures, openai_failures, reply_limit, tgi_failures, transport_failures
+from penstock.providers import aiohttp_failures, failures, reply_limit, tgi_failures, transport_failures
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 UNPAID, AMBIGUOUS, FINAL = FailureClass.UNPAID, FailureClass.AMBIGUOUS, FailureClass.FINAL
-REQUEST = httpx2.Request("POST", "http://127.0.0.1/v1/chat/completions")
 
 #: DESIGN.md §3.6, written out once more: the code's table must say the same. 402 and 424 are explained there.
 CLASS_OF_STATUS = {
@@ -36,13 +34,6 @@ def subclasses(root: type[BaseException]) -> Iterator[type[BaseException]]:
     for child in root.__subclasses__():
         yield child
         yield from subclasses(child)
-
-
-def modules_below(package: ModuleType) -> None:
-    """Import what defines errors, so that no class is missed because nobody had imported it."""
-    for found in pkgutil.iter_modules(package.__path__):
-        if "exc" in found.name or "error" in found.name:
-            importlib.import_module(f"{package.__name__}.{found.name}")
 
 
 @pytest.mark.parametrize(("status", "kind"), sorted(CLASS_OF_STATUS.items()))
@@ -137,38 +128,39 @@ def test_codes_that_are_plain_words_do_get_in() -> None:
 
 
 def test_every_sentence_is_one_whole_sentence() -> None:
-    for table in (openai_failures.VERDICTS, tgi_failures.VERDICTS):
+    for table in (aiohttp_failures.VERDICTS, tgi_failures.VERDICTS):
         for verdict in table.values():
             assert verdict.sentence.endswith(".") or verdict is failures.UNEXPECTED
 
 
-# ---- completeness: a new error in an SDK must be judged by somebody ----
+# ---- completeness: a new error in a client must be judged by somebody ----
 
 
-#: Errors of interfaces that the provider does not use (Azure's client, the module-level client, streams,
-#: workload identity); if one came all the same, the root's verdict would be theirs.
+#: Errors of what the provider does not use (Unix sockets, WebSockets, redirects that are followed); if one
+#: came all the same, the verdict of the class above it would be its own.
 UNUSED = {
-    "APIRemovedInV1",
-    "MutuallyExclusiveAuthError",
-    "StreamAlreadyConsumed",
-    "SubjectTokenProviderError",
-    "_AmbiguousModuleClientUsageError",
+    "InvalidUrlRedirectClientError",
+    "NonHttpUrlRedirectClientError",
+    "RedirectClientError",
+    "TooManyRedirects",
+    "UnixClientConnectorError",
+    "WSMessageTypeError",
+    "WSServerHandshakeError",
 }
 
 
-def test_every_error_of_openai_is_in_the_table() -> None:
-    modules_below(openai)
-    exported = {getattr(openai, name) for name in openai.__all__ if name.endswith("Error")}
-    tree = {kind for kind in subclasses(openai.OpenAIError) if kind.__module__.startswith("openai")}
-    assert len(tree) > 15
-    by_status = openai_failures.BY_STATUS
-    missing = {
-        kind.__name__
-        for kind in exported | tree
-        if kind not in openai_failures.OPENAI and not issubclass(kind, by_status)
+def test_every_error_of_aiohttp_is_in_the_table() -> None:
+    exported = {getattr(client_exceptions, name) for name in client_exceptions.__all__}
+    tree = {
+        kind
+        for root in (aiohttp.ClientError, HttpProcessingError)
+        for kind in subclasses(root)
+        if kind.__module__.startswith("aiohttp.client") and not issubclass(kind, HttpProcessingError)
     }
-    # If the SDK grows an error, I expect this to fail until somebody has judged it.
-    assert missing - UNUSED == set()
+    assert len(exported | tree) > 25
+    missing = {kind.__name__ for kind in exported | tree if kind not in aiohttp_failures.AIOHTTP}
+    # If aiohttp grows an error, I expect this to fail until somebody has judged it.
+    assert missing == UNUSED
 
 
 def test_every_error_of_httpx2_is_in_the_table() -> None:
@@ -176,13 +168,6 @@ def test_every_error_of_httpx2_is_in_the_table() -> None:
     errors = [kind for kind in exported if isinstance(kind, type) and issubclass(kind, Exception)]
     assert len(errors) > 20
     assert [kind.__name__ for kind in errors if kind not in transport_failures.VERDICTS] == []
-
-
-def test_every_error_of_aiohttp_is_judged_by_a_branch_of_its_tree() -> None:
-    """By branch and not by class: below these no branch holds both paid and unpaid errors (checked below)."""
-    for kind in subclasses(aiohttp.ClientError):
-        if kind.__module__.startswith("aiohttp"):
-            assert any(base in openai_failures.AIOHTTP for base in kind.__mro__), kind
 
 
 def test_every_error_of_huggingface_hub_that_a_call_can_raise_is_in_the_table() -> None:
@@ -212,8 +197,17 @@ def test_every_error_of_huggingface_hub_that_a_call_can_raise_is_in_the_table() 
         (aiohttp.ClientOSError, AMBIGUOUS),
         (aiohttp.ClientConnectionResetError, AMBIGUOUS),
         (aiohttp.SocketTimeoutError, AMBIGUOUS),
+        (aiohttp.ServerTimeoutError, AMBIGUOUS),
         (aiohttp.ClientPayloadError, AMBIGUOUS),
         (aiohttp.ContentTypeError, AMBIGUOUS),
+        (aiohttp.InvalidUrlClientError, FINAL),
+        (aiohttp.NonHttpUrlClientError, FINAL),
+        (TransferEncodingError, AMBIGUOUS),
+        # The socket's own, should aiohttp let one through.
+        (TimeoutError, AMBIGUOUS),
+        (ConnectionResetError, AMBIGUOUS),
+        (ConnectionRefusedError, AMBIGUOUS),
+        (ssl.SSLError, AMBIGUOUS),
         (httpx2.ConnectError, UNPAID),
         (httpx2.ConnectTimeout, UNPAID),
         (httpx2.PoolTimeout, UNPAID),
@@ -228,9 +222,6 @@ def test_every_error_of_huggingface_hub_that_a_call_can_raise_is_in_the_table() 
         (httpx2.InvalidURL, FINAL),
         (httpx2.UnsupportedProtocol, FINAL),
         (httpx2.LocalProtocolError, FINAL),
-        (openai.APIConnectionError, AMBIGUOUS),
-        (openai.APITimeoutError, AMBIGUOUS),
-        (openai.ContentFilterFinishReasonError, FINAL),
         (hub.InferenceTimeoutError, AMBIGUOUS),
         (hub.OverloadedError, UNPAID),
         (hub.ValidationError, FINAL),
@@ -242,9 +233,8 @@ def test_every_error_of_huggingface_hub_that_a_call_can_raise_is_in_the_table() 
     ],
 )
 def test_the_class_of_an_error(kind: type[BaseException], expected: FailureClass) -> None:
-    error = kind.__new__(kind)
-    table = tgi_failures.VERDICTS if kind.__module__.startswith("huggingface") else openai_failures.VERDICTS
-    verdict = failures.innermost(error, table)
+    of_tgi = kind.__module__.startswith(("huggingface", "httpx2"))
+    verdict = failures.nearest(kind, tgi_failures.VERDICTS if of_tgi else aiohttp_failures.VERDICTS)
     assert verdict is not None
     assert verdict.kind is expected
 
@@ -257,19 +247,28 @@ def raised(outer: BaseException, *causes: BaseException) -> BaseException:
     return outer
 
 
-def test_the_sdk_calls_a_refused_connection_a_timeout_and_we_do_not() -> None:
-    # Given what the SDK raises on its aiohttp transport when nobody listens, I expect unpaid; if the
-    # connection broke with the request on its way, ambiguous, though both look the same from outside.
+def test_a_refused_connection_is_unpaid_whatever_the_system_said_below_it() -> None:
+    # Given aiohttp's error with the system's own below it, as it is raised, I expect aiohttp's to count: it
+    # alone tells whether the connection stood.
     key: Any = None
-    refused = aiohttp.ClientConnectorError(key, ConnectionRefusedError(111, "refused"))
-    for root, kind in ((refused, UNPAID), (aiohttp.ServerDisconnectedError(), AMBIGUOUS)):
-        outer = raised(openai.APITimeoutError(REQUEST), httpx2.ConnectTimeout("x"), root)
-        assert openai_failures.of_error(outer, NOW).kind is kind
+    system = ConnectionRefusedError(111, "refused")
+    refused = raised(aiohttp.ClientConnectorError(key, system), system)
+    assert aiohttp_failures.of_error(refused).kind is UNPAID
+    broken = raised(aiohttp.ServerDisconnectedError(), system)
+    assert aiohttp_failures.of_error(broken).kind is AMBIGUOUS
+
+
+def test_an_sdk_calls_a_refused_connection_a_timeout_and_we_do_not() -> None:
+    # Given one and the same error of huggingface_hub's, I expect unpaid where the connection was refused;
+    # if it broke with the request on its way, ambiguous, though both look the same from outside.
+    for root, kind in ((httpx2.ConnectError("x"), UNPAID), (httpx2.ReadError("x"), AMBIGUOUS)):
+        outer = raised(hub.InferenceTimeoutError.__new__(hub.InferenceTimeoutError), root)
+        assert tgi_failures.of_error(outer, NOW).kind is kind
 
 
 def test_an_error_that_nobody_foresaw_may_have_been_paid_and_shows_only_its_class() -> None:
-    for of_error in (openai_failures.of_error, tgi_failures.of_error):
-        failure = of_error(KeyError("the secret prompt"), NOW)
+    error = KeyError("the secret prompt")
+    for failure in (aiohttp_failures.of_error(error), tgi_failures.of_error(error, NOW)):
         assert failure.kind is AMBIGUOUS
         assert failure.message == "The call failed in an unexpected way (KeyError)."
 

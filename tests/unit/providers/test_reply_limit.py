@@ -1,4 +1,6 @@
-"""The limit on a reply's length, where the bytes come in."""
+"""The limit on a reply's length, where the bytes come in: the rule, by way of the hook that httpx2 gets.
+
+What aiohttp reads goes through the same rule, over real sockets: tests/integration/providers."""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
-from penstock.providers.reply_limit import ReplyEncoded, ReplyTooLong, limit_reply
+from penstock.providers.httpx2_reply import limit_reply
+from penstock.providers.reply_limit import ReplyEncoded, ReplyTooLong
 
 MIB = 2**20
 
