@@ -178,4 +178,5 @@ def _drain(s: Services) -> None:
 
 def _cut_off(s: Services) -> None:
     for delivery in list(s.deliveries):
-        delivery.reschedule(asyncio.get_running_loop().time())
+        if not delivery.expired():  # one that is ending already cannot be brought forward
+            delivery.reschedule(asyncio.get_running_loop().time())

@@ -17,7 +17,7 @@ from penstock.messages.completion import Completion
 from penstock.messages.record import NOT_CALLED, Record
 from penstock.messages.request import Request
 from penstock.rules import transitions
-from penstock.rules.retry import Again, Fail, NextTarget, Park, decide
+from penstock.rules.retry import MAX_TRIES, Again, Fail, NextTarget, Park, decide
 from penstock.rules.routes import Target
 from penstock.services import Services
 
@@ -44,10 +44,19 @@ class Refused:
 Outcome = Answered | Refused | Park
 
 
-class Calls:
-    """The provider calls of one delivery. `provider_ms` is the time spent inside them."""
+class _NotNow(Exception):
+    """The last look before the socket: since the call was decided on, it has become one too many."""
 
-    def __init__(self, s: Services, holder: Holder, request: Request, targets: tuple[Target, ...]) -> None:
+
+class Calls:
+    """The provider calls of one delivery. `provider_ms` is the time spent inside them.
+
+    `began` is when the delivery came, in monotonic seconds: claim and waiting are part of its time.
+    """
+
+    def __init__(
+        self, s: Services, holder: Holder, request: Request, targets: tuple[Target, ...], began: float
+    ) -> None:
         self.provider_ms = 0
         self._s = s
         self._holder = holder
@@ -55,6 +64,7 @@ class Calls:
         self._targets = targets
         self._index = min(holder.record.target_index, len(targets) - 1)
         self._budget_end = s.clock.monotonic() + s.timing.provider_budget_s
+        self._cut_off_at = began + s.timing.self_cancel_s
         self._called = False
         self._quick = 0
         self._reloaded = False
@@ -74,6 +84,8 @@ class Calls:
                 return Park(0)
             try:
                 return Answered(await self._call(target), target)
+            except _NotNow:
+                return self._refusal() or Park(0)
             except ProviderFailure as failure:
                 outcome = await self._after(failure, target) or self._refusal()
         return outcome
@@ -95,6 +107,9 @@ class Calls:
             return Refused(Fail(Reason.INTERNAL, message), None)
         if self._s.clock.now() >= record.deadline:
             return Refused(Fail(Reason.DEADLINE_EXCEEDED, "The deadline passed before an answer came."), None)
+        if self._tries >= MAX_TRIES:
+            message = f"Gave up after {self._tries} tries that may have been paid."
+            return Refused(Fail(Reason.ATTEMPTS_EXHAUSTED, message), None)
         if record.takeovers >= MAX_TAKEOVERS:
             message = f"{record.takeovers} holders in a row disappeared without an outcome."
             return Refused(Fail(Reason.INTERNAL, message), None)
@@ -102,9 +117,10 @@ class Calls:
 
     def _must_pause(self, target: Target) -> bool:
         """Whether this delivery may start no call, though another one may."""
-        left = self._budget_end - self._s.clock.monotonic()
-        # The first call always fits: a route's timeout is never longer than the whole budget.
-        return self._s.draining.is_set() or (self._called and left < target.timeout_s)
+        now = self._s.clock.monotonic()
+        # The first call always fits the budget: a route's timeout is never longer than the whole of it.
+        spent = self._called and self._budget_end - now < target.timeout_s
+        return self._s.draining.is_set() or spent or self._cut_off_at - now < target.timeout_s
 
     async def _call(self, target: Target) -> Completion:
         self._called = True
@@ -113,6 +129,9 @@ class Calls:
         try:
             async with self._s.gates[target.name].call() as passage:
                 await self._holder.ensure(self._s.timing.lease_reserve_s)
+                # The queue before the gate, a renewal, a machine that slept: time has passed.
+                if self._s.draining.is_set() or self._refusal() is not None:
+                    raise _NotNow
                 self._holder.calling = True
                 provider = self._s.providers[target.name]
                 completion = await provider.complete(self._request, timeout_s=target.timeout_s)
@@ -123,6 +142,9 @@ class Calls:
         except ProviderFailure as failure:
             self._holder.calling = False
             outcome = "not_called" if isinstance(failure, GateRefusal) else failure.kind.value
+            raise
+        except _NotNow:
+            outcome = "not_called"
             raise
         finally:
             spent = round((self._s.clock.monotonic() - started) * 1000)
@@ -152,6 +174,7 @@ class Calls:
             quick=self._quick,
             parks=record.parks,
             remaining_s=(record.deadline - self._s.clock.now()).total_seconds(),
+            asked=self._index + 1,
             more_targets=self._index + 1 < len(self._targets),
             jitter=self._s.jitter(),
             timing=self._s.timing,

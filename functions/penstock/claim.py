@@ -7,13 +7,14 @@ request's document and the flight of its cache key are created in one batch (DES
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from penstock.conclude import adopted, reused
-from penstock.errors import AlreadyExists, PreconditionFailed, StoreUnavailable
+from penstock.errors import AlreadyExists, BadMessage, PreconditionFailed, StoreUnavailable
 from penstock.holder import Holder, changed_fields
 from penstock.incoming import Incoming
 from penstock.messages.record import Record, State
@@ -95,8 +96,9 @@ class _Claim:
             step = await self._attempt(self._enter_cold())
             if step is not None:
                 return step
+        give_up = self._s.clock.monotonic() + self._s.timing.settle_s
         for _ in range(_LOOKS):
-            look = await self._look()
+            look = await self._look_until(give_up)
             step = await self._attempt(self._enter(look))
             if step is not None:
                 return step
@@ -184,6 +186,17 @@ class _Claim:
         versions = await self._s.store.commit([write, *others], timeout_s=self._s.timing.commit_s)
         return record, versions[0]
 
+    async def _look_until(self, give_up: float) -> _Look:
+        """A look, tried again until `give_up` (monotonic seconds) where a batch of ours may have landed: who
+        leaves it behind makes the next delivery believe in a call."""
+        while True:
+            try:
+                return await self._look()
+            except StoreUnavailable:
+                if not self._sent or self._s.clock.monotonic() >= give_up:
+                    raise
+                await asyncio.sleep(self._s.timing.quick_retry_s * (0.5 + self._s.jitter()))
+
     async def _look(self) -> _Look:
         paths = [self._path]
         if self._key:
@@ -198,10 +211,15 @@ class _Claim:
         return _Look(request, record, cache[0] if cache else None, entry, leader, flier)
 
     async def _read_others(self, paths: set[str]) -> dict[str, Record]:
-        """The records at `paths`, our own left out."""
+        """The records at `paths`, our own left out, and those that this version cannot read."""
         others = sorted(paths - {self._path})
         found = await self._s.store.read(others, timeout_s=self._s.timing.read_s) if others else []
-        return {other.path: Record.decode(other.fields) for other in found if other.fields is not None}
+        records: dict[str, Record] = {}
+        for other in found:
+            if other.fields is not None:
+                with contextlib.suppress(BadMessage):
+                    records[other.path] = Record.decode(other.fields)
+        return records
 
     def _admission(self, look: _Look, base: Record) -> Admission:
         if self._key is None:

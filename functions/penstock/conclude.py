@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from penstock.errors import Reason
@@ -18,6 +19,10 @@ def answered(
 ) -> Record:
     """This request's own call brought `answer`; `key` is the answering target's cache key, if cacheable."""
     now = s.clock.now()
+    if (unknown := _perhaps_paid(record)) and answer.cost.usd is not None:
+        # The cache keeps the answer's own price; what went wrong before it belongs to this request alone.
+        breakdown = {**answer.cost.breakdown, "unknown": f"{unknown} more calls may have been paid"}
+        answer = replace(answer, cost=replace(answer.cost, breakdown=breakdown))
     return transitions.completed(
         record, request, answer, cache="miss" if cacheable(request) else "off", key=key,
         timings=_timings(record, now, provider_ms), now=now, timing=s.timing,
@@ -54,7 +59,7 @@ def gave_up(
 ) -> Record:
     """No answer will come. What the calls cost that may have been paid is not known, and said so."""
     now = s.clock.now()
-    unknown = sum(attempt.outcome in _PERHAPS_PAID for attempt in record.attempts)
+    unknown = _perhaps_paid(record)
     # A refused content was perhaps generated, and billed, before it was filtered.
     unknown += failure.reason is Reason.CONTENT_REFUSED
     cost = Cost(0.0, {})
@@ -67,7 +72,9 @@ def gave_up(
     )  # fmt: skip
 
 
-_PERHAPS_PAID = frozenset({"ambiguous", "unknown", "open"})
+def _perhaps_paid(record: Record) -> int:
+    """Calls of unknown outcome among the attempts that the document keeps, the newest's own left out."""
+    return sum(attempt.outcome in ("ambiguous", "unknown") for attempt in record.attempts)
 
 
 def _timings(record: Record, now: datetime, provider_ms: int) -> Timings:

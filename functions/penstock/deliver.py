@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import replace
 
 from penstock import log
-from penstock.errors import BadMessage, BlobError, PublishFailed, Reason
+from penstock.errors import BadMessage, BlobError, BlobMissing, PublishFailed, Reason
 from penstock.messages.deadletter import INLINE_LIMIT, DeadLetter
 from penstock.messages.envelope import Envelope
 from penstock.messages.record import Record
@@ -95,7 +95,12 @@ async def _publish_dead_letter(s: Services, record: Record) -> None:
         request_id=record.request_id,
         redrive_count=record.redrive_count,
     )
-    await send_dead_letter(s, letter, await original_bytes(s, record))
+    try:
+        original = await original_bytes(s, record)
+    except BlobMissing:
+        letter = replace(letter, error=f"{letter.error} The original message is gone from the bucket.")
+        original = b""
+    await send_dead_letter(s, letter, original)
 
 
 async def original_bytes(s: Services, record: Record) -> bytes:

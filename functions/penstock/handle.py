@@ -25,22 +25,30 @@ from penstock.rules import transitions
 from penstock.rules.keys import request_path
 from penstock.rules.lifecycle import TABLE, Action, arrival_of_wake, seen
 from penstock.rules.retry import Park
-from penstock.save import recovered, save, save_answer, save_refusal
+from penstock.save import recovered, save_answer, save_recovered, save_refusal
 from penstock.services import Services
 from penstock.verdict import Verdict
+
+#: How a delivery's work may end: called, found to be paid for already, or paused.
+Ending = Outcome | Answer | Pause
 
 
 async def handle(s: Services, envelope: Envelope) -> Verdict:
     """Do what `envelope` asks for, as far as one delivery can; never raises for what a message holds."""
+    began = s.clock.monotonic()
     try:
         step = await _receive(s, envelope)
         if isinstance(step, Settled):
             return await _settle(s, envelope, step)
         holder, incoming = step
-        await _work(s, holder, incoming)
+        await _work(s, holder, incoming, began)
     except BadMessage as error:
         return await _refuse(s, envelope, error)
     except (StoreError, BlobError) as error:
+        if is_wake(envelope):
+            # What it means is durable, and the sweeper wakes again.
+            log.warning("wake.lost", f"The store or the bucket did not answer: {type(error).__name__}.")
+            return Verdict.ACK
         log.warning("request.nacked", f"Not durable yet, so delivered again: {type(error).__name__}.")
         return Verdict.NACK
     return Verdict.ACK
@@ -65,7 +73,11 @@ async def _read_woken(s: Services, wake: Wake) -> Record | Settled:
     """The record that a wake means, if there is something to do with it."""
     path = request_path(wake.tenant, wake.request_id)
     [found] = await s.store.read([path], timeout_s=s.timing.read_s)
-    record = Record.decode(found.fields) if found.fields is not None else None
+    try:
+        record = Record.decode(found.fields) if found.fields is not None else None
+    except BadMessage as error:
+        log.error("wake.unreadable", str(error), tenant=wake.tenant, request_id=wake.request_id)
+        return Settled(Action.ACK, None)
     action = TABLE[seen(record, found.read_at, s.timing)][arrival_of_wake(record, wake.fence)]
     return record if record is not None and action in ENTERING else Settled(action, record)
 
@@ -78,7 +90,10 @@ async def _settle(s: Services, envelope: Envelope, step: Settled) -> Verdict:
         case Action.PUBLISH | Action.RETURN if step.record is not None:
             if step.finished:
                 _log_finished(step.record)
-            await deliver(s, step.record)
+            delivered = await deliver(s, step.record)
+            # What is confirmed nobody repeats but whoever asked for it just now.
+            if not delivered and step.record.confirmed_at is not None:
+                return Verdict.NACK
     return Verdict.NACK if step.action is Action.RETURN else Verdict.ACK
 
 
@@ -97,12 +112,15 @@ async def _refuse(s: Services, envelope: Envelope, error: BadMessage) -> Verdict
     return Verdict.ACK
 
 
-async def _work(s: Services, holder: Holder, incoming: Incoming) -> None:
-    """Call, save, publish, under a renewed lease. From here on it is durable: nothing is nacked."""
-    calls = Calls(s, holder, incoming.request, incoming.targets)
+async def _work(s: Services, holder: Holder, incoming: Incoming, began: float) -> None:
+    """Call, save, publish, under a renewed lease. From here on it is durable: nothing is nacked.
+
+    `began` is when the delivery came, in monotonic seconds.
+    """
+    calls = Calls(s, holder, incoming.request, incoming.targets, began)
     try:
         async with holder.renewing():
-            outcome = await _outcome(s, holder, calls)
+            outcome = await _within_limit(s, holder, calls, began)
             await _save(s, holder, incoming, calls, outcome)
     except FencedOut:
         log.warning("request.fenced", "Somebody else holds the request; left to them.", **_ids(holder))
@@ -116,41 +134,44 @@ async def _work(s: Services, holder: Holder, incoming: Incoming) -> None:
         await deliver(s, holder.record)
 
 
-async def _outcome(s: Services, holder: Holder, calls: Calls) -> Outcome | Answer | Pause | None:
-    """The answer or what else came of the calls; None when they were cut off (by time, or SIGTERM)."""
-    if holder.record.lost_a_holder:
-        try:
-            answer = await recovered(s, holder)
-        except (StoreError, BlobError):
-            return Park(s.timing.park_min_s)  # it may be paid for already: first look, then ask
-        if answer is not None:
-            return answer
+async def _within_limit(s: Services, holder: Holder, calls: Calls, began: float) -> Ending | None:
+    """What came of the delivery; None when it was cut off: by its own time, or by SIGTERM."""
+    left = s.timing.self_cancel_s - (s.clock.monotonic() - began)
     try:
-        pause = await s.pause.current(s.store, s.clock, s.timing)
-    except StoreError:
-        return Park(s.timing.park_min_s)
-    # Past the deadline nothing is called anyway.
-    if pause is not None and s.clock.now() < holder.record.deadline:
-        return pause
-    try:
-        async with asyncio.timeout(s.timing.self_cancel_s) as limit:
+        async with asyncio.timeout(left) as limit:
             s.deliveries.add(limit)
             try:
-                return await calls.run()
+                return await _outcome(s, holder, calls)
             finally:
                 s.deliveries.discard(limit)
     except TimeoutError:
         return None
 
 
+async def _outcome(s: Services, holder: Holder, calls: Calls) -> Ending:
+    """An answer that is paid for already, the pause, or what came of the calls."""
+    try:
+        if holder.record.lost_a_holder:
+            answer = await recovered(s, holder)
+            if answer is not None:
+                return answer
+        pause = await s.pause.current(s.store, s.clock, s.timing)
+    except (StoreError, BlobError):
+        return Park(s.timing.park_min_s)  # it may be paid for, or paused: first look, then ask
+    # Past the deadline nothing is called anyway.
+    if pause is not None and s.clock.now() < holder.record.deadline:
+        return pause
+    return await calls.run()
+
+
 async def _save(
-    s: Services, holder: Holder, incoming: Incoming, calls: Calls, outcome: Outcome | Answer | Pause | None
+    s: Services, holder: Holder, incoming: Incoming, calls: Calls, outcome: Ending | None
 ) -> None:
     match outcome:
         case Answered():
             await save_answer(s, holder, incoming, calls, outcome)
         case Answer():
-            await save(s, holder, incoming.request, outcome, None, calls)
+            await save_recovered(s, holder, incoming, outcome)
         case Refused():
             await save_refusal(s, holder, incoming, calls, outcome)
         case Park(wait_s):
@@ -189,7 +210,7 @@ async def _release(s: Services, holder: Holder, calls: Calls) -> None:
         if holder.calling:
             record = record.with_outcome("ambiguous", "Cut off.")._replace(tries=record.tries + 1)
         else:
-            record = calls.noted(record)
+            record = calls.noted(record).with_outcome(NOT_CALLED)
         return transitions.parked(record, now)
 
     await holder.write(change)

@@ -2,7 +2,8 @@
 
 A commit's answer may be lost. The rule (DESIGN.md §3.2): after any unknown outcome read the document
 again. Our write id is there: it succeeded. Still leased by our owner and fence: send the very write
-again under the new version. Anything else: somebody took over, and we are out.
+again, as the difference to what is there, under the new version. Anything else: somebody took over, and we
+are out.
 """
 
 from __future__ import annotations
@@ -114,11 +115,11 @@ class Holder:
         if self._lost:
             raise FencedOut
         new = new._replace(write_id=self._s.new_id())
-        changes = changed_fields(new, self.record)
+        before = self.record
         give_up = self._s.clock.monotonic() + settle_s
         while True:
             try:
-                batch = [Update(self.path, changes, self._version), *others]
+                batch = [Update(self.path, changed_fields(new, before), self._version), *others]
                 versions = await self._s.store.commit(batch, timeout_s=self._s.timing.commit_s)
                 self._version = versions[0]
                 break
@@ -126,6 +127,8 @@ class Holder:
                 found = await self._look(give_up)
             if self._is_written(found, new):
                 break
+            # Not what we last knew: the sweeper, or a write of ours that was cancelled, may have landed.
+            before = Record.decode(found.fields or {})
             if self._s.clock.monotonic() >= give_up:
                 raise StoreUnavailable("A write found no confirmation in time.")
         self.record = new

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 
-from penstock.errors import BadMessage
+from penstock.errors import BadMessage, BlobMissing
 from penstock.messages.completion import BlobRef
 from penstock.messages.envelope import Envelope
 from penstock.messages.record import Record
@@ -76,10 +76,10 @@ async def incoming_message(s: Services, envelope: Envelope) -> Incoming:
 
 async def incoming_wake(s: Services, wake: Wake, record: Record) -> Incoming:
     """The stored request that `wake` means; without targets when this deployment cannot read it any more,
-    so that it ends. Raises BlobError."""
+    so that it ends. Raises BlobUnavailable."""
     data = record.payload
     if data is None and record.payload_ref is not None:
-        data = await s.blobs.get(record.payload_ref, timeout_s=s.timing.blob_s)
+        data = await _stored_payload(s, record.payload_ref)
     envelope = Envelope(
         data=data or b"",
         attributes={"tenant": record.tenant, "request_id": record.request_id},
@@ -97,6 +97,14 @@ async def incoming_wake(s: Services, wake: Wake, record: Record) -> Incoming:
     except BadMessage:
         targets = ()
     return Incoming(request, envelope, targets, _first_key(request, targets), record.payload_ref, wake)
+
+
+async def _stored_payload(s: Services, ref: BlobRef) -> bytes | None:
+    """None when it is gone for good: waiting would help nobody. Raises BlobUnavailable."""
+    try:
+        return await s.blobs.get(ref, timeout_s=s.timing.blob_s)
+    except BlobMissing:
+        return None
 
 
 def _first_key(request: Request, targets: tuple[Target, ...]) -> str | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -29,7 +30,7 @@ from penstock.errors import (
 from penstock.holder import Holder
 from penstock.incoming import INLINE_LIMIT, Incoming
 from penstock.messages.completion import BlobRef
-from penstock.messages.record import Record
+from penstock.messages.record import NOT_CALLED, Record
 from penstock.messages.request import Request
 from penstock.messages.result import Answer, Failure
 from penstock.messages.strict_json import canonical
@@ -40,6 +41,9 @@ from penstock.services import Services
 
 #: Orphans looked through for one of this life.
 _ORPHANS = 20
+
+#: The terminal record of an answer, which may have gone to the bucket in the meantime.
+Change = Callable[[Record, Answer], Record]
 
 
 async def save_answer(
@@ -53,22 +57,35 @@ async def save_answer(
     answer = Answer.of(
         outcome.completion, provider=outcome.target.provider, target=outcome.target.name, cost=cost
     )
-    key = incoming.key_of(outcome.target)
-    return await save(s, holder, incoming.request, answer, key if outcome.completion.whole else None, calls)
+    key = incoming.key_of(outcome.target) if outcome.completion.whole else None
+
+    def change(record: Record, saved: Answer) -> Record:
+        return answered(s, incoming.request, record, saved, key, calls.provider_ms)
+
+    return await _save(s, holder, incoming.request, answer, key, change)
 
 
-async def save(
-    s: Services, holder: Holder, request: Request, answer: Answer, key: str | None, calls: Calls
+async def save_recovered(s: Services, holder: Holder, incoming: Incoming, answer: Answer) -> Record:
+    """Make an answer that `recovered` found the request's result: this holder asked nobody. Raises alike."""
+
+    def change(record: Record, saved: Answer) -> Record:
+        return answered(s, incoming.request, record.with_outcome(NOT_CALLED), saved, None, 0)
+
+    return await _save(s, holder, incoming.request, answer, None, change)
+
+
+async def _save(
+    s: Services, holder: Holder, request: Request, answer: Answer, key: str | None, change: Change
 ) -> Record:
     """Write the terminal record, and the cache document of `key` with it."""
     try:
         if _size(answer) > INLINE_LIMIT:
             answer = await _spilled(s, request, answer)
         try:
-            await _write(s, holder, request, answer, key, calls)
+            await _write(s, holder, answer, key, change)
         except WriteRefused:
             answer = await _spilled(s, request, answer)
-            await _write(s, holder, request, answer, key, calls)
+            await _write(s, holder, answer, key, change)
     except FencedOut:
         await _orphan(s, holder, answer)
         raise
@@ -107,18 +124,12 @@ async def recovered(s: Services, holder: Holder) -> Answer | None:
     return None
 
 
-async def _write(
-    s: Services, holder: Holder, request: Request, answer: Answer, key: str | None, calls: Calls
-) -> None:
+async def _write(s: Services, holder: Holder, answer: Answer, key: str | None, change: Change) -> None:
     others: list[Write] = []
     if key is not None:
         document = answered_document(answer, s.clock.now(), s.timing)
-        others.append(Put(cache_path(request.tenant, key), document))
-
-    def change(record: Record) -> Record:
-        return answered(s, request, record, answer, key, calls.provider_ms)
-
-    await holder.write(change, *others)
+        others.append(Put(cache_path(holder.record.tenant, key), document))
+    await holder.write(lambda record: change(record, answer), *others)
 
 
 def _size(answer: Answer) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from penstock.messages.record import Record, State
@@ -16,6 +16,9 @@ from penstock.messages.request import CacheMode, Request
 from penstock.messages.result import Answer
 from penstock.rules.lease import is_expired
 from penstock.rules.timing import Timing
+
+#: When what cannot be read expired.
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +32,16 @@ class CacheEntry:
 
     @classmethod
     def decode(cls, document: Mapping[str, Any]) -> CacheEntry:
+        """What no version before wrote counts as expired: it is a cache, and the question can be asked."""
         answer = document.get("answer")
-        return cls(
-            answer=Answer.decode(answer) if answer else None,
-            expires_at=document["expires_at"],
-            flight=document.get("flight"),
-        )
+        try:
+            return cls(
+                answer=Answer.decode(answer) if answer else None,
+                expires_at=document["expires_at"],
+                flight=document.get("flight"),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return cls(answer=None, expires_at=_LONG_AGO, flight=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ def decide(
     quick: int,
     parks: int,
     remaining_s: float,
+    asked: int,
     more_targets: bool,
     jitter: float,
     timing: Timing,
@@ -60,7 +61,7 @@ def decide(
 
     `tries` counts ambiguous failures of the request, this one included; `quick` the unpaid retries
     of this delivery; `parks` the parkings in a row; `remaining_s` what is left to the deadline;
-    `jitter` is uniform in [0, 1).
+    `asked` the targets of the route asked in this round, this one included; `jitter` is uniform in [0, 1).
     """
     match failure.kind:
         case FailureClass.FINAL:
@@ -68,9 +69,10 @@ def decide(
         case FailureClass.AMBIGUOUS:
             if tries >= MAX_TRIES:
                 return Fail(Reason.ATTEMPTS_EXHAUSTED, f"Gave up after {tries} tries. {failure.message}")
-            if more_targets:
+            # The last try is never made without having waited, however many targets there are.
+            if more_targets and tries < MAX_TRIES - 1:
                 return NextTarget()
-            wait = _spread_wait(tries, remaining_s, jitter, timing)
+            wait = _spread_wait(tries, asked, remaining_s, jitter, timing)
         case FailureClass.UNPAID:
             if more_targets:
                 return NextTarget()
@@ -91,12 +93,17 @@ def _unpaid_wait(quick: int, parks: int, jitter: float, timing: Timing) -> float
     return min(timing.park_max_s, backoff) * (1 + jitter / 2)
 
 
-def _spread_wait(tries: int, remaining_s: float, jitter: float, timing: Timing) -> float:
-    """The wait after the `tries`-th ambiguous try: all of them make up the span, or fit the deadline."""
-    still_to_wait = sum(_SPREAD[tries - 1 :]) * timing.ambiguous_span_s
+def _spread_wait(tries: int, asked: int, remaining_s: float, jitter: float, timing: Timing) -> float:
+    """The wait after the `tries`-th ambiguous try: all of them make up the span, or fit the deadline.
+
+    A round over several targets does not wait between them: their shares are waited after it, and the next
+    round's, after whose end there may be no more waiting, before it.
+    """
+    first = max(0, tries - asked)
+    still_to_wait = sum(_SPREAD[first:]) * timing.ambiguous_span_s
     squeeze = min(1.0, max(0.0, remaining_s) * 0.9 / still_to_wait)
     longer = 1 + jitter / 4 if squeeze == 1.0 else 1.0
-    return _SPREAD[tries - 1] * timing.ambiguous_span_s * squeeze * longer
+    return sum(_SPREAD[first : tries + asked - 1]) * timing.ambiguous_span_s * squeeze * longer
 
 
 def _believed(retry_after_s: float | None, timing: Timing) -> float:

@@ -46,9 +46,10 @@ def replaced(new: Record, old: Record) -> Record:
 
 
 def taken_over(old: Record) -> Record:
-    """The holder before is gone; what it was calling counts as one call of unknown outcome."""
+    """The holder before is gone; what it was calling counts as one call, and one try, of unknown outcome."""
     unknown = old.with_outcome("unknown", "The holder disappeared.")
-    return unknown._replace(fence=old.fence + 1, takeovers=old.takeovers + 1, sweeps=0)
+    tries = old.tries + (unknown is not old)
+    return unknown._replace(fence=old.fence + 1, takeovers=old.takeovers + 1, tries=tries, sweeps=0)
 
 
 def going_on(old: Record) -> Record:

@@ -16,12 +16,12 @@ _FAR = 24 * 3600.0
 
 def _decide(
     kind: FailureClass, *, retry_after_s: float | None = None, tries: int = 1, quick: int = 0, parks: int = 0,
-    remaining_s: float = _FAR, more_targets: bool = False, jitter: float = 0.5,
+    remaining_s: float = _FAR, asked: int = 1, more_targets: bool = False, jitter: float = 0.5,
 ) -> Decision:  # fmt: skip
     failure = ProviderFailure(kind, "said so", retry_after_s=retry_after_s)
     return decide(
-        failure, tries=tries, quick=quick, parks=parks, remaining_s=remaining_s, more_targets=more_targets,
-        jitter=jitter, timing=TIMING,
+        failure, tries=tries, quick=quick, parks=parks, remaining_s=remaining_s, asked=asked,
+        more_targets=more_targets, jitter=jitter, timing=TIMING,
     )  # fmt: skip
 
 
@@ -67,6 +67,20 @@ def test_ambiguous_failures_end_after_the_last_try() -> None:
 def test_ambiguous_tries_are_spread_over_a_quarter_of_an_hour(jitter: float) -> None:
     decided = [_decide(FailureClass.AMBIGUOUS, tries=tries, jitter=jitter) for tries in range(1, MAX_TRIES)]
     assert sum(one.wait_s for one in decided if isinstance(one, Again | Park)) >= 900
+
+
+@given(targets=st.integers(1, 9), jitter=st.floats(0, 0.999))
+def test_rounds_over_several_targets_are_spread_as_wide(targets: int, jitter: float) -> None:
+    waited, asked = 0.0, 0
+    for tries in range(1, MAX_TRIES):
+        asked += 1
+        decided = _decide(
+            FailureClass.AMBIGUOUS, tries=tries, asked=asked, more_targets=asked < targets, jitter=jitter
+        )
+        if isinstance(decided, Again | Park):
+            waited += decided.wait_s
+            asked = 0
+    assert waited >= 900
 
 
 @given(remaining_s=st.floats(1, 900), jitter=st.floats(0, 0.999))

@@ -212,3 +212,18 @@ def test_an_answer_set_aside_in_an_earlier_life_is_not_given_to_another_question
     replies = [Reply(), Reply(takes_s=20)]
     plan = Unreachable("store", 0.5, 90)
     play(scene, replies=replies, plan=plan, shape=Shape(ROUTES, instances=1), checked=False)
+
+
+def test_who_publishes_again_gets_the_result_again_though_the_topic_hesitates() -> None:
+    """§3.1: a new message id → publish the stored result again. Once confirmed, nobody else repeats it."""
+
+    async def scene(stage: Stage) -> None:
+        await stage.ask("r")
+        await stage.rest()
+        assert len(await stage.results("r")) == 1
+        await asyncio.sleep(1000 - stage.world.now())
+        await stage.ask("r")
+        await asyncio.sleep(3000)
+        assert len(await stage.results("r")) == 2
+
+    play(scene, plan=Unreachable("publish llm-responses", 999, 1060))
