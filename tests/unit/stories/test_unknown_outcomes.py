@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,19 +30,19 @@ ALONE = Shape(ROUTES, seed=3, instances=1)
 @dataclass
 class Deaf:
     """A store that does what it is told, and until `until` lets nobody know: a commit's answer is lost, and
-    so is the next look."""
+    so are the next two looks (one of them may be at the pause)."""
 
     until: float
-    deaf: set[str] = field(default_factory=set)
+    deaf: Counter[str] = field(default_factory=Counter)
 
     def fault(self, instance: str, step: str, at: float) -> Fault | None:
         if at >= self.until or instance == "scheduled":
             return None
         if step == "store.commit":
-            self.deaf.add(instance)
+            self.deaf[instance] = 2
             return Fault.LOST_RESPONSE
-        if step == "store.read" and instance in self.deaf:
-            self.deaf.remove(instance)
+        if step == "store.read" and self.deaf[instance]:
+            self.deaf[instance] -= 1
             return Fault.ERROR_BEFORE
         return None
 
