@@ -1,7 +1,8 @@
-"""How we connect to Google's gRPC services: shared by the Firestore store and the Pub/Sub bus."""
+"""How we connect to Google's gRPC services: their addresses, scopes and TLS are the SDK's own."""
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from google.auth.credentials import AnonymousCredentials
@@ -21,13 +22,24 @@ OPTIONS = (
 #: 30 s too many, and hang up.
 KEEPALIVE = (("grpc.keepalive_time_ms", 30_000), ("grpc.keepalive_timeout_ms", 5_000))
 
+# It logs a traceback where credentials cannot be refreshed; the call that fails says the same in a sentence.
+logging.getLogger("grpc._plugin_wrapping").setLevel(logging.CRITICAL)
 
-def open_transport(transport: Any, plaintext_host: str | None) -> Any:
-    """A GAPIC asyncio transport: to `plaintext_host` (an emulator), else to Google with default credentials.
 
-    Call it inside the event loop that will use it.
+def open_channel(transport: Any, plaintext_host: str | None) -> Any:
+    """A channel to `plaintext_host` (an emulator), else to the service that `transport`, a GAPIC asyncio
+    transport class, belongs to, with default credentials.
+
+    Call it inside the event loop that will use it. Raises GoogleAuthError where there are no credentials.
     """
     if plaintext_host is None:
-        return transport(channel=transport.create_channel(options=OPTIONS + KEEPALIVE))
-    channel = aio.insecure_channel(plaintext_host, options=OPTIONS)
+        return transport.create_channel(options=OPTIONS + KEEPALIVE)
+    return aio.insecure_channel(plaintext_host, options=OPTIONS)
+
+
+def open_transport(transport: Any, plaintext_host: str | None) -> Any:
+    """A GAPIC asyncio transport on such a channel, for the generated clients."""
+    channel = open_channel(transport, plaintext_host)
+    if plaintext_host is None:
+        return transport(channel=channel)
     return transport(host=plaintext_host, channel=channel, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]  # the SDK's own gap

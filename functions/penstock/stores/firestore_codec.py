@@ -1,4 +1,8 @@
-"""Documents as Firestore's protobuf values. Plain values both ways: no SDK type leaves this file."""
+"""Documents as Firestore's protobuf values. Plain values both ways: no SDK type leaves this file.
+
+Messages are filled in place: to build each value by itself, and then the message around it, costs twice as
+much.
+"""
 
 from __future__ import annotations
 
@@ -6,50 +10,57 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from google.cloud.firestore_v1.types import Value
-
 from penstock.errors import WriteRefused
 from penstock.ports import Fields
 
-# The bare protobuf class: the proto-plus wrapper around it costs more than the encoding itself.
-_Value = Value.pb()
+#: What encoding raises: out of 64 bits, lone surrogates; foreign types.
+UNENCODABLE = (ValueError, TypeError)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def encode_fields(path: str, fields: Fields) -> dict[str, Any]:
-    """Field name → protobuf value. Raises WriteRefused, naming the field."""
-    encoded: dict[str, Any] = {}
+def encode_fields(target: Any, path: str, fields: Fields) -> None:
+    """Fill `target`, a protobuf map of values. Raises WriteRefused, naming the field."""
     for name, value in fields.items():
         try:
-            encoded[name] = encode(value)
-        except (ValueError, TypeError) as error:  # out of 64 bits, lone surrogates, foreign types
-            raise WriteRefused(f"{path}: field {name}: {error}") from None
-    return encoded
+            encode(target[name], value)
+        except UNENCODABLE as error:
+            raise refusal(path, name, error) from None
 
 
-def encode(value: Any) -> Any:
-    """One protobuf value. Raises ValueError or TypeError for what a document cannot hold."""
+def encode(target: Any, value: Any) -> None:
+    """Fill `target`, one protobuf value. Raises ValueError or TypeError for what a document cannot hold."""
     match value:
-        case None:
-            return _Value(null_value=0)
-        case bool():
-            return _Value(boolean_value=value)
         case str():
-            return _Value(string_value=value)
+            target.string_value = value
+        case None:
+            target.null_value = 0
+        case bool():
+            target.boolean_value = value
         case int():
-            return _Value(integer_value=value)
+            target.integer_value = value
         case float():
-            return _Value(double_value=value)
+            target.double_value = value
         case bytes():
-            return _Value(bytes_value=value)
+            target.bytes_value = value
         case datetime():
-            return _Value(timestamp_value=_timestamp(value))
+            _encode_time(target.timestamp_value, value)
         case list() | tuple():
-            return _Value(array_value={"values": [encode(item) for item in value]})
+            target.array_value.SetInParent()  # it may be empty
+            values = target.array_value.values
+            for item in value:
+                encode(values.add(), item)
         case Mapping():
-            return _Value(map_value={"fields": {name: encode(item) for name, item in value.items()}})
+            target.map_value.SetInParent()
+            fields = target.map_value.fields
+            for name, item in value.items():
+                encode(fields[name], item)
         case _:
             raise TypeError(f"a document cannot hold a {type(value).__name__}")
+
+
+def refusal(path: str, name: str, error: Exception) -> WriteRefused:
+    """The error for a field that cannot be encoded."""
+    return WriteRefused(f"{path}: field {name!r}: {error}")
 
 
 def decode_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,13 +92,14 @@ def version_of(stamp: Any) -> int:
     return int(stamp.seconds) * 1_000_000_000 + int(stamp.nanos)
 
 
-def stamp_of(version: int) -> dict[str, int]:
-    """The update_time that `version_of` turned into an integer."""
-    return {"seconds": version // 1_000_000_000, "nanos": version % 1_000_000_000}
+def encode_version(stamp: Any, version: int) -> None:
+    """Fill `stamp`, a protobuf Timestamp, with the update_time that `version_of` turned into an integer."""
+    stamp.seconds, stamp.nanos = divmod(version, 1_000_000_000)
 
 
-def _timestamp(value: datetime) -> dict[str, int]:
+def _encode_time(stamp: Any, value: datetime) -> None:
     if value.tzinfo is None:
         raise ValueError("a time needs a time zone")
     since = value - _EPOCH
-    return {"seconds": since.days * 86_400 + since.seconds, "nanos": since.microseconds * 1000}
+    stamp.seconds = since.days * 86_400 + since.seconds
+    stamp.nanos = since.microseconds * 1000

@@ -5,56 +5,51 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from google.cloud.firestore_v1.types import DocumentTransform
-from google.cloud.firestore_v1.types import Write as WireWrite
-
 from penstock.errors import WriteRefused
-from penstock.ports import REMOVE, Create, Delete, Fields, Increment, Merge, Put, Update, Write
+from penstock.ports import REMOVE, Create, Delete, Increment, Merge, Put, Update, Write
 from penstock.stores import firestore_codec as codec
 
-_Wire = WireWrite.pb()
-_Transform = DocumentTransform.FieldTransform.pb()
 _SIMPLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
-def encode_write(root: str, write: Write) -> Any:
-    """One Write message; `root` is `projects/…/databases/…/documents`. Raises WriteRefused."""
+def encode_write(target: Any, root: str, write: Write) -> None:
+    """Fill `target`, an empty Write message; `root` is `projects/…/databases/…/documents`.
+
+    Raises WriteRefused.
+    """
     name = f"{root}/{write.path}"
+    if isinstance(write, Delete):
+        target.delete = name
+        return
+    document = target.update
+    document.name = name
     match write:
-        case Delete():
-            return _Wire(delete=name)
         case Create():
-            return _Wire(update=_document(name, write.path, write.fields), current_document={"exists": False})
+            codec.encode_fields(document.fields, write.path, write.fields)
+            target.current_document.exists = False
         case Put():
-            return _Wire(update=_document(name, write.path, write.fields))
+            codec.encode_fields(document.fields, write.path, write.fields)
         case Merge():
-            return _masked(name, write)
+            _encode_masked(target, write)
         case Update():
-            return _masked(name, write, current_document={"update_time": codec.stamp_of(write.version)})
+            _encode_masked(target, write)
+            codec.encode_version(target.current_document.update_time, write.version)
 
 
-def _document(name: str, path: str, fields: Fields) -> dict[str, Any]:
-    return {"name": name, "fields": codec.encode_fields(path, fields)}
-
-
-def _masked(name: str, write: Update | Merge, **precondition: Any) -> Any:
+def _encode_masked(target: Any, write: Update | Merge) -> None:
     """A write that touches the named fields alone: in the mask but not in the document means removed."""
-    increments = {key: value for key, value in write.fields.items() if isinstance(value, Increment)}
-    mask = [key for key in write.fields if key not in increments]
-    kept = {key: write.fields[key] for key in mask if write.fields[key] is not REMOVE}
-    return _Wire(
-        update=_document(name, write.path, kept),
-        update_mask={"field_paths": [field_path(key) for key in mask]},
-        update_transforms=[
-            _Transform(field_path=field_path(key), increment=_step(write.path, key, value))
-            for key, value in increments.items()
-        ],
-        **precondition,
-    )
-
-
-def _step(path: str, key: str, value: Increment) -> Any:
-    return codec.encode_fields(path, {key: value.by})[key]
+    target.update_mask.SetInParent()  # without a mask, the whole document would be replaced
+    for key, value in write.fields.items():
+        try:
+            if isinstance(value, Increment):
+                transform = target.update_transforms.add(field_path=field_path(key))
+                codec.encode(transform.increment, value.by)
+                continue
+            target.update_mask.field_paths.append(field_path(key))
+            if value is not REMOVE:
+                codec.encode(target.update.fields[key], value)
+        except codec.UNENCODABLE as error:
+            raise codec.refusal(write.path, key, error) from None
 
 
 def field_path(name: str) -> str:
