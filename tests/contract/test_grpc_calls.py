@@ -85,15 +85,18 @@ async def test_a_cancelled_call_is_cancelled_on_both_sides(adapter: Adapter, sil
 async def test_a_limit_around_a_call_is_kept(adapter: Adapter, silent: RawGrpc) -> None:
     """An `asyncio.timeout` of the caller's ends the call as its own TimeoutError."""
 
-    async def limited() -> None:
-        async with asyncio.timeout(3600) as limit:
-            calling = asyncio.ensure_future(adapter.call(3600))
-            await silent.arrived.wait()
-            limit.reschedule(0)
-            await calling
+    async def expire(limit: asyncio.Timeout) -> None:
+        await silent.arrived.wait()
+        limit.reschedule(0)
 
-    with pytest.raises(TimeoutError):
+    async def limited() -> None:
+        async with asyncio.TaskGroup() as group, asyncio.timeout(3600) as limit:
+            group.create_task(expire(limit))
+            await adapter.call(3600)
+
+    with pytest.raises(ExceptionGroup) as ended:
         await limited()
+    assert [type(error) for error in ended.value.exceptions] == [TimeoutError]
     await silent.given_up.wait()
 
 
