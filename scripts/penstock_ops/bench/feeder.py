@@ -1,6 +1,7 @@
 """The load: the bridge in a process of its own, which notes every delivery's start, end and answer.
 
-`python -m penstock_ops.bench.feeder --project P --emulator HOST --out FILE SUBSCRIPTION=URL=IN_FLIGHT …`
+`python -m penstock_ops.bench.feeder --project P --emulator HOST --out FILE LANE…`, a LANE being
+`SUBSCRIPTION=URL[,URL…]=IN_FLIGHT[=PER_SECOND=HELD]` (see `lane.py`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TextIO
 
 from penstock.buses.endpoint import HttpSend
+from penstock_ops.bench.lane import Lane
 from penstock_ops.bridge import Bridge, Route
 from penstock_ops.faults import OperatorFault
 from penstock_ops.leash import Leashed
@@ -27,7 +29,7 @@ _PATIENCE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One POST: start and end in monotonic seconds, and the HTTP status."""
+    """One POST: start (of its slot, if there is a schedule) and end in monotonic seconds, and its status."""
 
     url: str
     started: float
@@ -82,14 +84,13 @@ async def feeding(
     folder: Path,
     project: str,
     emulator: str,
-    routes: Sequence[tuple[str, str, int]],
+    lanes: Sequence[Lane],
     logs: Mapping[str, Path],
 ) -> AsyncIterator[Feeder]:
-    """Deliver by `routes` (subscription, URL, in flight) while the body runs; `logs` are by URL."""
+    """Deliver by `lanes` while the body runs; `logs` are by URL."""
     out = folder / f"deliveries-{time.monotonic_ns()}"
-    words = [f"{subscription}={url}={in_flight}" for subscription, url, in_flight in routes]
     command = [sys.executable, "-m", "penstock_ops.bench.feeder", "--project", project]
-    command += ["--emulator", emulator, "--out", str(out), *words]
+    command += ["--emulator", emulator, "--out", str(out), *(lane.word() for lane in lanes)]
     feeder = Feeder(out, Leashed(command, log=out.with_suffix(".log")), logs)
     try:
         yield feeder
@@ -98,21 +99,22 @@ async def feeding(
 
 
 class _Noting:
-    """The real Send, with a line for each answer, and never more than an endpoint's share in flight.
+    """The real Send, with a line for each answer, each delivery in its turn."""
 
-    The emulator hands out what waits in a topic all at once, whatever number the stream has asked for.
-    """
-
-    def __init__(self, routes: Sequence[Route], out: TextIO) -> None:
+    def __init__(self, lanes: Sequence[Lane], out: TextIO) -> None:
         self._send = HttpSend()
         self._out = out
-        self._room = {route.endpoint: asyncio.Semaphore(route.max_in_flight) for route in routes}
+        self._lanes = {lane.urls[0]: (lane.urls, lane.turns()) for lane in lanes}
 
     async def __call__(self, endpoint: str, body: bytes) -> int:
-        async with self._room[endpoint]:
-            started = time.monotonic()
-            status = await self._send(endpoint, body)
-            self._out.write(f"{endpoint} {started:.6f} {time.monotonic():.6f} {status}\n")
+        urls, turns = self._lanes[endpoint]
+        number, started = await turns.take()
+        try:
+            url = urls[number % len(urls)]
+            status = await self._send(url, body)
+            self._out.write(f"{url} {started:.6f} {time.monotonic():.6f} {status}\n")
+        finally:
+            turns.give_back()
         return status
 
     async def close(self) -> None:
@@ -124,19 +126,16 @@ def main() -> None:
     parser.add_argument("--project", required=True)
     parser.add_argument("--emulator", required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("routes", nargs="+", metavar="SUBSCRIPTION=URL=IN_FLIGHT")
+    parser.add_argument("lanes", nargs="+", type=Lane.of_word, metavar="LANE")
     options = parser.parse_args()
-    routes = []
-    for word in options.routes:
-        subscription, url, in_flight = word.split("=")
-        routes.append(Route(subscription, url, max_in_flight=int(in_flight)))
-    asyncio.run(_feed(options.project, options.emulator, routes, options.out))
+    asyncio.run(_feed(options.project, options.emulator, options.lanes, options.out))
 
 
-async def _feed(project: str, emulator: str, routes: list[Route], path: Path) -> None:
+async def _feed(project: str, emulator: str, lanes: list[Lane], path: Path) -> None:
     """Until SIGTERM. The streams are then closed in order: a broken one would keep messages for itself."""
+    routes = [Route(lane.subscription, lane.urls[0], max_in_flight=lane.in_flight) for lane in lanes]
     with path.open("w", buffering=1) as out:
-        noting = _Noting(routes, out)
+        noting = _Noting(lanes, out)
         running = asyncio.ensure_future(Bridge(project, routes, emulator_host=emulator, send=noting).run())
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
         with contextlib.suppress(asyncio.CancelledError):

@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,7 +18,6 @@ from penstock_ops.leash import Leashed
 
 FUNCTIONS = Path(__file__).parents[3] / "functions" / "main.py"
 _FRAMEWORK = Path(sys.executable).with_name("functions-framework")
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 class Instance:
@@ -63,12 +63,11 @@ class Instance:
 
     def cpu_s(self) -> float:
         """CPU seconds of all its processes so far, user and system."""
-        total = 0
+        total = 0.0
         for pid in self._pids():
             with contextlib.suppress(OSError):
-                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-                total += int(fields[11]) + int(fields[12])
-        return total / _TICKS_PER_S
+                total += process_cpu_s(pid)
+        return total
 
     def memory_mib(self) -> float:
         """Proportional set size of all its processes."""
@@ -99,6 +98,15 @@ class Instance:
 
 
 _ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+
+
+def process_cpu_s(pid: int) -> float:
+    """CPU seconds of a process so far, ended threads included. Raises OSError when there is none.
+
+    To the nanosecond, where /proc counts ticks of ten milliseconds: Linux numbers the CPU clock of a process
+    like this (clock_getcpuclockid(3)).
+    """
+    return time.clock_gettime((~pid << 3) | 2)
 
 
 def free_port() -> int:

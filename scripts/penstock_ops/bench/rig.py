@@ -7,7 +7,7 @@ import contextlib
 import json
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from penstock.messages.envelope import Envelope, encode_push
 from penstock.stores.firestore import FirestoreStore
 from penstock_ops.bench.feeder import Feeder, feeding
 from penstock_ops.bench.instance import Instance
+from penstock_ops.bench.lane import Lane, Pace
 from penstock_ops.emulators import Emulators
 from penstock_ops.topology import Topology, create_on_pubsub
 
@@ -89,9 +90,22 @@ class Rig:
 
     def feed(self, *routes: tuple[str, Instance, int]) -> contextlib.AbstractAsyncContextManager[Feeder]:
         """Deliver `routes` (subscription, instance, deliveries in flight) from a process of its own."""
-        addressed = [(subscription, instance.url, width) for subscription, instance, width in routes]
-        logs = {instance.url: instance.log for _, instance, _ in routes}
-        return feeding(self.folder, self.project, self.pubsub, addressed, logs)
+        lanes = [Lane(subscription, (instance.url,), width) for subscription, instance, width in routes]
+        return self._feeding(lanes, [instance for _, instance, _ in routes])
+
+    def stream(
+        self, instances: Sequence[Instance], pace: Pace
+    ) -> contextlib.AbstractAsyncContextManager[Feeder]:
+        """Deliver the `pace.held` requests that wait, evenly, to `instances` in turn."""
+        urls = tuple(instance.url for instance in instances)
+        lane = Lane(self.topology.request_subscription, urls, pace.held, pace)
+        return self._feeding([lane], instances)
+
+    def _feeding(
+        self, lanes: Sequence[Lane], instances: Sequence[Instance]
+    ) -> contextlib.AbstractAsyncContextManager[Feeder]:
+        logs = {instance.url: instance.log for instance in instances}
+        return feeding(self.folder, self.project, self.pubsub, lanes, logs)
 
     async def publish(self, bodies: Iterable[Mapping[str, Any]]) -> int:
         """Publish requests; how many."""
