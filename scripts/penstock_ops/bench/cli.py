@@ -18,11 +18,42 @@ from penstock_ops.bench import cores
 from penstock_ops.bench.options import Options
 from penstock_ops.bench.report import Section
 from penstock_ops.bench.rig import Rig, emulated
+from penstock_ops.bench.steps import steps
 from penstock_ops.console import print_json, say
 from penstock_ops.faults import Misuse
 
-#: Each is a module of this package with `async def run(rig, options) -> Section`.
-BENCHES = ("trips", "cpu", "billed", "latency", "cold", "memory", "scale", "dollars")
+#: Each is a module of this package with `async def run(rig, options) -> Section`; and what it measures.
+BENCHES = {
+    "trips": "Firestore reads and writes, publishes, round trips per request, counted at the wire",
+    "cpu": "CPU per request, beside the same client calls made bare",
+    "billed": "billed instance-seconds per 1,000 requests, and how p99 holds at 80 to 200 in flight",
+    "latency": "what we add between publish and result, at 10, 50 and 100 requests a second",
+    "cold": "a fresh process until its first answer, and what it imports for it",
+    "memory": "of an instance with 1, 80 and 250 requests in flight, and its growth",
+    "scale": "cost per request at 1, 2, 4 processes, and beside 1,000 to 100,000 stored requests",
+    "dollars": "a million requests and an idle month, by the price book and the measured use",
+}
+_HELP = (
+    """Measure what a request costs here: seconds, CPU, round trips, memory, dollars.
+
+Needs a checkout and Google's emulators. The instance under measurement has a core for itself; compare the
+ratios, not the milliseconds, with another machine's. A missed target is said, and is no error.
+
+[b]Benches[/b]
+
+"""
+    + "\n\n".join(f"  [b]{name}[/b]  {what}" for name, what in BENCHES.items())
+    + """
+
+[b]Examples[/b]
+
+  penstock bench --quick
+
+  penstock bench --only cpu --only trips --json
+
+  python -m penstock_ops.bench.compare --base HEAD~1
+"""
+)
 
 app = typer.Typer(
     add_completion=False,
@@ -32,7 +63,7 @@ app = typer.Typer(
 )
 
 
-@app.command()
+@app.command(help=_HELP)
 def bench(
     only: Annotated[
         list[str] | None, typer.Option(help=f"Only this one: {', '.join(BENCHES)} (repeatable).")
@@ -47,17 +78,6 @@ def bench(
     as_json: Annotated[bool, typer.Option("--json", help="Data for a program on stdout.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write the tables to this file too.")] = None,
 ) -> None:
-    """Measure cost, CPU, round trips, latency, cold start, memory, scale and dollars.
-
-    Needs a checkout and Google's emulators. The instance under measurement has a core for itself; compare the
-    ratios, not the milliseconds, with another machine's. A missed target is said, and is no error.
-
-    [b]Examples[/b]
-
-      penstock bench --quick
-
-      penstock bench --only cpu --only trips --json
-    """
     names = tuple(only or BENCHES)
     for name in names:
         if name not in BENCHES:
@@ -66,7 +86,8 @@ def bench(
     sections = []
     for name in names:
         say(f"{name} …")
-        section = asyncio.run(_run(name, Options(quick, trace)))
+        with steps(name) as step:
+            section = asyncio.run(_run(name, Options(quick, trace, step)))
         sections.append(section)
         if not as_json:
             section.show(Console(width=150, highlight=False))
@@ -78,6 +99,7 @@ def bench(
 
 async def _run(name: str, options: Options) -> Section:
     module: Any = importlib.import_module(f"penstock_ops.bench.{name}")
+    options.step("starting the emulators")
     with emulated() as (emulators, folder):
         async with Rig(emulators, folder).open() as rig:
             section: Section = await module.run(rig, options)

@@ -27,12 +27,14 @@ async def run(rig: Rig, options: Options) -> Section:
             "ours": Instance("request_handler", rig.env(model_url), rig.folder),
             "empty": Instance("echo", rig.env(model_url), rig.folder, source=_EMPTY),
         }
+        options.step.expect(rounds * len(_RATES) * len(_PATHS))
         async with rig.running(*instances.values()):
             for path, instance in instances.items():
                 await _through(rig, instance, f"warm-{path}", 20, 40)
             for part in range(rounds):
                 for rate in _RATES:
                     for path, instance in instances.items():
+                        options.step(f"round {part + 1}: {rate}/s, {path}")
                         label = f"{path}-{rate}-{part}"
                         latencies = await _through(rig, instance, label, rate, round(rate * seconds))
                         found[rate, path].append([percentile(latencies, share) for share in _SHARES])

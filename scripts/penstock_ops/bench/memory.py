@@ -24,12 +24,14 @@ async def run(rig: Rig, options: Options) -> Section:
     rows = []
     async with model_process(_LATENCY_S, rig.folder) as model_url:
         instance = Instance("request_handler", rig.env(model_url), rig.folder)
+        options.step.expect(len(widths) + blocks)
         async with rig.running(instance):
             rows.append(("listening", number(instance.memory_mib())))
             for width in widths:
+                options.step(f"{width} in flight")
                 peak = await _peak(rig, instance, width)
                 rows.append((f"{width} in flight, peak", number(peak)))
-    samples = await _long_run(rig, blocks, block)
+    samples = await _long_run(rig, blocks, block, options)
     slope = _slope(samples[1:]) / block * 1000
     rows += [(f"after {block * (n + 1):,} requests", number(mib)) for n, mib in enumerate(samples)]
     return Section(
@@ -63,7 +65,7 @@ async def _peak(rig: Rig, instance: Instance, width: int) -> float:
     return max(seen)
 
 
-async def _long_run(rig: Rig, blocks: int, block: int) -> list[float]:
+async def _long_run(rig: Rig, blocks: int, block: int, options: Options) -> list[float]:
     """Memory after each block of misses, by a fresh instance."""
     samples = []
     async with model_process(0.0, rig.folder) as model_url:
@@ -73,6 +75,7 @@ async def _long_run(rig: Rig, blocks: int, block: int) -> list[float]:
             rig.feed((rig.topology.request_subscription, instance, 20)) as feeder,
         ):
             for part in range(blocks):
+                options.step(f"long run: {(part + 1) * block:,} requests")
                 await rig.publish(question(f"long-{part}-{n}") for n in range(block))
                 await feeder.until((part + 1) * block)
                 samples.append(instance.memory_mib())

@@ -230,6 +230,7 @@ async def counting(rig: Rig) -> AsyncIterator[Bench]:
 
 async def run(rig: Rig, options: Options) -> Section:
     """Count every case once: counts do not vary."""
+    options.step("each case once, at the wire")
     async with counting(rig) as bench:
         cases = await bench.cases()
     rows = [_row(case) for case in cases]
