@@ -20,6 +20,8 @@ MOST = 1.25
 #: The model's time, and the requests in flight: a busy instance that waits now and then.
 _LATENCY_S, _WIDTH = 0.05, 20
 _EMPTY = Path(__file__).parent / "reference" / "empty.py"
+_USUAL = "usual clients, bare"
+_FLOORS = {"floor": "floor", "usual_floor": _USUAL}
 _PARTS = ["claim", "call", "save", "publish", "lookup"]
 
 
@@ -69,12 +71,13 @@ class Load:
             await feeder.until(count)
         return (instance.cpu_s() - before) / count * 1000
 
-    async def floor(self, kinds: list[str], count: int) -> dict[str, float]:
-        """CPU milliseconds per request of bare client calls."""
+    async def floor(self, kinds: list[str], count: int, through: str = "floor") -> dict[str, float]:
+        """CPU milliseconds per request of bare client calls, `through` our adapters or the usual clients."""
         hosts = (self.rig.firestore, self.rig.pubsub)
         return await floor.measured(
-            self.rig.project, hosts, self.model_url, "q-known", kinds=kinds, count=count, width=self.width
-        )
+            self.rig.project, hosts, self.model_url, "q-known",
+            kinds=kinds, count=count, width=self.width, through=through,
+        )  # fmt: skip
 
 
 @contextlib.asynccontextmanager
@@ -101,13 +104,21 @@ async def run(rig: Rig, options: Options) -> Section:
     """Rounds of ours, floor, ours, floor …; each ratio is of one round, the figure is their median."""
     rounds, count = (2, 100) if options.quick else (5, 400)
     found: dict[str, list[float]] = defaultdict(list)
+    options.step("warm-up")
     async with loaded(rig) as load:
-        for _ in range(rounds):
+        options.step.expect(6 * rounds)
+        for number in range(1, rounds + 1):
+            options.step(f"round {number}: misses")
             found["miss"].append(await load.misses(count))
-            for kind, ms in (await load.floor(["miss", "hit", *_PARTS], count)).items():
-                found[f"floor: {kind}"].append(ms)
+            for through, kinds in (("floor", ["miss", "hit", *_PARTS]), ("usual_floor", ["miss", "hit"])):
+                options.step(f"round {number}: {_FLOORS[through]}")
+                for kind, ms in (await load.floor(kinds, count, through)).items():
+                    found[f"{_FLOORS[through]}: {kind}"].append(ms)
+            options.step(f"round {number}: hits")
             found["hit"].append(await load.hits(count))
+            options.step(f"round {number}: the empty function")
             found["server"].append(await load.nothing(count))
+            options.step(f"round {number}: results")
             found["response_processor"].append(await load.confirmations(2 * count))
     return _section(found, rounds, count)
 
@@ -119,6 +130,7 @@ def _section(found: dict[str, list[float]], rounds: int, count: int) -> Section:
         served = [a + b for a, b in zip(bare, found["server"], strict=True)]
         ratios[f"{kind} / floor"] = _ratio(found[kind], bare)
         ratios[f"{kind} / (floor + empty function)"] = _ratio(found[kind], served)
+        ratios[f"{kind} / {_USUAL}"] = _ratio(found[kind], found[f"{_USUAL}: {kind}"])
     rows = [(_NAMES.get(name, name), spread(values)) for name, values in found.items()]
     rows += [(name, number(value)) for name, value in ratios.items()]
     return Section(
@@ -132,7 +144,9 @@ def _section(found: dict[str, list[float]], rounds: int, count: int) -> Section:
         ],
         notes=(
             "floor: the same client calls, bare, through the same adapters, in a process of their own. It "
-            "receives nothing; what receiving a push costs is the empty function's line.",
+            "receives nothing; what receiving a push costs is the empty function's line. usual clients: the "
+            "same calls, just as bare, through Firestore's AsyncClient, AsyncOpenAI (no retries) and "
+            "PublisherClient, as people write them.",
         ),
         data={"rounds": dict(found), "ratios": ratios},
     )

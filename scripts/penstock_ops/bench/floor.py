@@ -12,7 +12,6 @@ import json
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from penstock.buses.pubsub import PubSubBus
@@ -30,28 +29,27 @@ _LIMIT_S = 60.0
 #: What a record loses when it ends, and what it gains.
 _LEASE = ("owner", "lease_until")
 _OUTCOME = ("result", "answer_key", "confirmed_at", "expires_at")
+MODEL, TOPIC = "gpt-5.4-nano", "llm-responses"
 KINDS = ("miss", "hit", "claim", "call", "save", "publish", "lookup")
 
 
-@dataclass
 class Floor:
-    """The calls, on `project`, in the shape of the finished request `sample`."""
+    """The calls, on `options.project`, in the shape of the finished request `options.sample`."""
 
-    project: str
-    store: FirestoreStore
-    bus: PubSubBus
-    provider: OpenAIProvider
-    topic: str
-    sample: str
-    run: str
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._store = FirestoreStore(options.project, emulator_host=options.firestore)
+        self._bus = PubSubBus(options.project, emulator_host=options.pubsub)
+        self._provider = OpenAIProvider(MODEL, base_url=options.model)
+        self._sample: str = options.sample
+        self._run = f"floor-{time.monotonic_ns()}"
 
     async def prepare(self) -> None:
         """Read the documents whose shape everything takes."""
-        [found] = await self.store.read([request_path("default", self.sample)], timeout_s=_LIMIT_S)
+        [found] = await self._store.read([request_path("default", self._sample)], timeout_s=_LIMIT_S)
         done: Mapping[str, Any] = found.fields or {}
-        self._key = done["answer_key"]
-        [cached] = await self.store.read([cache_path("default", self._key)], timeout_s=_LIMIT_S)
-        self._cached: Mapping[str, Any] = cached.fields or {}
+        self.key = done["answer_key"]
+        [cached] = await self._store.read([cache_path("default", self.key)], timeout_s=_LIMIT_S)
+        self.cached: Mapping[str, Any] = cached.fields or {}
         self._done = {name: value for name, value in done.items() if name not in _OUTCOME[2:]}
         open_fields = {name: value for name, value in done.items() if name not in _OUTCOME}
         timing = {
@@ -61,71 +59,79 @@ class Floor:
         }
         self._claimed = open_fields | timing | {"open_since": timing["due_at"]}
         changed = ("state", "write_id", "attempts", *_OUTCOME[:2])
-        self._saved: dict[str, Any] = {name: done[name] for name in changed}
-        self._saved |= {"due_at": timing["due_at"], **dict.fromkeys(_LEASE, REMOVE)}
+        self.saved: dict[str, Any] = {name: done[name] for name in changed}
+        self.saved |= {"due_at": timing["due_at"], **dict.fromkeys(_LEASE, REMOVE)}
         messages = tuple(json.loads(done["payload"]).get("messages", ()))
-        messages = messages or ({"role": "user", "content": json.loads(done["payload"])["prompt"]},)
+        self.messages = messages or ({"role": "user", "content": json.loads(done["payload"])["prompt"]},)
         self._request = Request(
-            tenant="default", request_id=self.sample, messages=messages, model=None, params={},
+            tenant="default", request_id=self._sample, messages=self.messages, model=None, params={},
             cache=CacheMode.AUTO, deadline=done["deadline"], metadata={},
             payload_sha256=done["payload_sha256"],
         )  # fmt: skip
-        self._message = response_message(done["result"], None)
+        self.message = response_message(done["result"], None)
 
     async def miss(self, name: str) -> None:
         version = await self.claim(name)
         await self.call(name)
-        await self._save(name, version)
+        await self.end(name, version)
         await self.publish(name)
 
     async def hit(self, name: str) -> None:
-        create = Create(request_path("default", name), self._claimed)
-        flight = Create(cache_path("default", self._key), self._flight())
+        flight = {cache_path("default", self.key): self._flight()}
         try:
-            await self.store.commit([create, flight], timeout_s=_LIMIT_S)
+            await self.create({request_path("default", name): self._claimed} | flight)
         except AlreadyExists:
-            await self._lookup(name)
-        await self.store.commit([Create(request_path("default", name), self._done)], timeout_s=_LIMIT_S)
+            await self.look(name)
+        await self.create({request_path("default", name): self._done})
         await self.publish(name)
 
     async def claim(self, name: str) -> Any:
-        create = Create(request_path("default", name), self._claimed)
-        flight = Create(cache_path("default", name), self._flight())
-        return (await self.store.commit([create, flight], timeout_s=_LIMIT_S))[0]
+        flight = {cache_path("default", name): self._flight()}
+        return await self.create({request_path("default", name): self._claimed} | flight)
+
+    async def create(self, documents: Mapping[str, Mapping[str, Any]]) -> Any:
+        """All or none; the first one's version. Raises AlreadyExists."""
+        creates = [Create(path, fields) for path, fields in documents.items()]
+        return (await self._store.commit(creates, timeout_s=_LIMIT_S))[0]
 
     async def call(self, name: str) -> None:
-        await self.provider.complete(self._request, timeout_s=_LIMIT_S)
+        await self._provider.complete(self._request, timeout_s=_LIMIT_S)
+
+    async def end(self, name: str, version: Any) -> None:
+        """The result and the cache's answer, in one batch."""
+        update = Update(request_path("default", name), self.saved, version)
+        put = Put(cache_path("default", name), self.cached)
+        await self._store.commit([update, put], timeout_s=_LIMIT_S)
 
     async def save(self, name: str) -> None:
-        """As `_save`, on a document that is there already: without the claim before it."""
+        """As `end`, on a document that is there already: without the claim before it."""
+        whole = {key: value for key, value in self.saved.items() if value is not REMOVE}
         writes = [
-            Put(request_path("default", name), self._saved_whole()),
-            Put(cache_path("default", name), self._cached),
+            Put(request_path("default", name), whole),
+            Put(cache_path("default", name), self.cached),
         ]
-        await self.store.commit(writes, timeout_s=_LIMIT_S)
+        await self._store.commit(writes, timeout_s=_LIMIT_S)
 
     async def publish(self, name: str) -> None:
-        data, attributes = self._message
-        await self.bus.publish(self.topic, data, attributes, timeout_s=_LIMIT_S)
+        data, attributes = self.message
+        await self._bus.publish(TOPIC, data, attributes, timeout_s=_LIMIT_S)
 
     async def lookup(self, name: str) -> None:
-        await self._lookup(self.sample)
+        await self.look(self._sample)
 
-    async def _save(self, name: str, version: Any) -> None:
-        update = Update(request_path("default", name), self._saved, version)
-        put = Put(cache_path("default", name), self._cached)
-        await self.store.commit([update, put], timeout_s=_LIMIT_S)
-
-    async def _lookup(self, name: str) -> None:
-        paths = [request_path("default", name), cache_path("default", self._key)]
-        await self.store.read(paths, timeout_s=_LIMIT_S)
-
-    def _saved_whole(self) -> dict[str, Any]:
-        return {name: value for name, value in self._saved.items() if value is not REMOVE}
+    async def look(self, name: str) -> None:
+        """Both documents that a refused claim needs."""
+        paths = [request_path("default", name), cache_path("default", self.key)]
+        await self._store.read(paths, timeout_s=_LIMIT_S)
 
     def _flight(self) -> dict[str, Any]:
-        flight = request_path("default", self.sample)
-        return {"flight": flight, "flight_fence": 1, "expires_at": self._cached["expires_at"]}
+        flight = request_path("default", self._sample)
+        return {"flight": flight, "flight_fence": 1, "expires_at": self.cached["expires_at"]}
+
+    async def warm(self, kind: str, width: int) -> None:
+        """Open every connection."""
+        await self.measure(kind, width, width)
+        self._run += "+"
 
     async def measure(self, kind: str, count: int, width: int) -> float:
         """CPU seconds of `count` requests of `kind`, `width` at once."""
@@ -134,16 +140,16 @@ class Floor:
 
         async def worker() -> None:
             for number in names:
-                await one(f"{self.run}-{kind}-{number}")
+                await one(f"{self._run}-{kind}-{number}")
 
         started = time.process_time()
         await asyncio.gather(*(worker() for _ in range(width)))
         return time.process_time() - started
 
     async def close(self) -> None:
-        await self.provider.close()
-        await self.bus.close()
-        await self.store.close()
+        await self._provider.close()
+        await self._bus.close()
+        await self._store.close()
 
 
 async def measured(
@@ -155,9 +161,21 @@ async def measured(
     kinds: list[str],
     count: int,
     width: int,
+    through: str = "floor",
 ) -> dict[str, float]:
-    """CPU milliseconds per request of each kind, in a process of its own on the instance's core."""
-    command = [sys.executable, "-m", "penstock_ops.bench.floor", "--project", project, "--model", model_url]
+    """CPU milliseconds per request of each kind, in a process of its own on the instance's core.
+
+    `through`: the module whose clients make the calls, `floor` (our adapters) or `usual_floor`.
+    """
+    command = [
+        sys.executable,
+        "-m",
+        f"penstock_ops.bench.{through}",
+        "--project",
+        project,
+        "--model",
+        model_url,
+    ]
     command += ["--firestore", hosts[0], "--pubsub", hosts[1], "--sample", sample]
     command += ["--count", str(count), "--width", str(width), *kinds]
     with cores.on(cores.INSTANCE):
@@ -167,34 +185,25 @@ async def measured(
     return found
 
 
-async def _main(options: argparse.Namespace) -> None:
-    floor = Floor(
-        project=options.project,
-        store=FirestoreStore(options.project, emulator_host=options.firestore),
-        bus=PubSubBus(options.project, emulator_host=options.pubsub),
-        provider=OpenAIProvider("gpt-5.4-nano", base_url=options.model),
-        topic="llm-responses",
-        sample=options.sample,
-        run=f"floor-{time.monotonic_ns()}",
-    )
+async def _main(options: argparse.Namespace, kind_of_floor: type[Floor]) -> None:
+    floor = kind_of_floor(options)
     await floor.prepare()
     found = {}
     for kind in options.kinds:
-        await floor.measure(kind, options.width, options.width)  # opens every connection
-        floor.run += "+"
+        await floor.warm(kind, options.width)
         found[kind] = await floor.measure(kind, options.count, options.width) / options.count * 1000
     await floor.close()
     print(json.dumps(found))
 
 
-def main() -> None:
+def main(kind_of_floor: type[Floor] = Floor) -> None:
     parser = argparse.ArgumentParser(description="CPU milliseconds per request of bare client calls.")
     for name in ("--project", "--firestore", "--pubsub", "--model", "--sample"):
         parser.add_argument(name, required=True)
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--width", type=int, default=20)
     parser.add_argument("kinds", nargs="+", choices=KINDS)
-    asyncio.run(_main(parser.parse_args()))
+    asyncio.run(_main(parser.parse_args(), kind_of_floor))
 
 
 if __name__ == "__main__":
