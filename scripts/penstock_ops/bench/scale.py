@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from penstock_ops.bench.instance import Instance
 from penstock_ops.bench.model_process import model_process
 from penstock_ops.bench.options import Options
+from penstock_ops.bench.paced_scale import PER_PROCESS_S, Paced, flatness, paced
 from penstock_ops.bench.report import Figure, Section, median, number
 from penstock_ops.bench.rig import Rig, question
 from penstock_ops.bench.stored import fill, make_due
@@ -36,46 +37,59 @@ class Measured:
 
 
 async def run(rig: Rig, options: Options) -> Section:
-    """Processes; then stored requests, the sweeper among them; then who writes what."""
+    """Processes, paced and then full; stored requests, the sweeper among them; who writes what."""
+    rounds, seconds = (1, 4.0) if options.quick else (4, 6.0)
     count, stored = (100, _STORED[:1]) if options.quick else (400, _STORED)
+    options.step.expect(rounds * len(_PROCESSES) + len(_PROCESSES) + 2 * len(stored) + 1)
     async with model_process(0.0, rig.folder) as model_url:
-        processes = {n: await _with_processes(rig, model_url, n, count) for n in _PROCESSES}
-        sizes = await _with_stored(rig, model_url, stored, count)
+        evenly = await paced(rig, model_url, _PROCESSES, rounds, seconds, options)
+        full = {n: await _with_processes(rig, model_url, n, count, options) for n in _PROCESSES}
+        sizes = await _with_stored(rig, model_url, stored, count, options)
+    options.step("which documents two requests write")
     shared, prefixes, requests = await _writers(rig, 8 if options.quick else 48)
-    rows = [_row(f"{n} processes", measured) for n, measured in processes.items()]
+    rows = [_paced_row(n, measured) for n, measured in evenly.items()]
+    rows += [_row(f"{_named(n)}, full topic", measured) for n, measured in full.items()]
     rows += [
         (*_row(f"{size:,} stored", measured)[:4], "too slow" if sweep is None else f"{sweep:.3f}")
         for size, (measured, sweep) in sizes.items()
     ]
+    processes_f = flatness([measured.cpu for measured in evenly.values()])
+    stored_f = flatness([measured.cpu_ms for measured, _ in sizes.values()])
     figures = [
         Figure(
-            "CPU per request, most / least processes",
-            f := _flatness(list(processes.values())),
+            f"CPU per request at {PER_PROCESS_S}/s each, most / least of {', '.join(map(str, _PROCESSES))}",
+            processes_f,
             f"≤ {_FLAT}",
-            f <= _FLAT,
+            processes_f <= _FLAT,
         ),
+        Figure("the same with a full topic", flatness([measured.cpu_ms for measured in full.values()])),
         Figure(
             "CPU per request, most / least stored",
-            g := _flatness([m for m, _ in sizes.values()]),
+            stored_f,
             f"≤ {_FLAT}",
-            g <= _FLAT,
+            stored_f <= _FLAT if len(sizes) > 1 else None,
         ),
         Figure("documents written by two requests, usage shards apart", len(shared), "0", not shared),
         Figure(f"index prefixes used by {requests} requests, of 16", prefixes),
     ]
     return Section(
         name="scale",
-        title=f"Beside more processes, and beside more stored requests ({count} misses each)",
+        title=f"Beside more processes ({rounds} rounds of {seconds:g} s; {count} misses in a full topic), "
+        "and beside more stored requests",
         columns=("setting", "requests/s", "CPU ms a request", "p50 ms", f"sweep of {_DUE} due, s"),
         rows=rows,
         figures=figures,
         notes=(
-            "All processes share the machine's cores with the emulators, so that requests/s cannot grow "
-            "beyond them: what has to stay flat is the CPU per request. The Firestore emulator has no "
-            "indexes: its queries read every document, and a sweep over many stored ones runs out of time.",
+            f"{PER_PROCESS_S}/s each: the same paced rate for every process, all on one core, the "
+            "emulators on the others; whether the cost is flat is judged by these rows. Full topic: every "
+            "process takes what it can on all cores, competing with the emulators and the other processes; "
+            "requests/s cannot grow beyond the machine. Neither shows what many machines, or the services "
+            "themselves at a thousand requests a second, would do. The Firestore emulator has no indexes: "
+            "its queries read every document, and a sweep over many stored ones runs out of time.",
         ),
         data={
-            "processes": {n: _data(measured) for n, measured in processes.items()},
+            "paced": {n: {"cpu_ms": m.cpu_ms, "p50_s": m.p50_s} for n, m in evenly.items()},
+            "processes": {n: _data(measured) for n, measured in full.items()},
             "stored": {
                 size: _data(measured) | {"sweep_s": sweep} for size, (measured, sweep) in sizes.items()
             },
@@ -83,7 +97,8 @@ async def run(rig: Rig, options: Options) -> Section:
     )
 
 
-async def _with_processes(rig: Rig, model_url: str, processes: int, count: int) -> Measured:
+async def _with_processes(rig: Rig, model_url: str, processes: int, count: int, options: Options) -> Measured:
+    options.step(f"{_named(processes)}, a full topic")
     instances = [
         Instance("request_handler", rig.env(model_url), rig.folder, on=_ALL) for _ in range(processes)
     ]
@@ -92,7 +107,7 @@ async def _with_processes(rig: Rig, model_url: str, processes: int, count: int) 
 
 
 async def _with_stored(
-    rig: Rig, model_url: str, sizes: tuple[int, ...], count: int
+    rig: Rig, model_url: str, sizes: tuple[int, ...], count: int, options: Options
 ) -> dict[int, tuple[Measured, float | None]]:
     env = rig.env(model_url)
     handler, sweeper = Instance("request_handler", env, rig.folder), Instance("sweeper", env, rig.folder)
@@ -102,8 +117,10 @@ async def _with_stored(
         await _sweep(rig, sweeper)  # imports, connections
         before = 0
         for size in sizes:
+            options.step(f"filling up to {size:,} stored requests")
             await fill(rig.store, "q-sample", before, size)
             before = size
+            options.step(f"beside {size:,} stored requests")
             measured = await _measure(rig, [handler], f"s{size}", count)
             found[size] = (measured, await _swept(rig, handler, sweeper, str(size)))
     return found
@@ -162,9 +179,14 @@ async def _writers(rig: Rig, requests: int) -> tuple[list[str], int, int]:
     return shared, len(prefixes), requests
 
 
-def _flatness(measured: list[Measured]) -> float:
-    costs = [m.cpu_ms for m in measured]
-    return max(costs) / min(costs)
+def _named(processes: int) -> str:
+    return f"{processes} process{'' if processes == 1 else 'es'}"
+
+
+def _paced_row(processes: int, measured: Paced) -> tuple[str, ...]:
+    name = f"{_named(processes)}, {PER_PROCESS_S}/s each"
+    p50 = f"{measured.p50 * 1000:.1f}"
+    return (name, number(PER_PROCESS_S * processes), f"{measured.cpu:.2f}", p50, "–")
 
 
 def _row(name: str, measured: Measured) -> tuple[str, ...]:
