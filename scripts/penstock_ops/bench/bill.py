@@ -56,12 +56,11 @@ class Tariff:
         """USD of one request at everything but Cloud Run and the model."""
         carried = 2 * max(_MESSAGE_LEAST, use.request_bytes)
         carried += (1 + _RESULT_SUBSCRIPTIONS) * max(_MESSAGE_LEAST, use.result_bytes)
-        documents = use.trip.writes - 3 if use.trip.writes > 3 else 1  # those that the TTL will delete
         return {
             "Pub/Sub": carried * self.rate("pubsub.throughput") / _TIB,
             "Firestore reads": use.trip.reads * self.rate(self._firestore + "reads"),
             "Firestore writes": use.trip.writes * self.rate(self._firestore + "writes"),
-            "Firestore deletes (TTL)": documents * self.rate(self._firestore + "deletes"),
+            "Firestore deletes (TTL)": use.documents * self.rate(self._firestore + "deletes"),
             "Firestore storage, 31 days": use.stored_bytes
             * self.rate("firestore.storage")
             / _GIB

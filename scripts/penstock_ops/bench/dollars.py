@@ -9,7 +9,7 @@ from penstock_ops.bench.bill import Shape, Tariff
 from penstock_ops.bench.fleet import Bill, billed
 from penstock_ops.bench.meter import Meter, Use, read_meter
 from penstock_ops.bench.options import Options
-from penstock_ops.bench.report import Figure, Section
+from penstock_ops.bench.report import Figure, Section, number
 from penstock_ops.bench.rig import Rig
 from penstock_ops.tune.trace import TraceRow, read_trace
 
@@ -27,7 +27,7 @@ Requests = list[tuple[float, float]]
 
 async def run(rig: Rig, options: Options) -> Section:
     """Measure what a request uses; the rest is the price book's arithmetic and a simulated fleet."""
-    meter = await read_meter(rig, count=100 if options.quick else 400)
+    meter = await read_meter(rig, options, count=100 if options.quick else 400)
     trace = read_trace(options.trace)
     tariff = Tariff(PriceBook.load())
     traffics = _traffics(trace.rows)
@@ -67,8 +67,17 @@ async def run(rig: Rig, options: Options) -> Section:
             f"A model call is taken to last {_FIRST_TOKEN_S} s and {_TOKEN_S} s a token. List prices, one "
             "region, the free tier left out. Traffic rows are Cloud Run alone (handler, and for ours the "
             "response_processor): the services' share is the same whatever runs the code.",
+            "Measured in this run: "
+            + "; ".join(f"{name} {number(value)}" for name, value in meter.told().items())
+            + ". Reads, writes and publishes are those of `trips`.",
         ),
-        data={"traffic": data, "million_misses": bill, "idle_month": idle, "cheapest": cheapest},
+        data={
+            "measured": meter.told(),
+            "traffic": data,
+            "million_misses": bill,
+            "idle_month": idle,
+            "cheapest": cheapest,
+        },
     )
 
 
@@ -86,7 +95,7 @@ def _costs(tariff: Tariff, meter: Meter, requests: Requests) -> dict[str, tuple[
     per_million = _MILLION / len(requests)
     always = Bill(span * calls.instances, calls.instances)
     usual = billed(
-        [(at, _stretched(seconds, meter.miss.handler_cpu_s, _USUAL)) for at, seconds in requests], 1
+        [(at, _stretched(seconds + meter.usual_s, meter.usual_cpu_s, _USUAL)) for at, seconds in requests], 1
     )
     return {
         "always-on container": (tariff.always_on(_OURS, always.seconds) * per_million, always),

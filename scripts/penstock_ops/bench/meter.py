@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from penstock_ops.bench.cpu import loaded
 from penstock_ops.bench.instance import Instance
+from penstock_ops.bench.model_process import model_process
+from penstock_ops.bench.options import Options
 from penstock_ops.bench.report import median
 from penstock_ops.bench.rig import Rig, question
 from penstock_ops.bench.trips import Bench, Trip, counting
+
+_USUAL = Path(__file__).parent / "reference" / "usual.py"
+#: How long the model takes while the usual function is measured, in seconds.
+_MODEL_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,40 +34,95 @@ class Use:
     result_bytes: int
     stored_bytes: int
     log_bytes: int
+    #: Documents of its own that it leaves behind: the TTL will delete them. Counters are shared, and stay.
+    documents: int
 
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """Misses, hits, and the sweeper's idle minute (seconds, log bytes)."""
+    """Misses, hits, the sweeper's idle minute (seconds, log bytes), and the usual function's miss."""
 
     miss: Use
     hit: Use
     idle: Trip
     idle_s: float
     idle_log_bytes: int
+    #: CPU, and time from the first byte to the answer with the model's left out, in seconds.
+    usual_cpu_s: float
+    usual_s: float
+
+    def told(self) -> dict[str, float]:
+        """The inputs of the bill, by name."""
+        return {
+            "request_handler, CPU ms of a miss": self.miss.handler_cpu_s * 1000,
+            "request_handler, CPU ms of a hit": self.hit.handler_cpu_s * 1000,
+            "request_handler, ms of a miss without the model": self.miss.handler_s * 1000,
+            "response_processor, CPU ms": self.miss.processor_cpu_s * 1000,
+            "response_processor, ms": self.miss.processor_s * 1000,
+            "the usual function, CPU ms": self.usual_cpu_s * 1000,
+            "the usual function, ms without the model": self.usual_s * 1000,
+            "bytes of a request": self.miss.request_bytes,
+            "bytes of a result": self.miss.result_bytes,
+            "bytes written to Firestore by a miss": self.miss.stored_bytes,
+            "bytes logged by a miss": self.miss.log_bytes,
+            "documents that a miss leaves": self.miss.documents,
+            "sweeper, ms of an idle minute": self.idle_s * 1000,
+        }
 
 
-async def read_meter(rig: Rig, *, count: int) -> Meter:
+async def read_meter(rig: Rig, options: Options, *, count: int) -> Meter:
     """Count at the wire, one by one; then the CPU of `count` requests under load."""
+    options.step.expect(3)
+    options.step("operations and bytes of a request, at the wire")
     async with counting(rig) as bench:
         await bench.miss("warm-up")
         await bench.idle()
         miss, hit = await _counted(bench, "miss"), await _counted(bench, "hit")
-        log = _log_size(bench.sweeper)
-        started = time.monotonic()
-        idle = (await bench.idle()).total
-        idle_s, idle_log = time.monotonic() - started, _log_size(bench.sweeper) - log
+        idle, idle_s, idle_log = await _idle(bench)
+    options.step("CPU of a request under load")
     async with loaded(rig) as load:
         miss_cpu = await load.misses(count) / 1000
         hit_cpu = await load.hits(count) / 1000
         confirm_cpu = await load.confirmations(2 * count) / 1000
+    options.step("the usual function, one request at a time")
+    usual_cpu_s, usual_s = await _usual(rig, count=max(10, count // 10))
     return Meter(
         replace(miss, handler_cpu_s=miss_cpu, processor_cpu_s=confirm_cpu),
         replace(hit, handler_cpu_s=hit_cpu, processor_cpu_s=confirm_cpu),
         idle,
         idle_s,
         idle_log,
+        usual_cpu_s,
+        usual_s,
     )
+
+
+async def _idle(bench: Bench, repeats: int = 5) -> tuple[Trip, float, int]:
+    """The sweeper's idle minute: its operations, the median of its seconds, its log's bytes."""
+    seconds, trip, logged = [], Trip(), 0
+    for _ in range(repeats):
+        log, started = _log_size(bench.sweeper), time.monotonic()
+        trip = (await bench.idle()).total
+        seconds.append(time.monotonic() - started)
+        logged = _log_size(bench.sweeper) - log
+    return trip, median(seconds), logged
+
+
+async def _usual(rig: Rig, *, count: int) -> tuple[float, float]:
+    """CPU seconds per request of the usual function, alone in its instance, and the median of its seconds
+    without the model's."""
+    async with model_process(_MODEL_S, rig.folder) as model_url:
+        env = rig.env(model_url, OPENAI_BASE_URL=model_url)
+        usual = Instance("usual", env, rig.folder, source=_USUAL)
+        lane = (rig.topology.request_subscription, usual, 1)
+        async with rig.running(usual):
+            for label, requests in (("warm", 5), ("usual", count)):
+                await rig.publish(question(f"{label}-{number}") for number in range(requests))
+                before = usual.cpu_s()
+                async with rig.feed(lane) as feeder:
+                    deliveries = await feeder.until(requests)
+                cpu_s = (usual.cpu_s() - before) / requests
+    return cpu_s, median([delivery.seconds for delivery in deliveries]) - _MODEL_S
 
 
 async def _counted(bench: Bench, kind: str, repeats: int = 9) -> Use:
@@ -92,6 +154,7 @@ async def _counted(bench: Bench, kind: str, repeats: int = 9) -> Use:
         result_bytes=result,
         stored_bytes=stored,
         log_bytes=logged,
+        documents=len({path for call in writes for path in call.written if "/usage/" not in path}),
     )
 
 
