@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from penstock_ops.bench.billed import STEP_S
+from penstock_ops.bench.stretches import STEP_S
 
 
 @dataclass(frozen=True, slots=True)

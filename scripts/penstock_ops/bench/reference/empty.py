@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 
 import functions_framework.aio
@@ -18,6 +19,14 @@ _buses: list[PubSubBus] = []
 async def empty(request: Request) -> Response:
     """Read the body, ack."""
     await request.body()
+    return Response(status_code=204)
+
+
+@functions_framework.aio.http
+async def wait(request: Request) -> Response:
+    """Read the body, wait for WAIT_S seconds, ack: as long as a model takes, and nothing else."""
+    await request.body()
+    await asyncio.sleep(float(os.environ["WAIT_S"]))
     return Response(status_code=204)
 
 
