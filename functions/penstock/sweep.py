@@ -15,8 +15,8 @@ from penstock.deliver import publish_wake
 from penstock.errors import BadMessage, PreconditionFailed, PublishFailed, StoreError
 from penstock.holder import changed_fields
 from penstock.messages.record import Record, State
-from penstock.ports import Snapshot, Update
-from penstock.rules.keys import REQUESTS, SHARDS, shard_range, sharded, time_of
+from penstock.ports import Fields, Snapshot, Update
+from penstock.rules.keys import REQUESTS, SHARDS, moved_to, shard_range, sharded, time_of
 from penstock.services import Services
 
 #: Documents taken from one shard at a time.
@@ -33,6 +33,8 @@ class Swept:
     #: Found due, but somebody else moved it first.
     overtaken: int = 0
     failed: int = 0
+    #: Of a later version, or damaged: moved out of the others' way, woken by nobody.
+    unreadable: int = 0
     #: Woken more than once without effect.
     stubborn: int = 0
     oldest_open_s: float | None = None
@@ -52,6 +54,7 @@ async def sweep(s: Services) -> Swept:
         woken=swept.woken,
         overtaken=swept.overtaken,
         failed=swept.failed,
+        unreadable=swept.unreadable,
         stubborn=swept.stubborn,
         oldest_open_s=swept.oldest_open_s or 0,
     )
@@ -88,23 +91,42 @@ async def _wake(s: Services, found: Snapshot, swept: Swept) -> None:
     try:
         record = Record.decode(found.fields or {})
     except BadMessage:
-        # Of a version after ours, or damaged: the others must not wait for it.
-        message = "A document that is due cannot be read; it is left alone."
+        message = "A document that is due cannot be read; it is looked at again later."
         log.error("sweep.unreadable", message, path=found.path)
-        swept.failed += 1
+        swept.unreadable += 1
+        await _move(s, found, {"due_at": _next_look(s, found)}, swept)
         return
     later = record._replace(due_at=_next_due(s, record), sweeps=record.sweeps + 1)
+    if not await _move(s, found, changed_fields(later, record), swept):
+        return
     try:
-        update = Update(found.path, changed_fields(later, record), found.version)
-        await s.store.commit([update], timeout_s=s.timing.commit_s)
         await publish_wake(s, record)
-    except PreconditionFailed:
-        swept.overtaken += 1
-    except (StoreError, PublishFailed):
+    except PublishFailed:
         swept.failed += 1
     else:
         swept.woken += 1
         swept.stubborn += record.sweeps > 0
+
+
+async def _move(s: Services, found: Snapshot, changes: Fields, swept: Swept) -> bool:
+    """Whether `changes` were made to the very document that was found."""
+    try:
+        await s.store.commit([Update(found.path, changes, found.version)], timeout_s=s.timing.commit_s)
+    except PreconditionFailed:
+        swept.overtaken += 1
+    except StoreError:
+        swept.failed += 1
+    else:
+        return True
+    return False
+
+
+def _next_look(s: Services, found: Snapshot) -> str:
+    """When to look again at what cannot be read. The shard has many readable ones, found in order of time:
+    a hundred that stayed at its head would starve them."""
+    wait = s.timing.sweep_max_s * (1 + s.jitter() / 4)
+    fields = found.fields or {}
+    return moved_to(fields["due_at"], s.clock.now() + timedelta(seconds=wait))
 
 
 def _next_due(s: Services, record: Record) -> str:

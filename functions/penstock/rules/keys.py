@@ -81,6 +81,11 @@ def sharded(tenant: str, request_id: str, when: datetime) -> str:
     return f"{_spread(tenant, request_id) % SHARDS:02d}:{format_time(when)}"
 
 
+def moved_to(sharded_time: str, when: datetime) -> str:
+    """`when` in the shard of `sharded_time`: for a document whose ids nobody can tell."""
+    return f"{sharded_time[:3]}{format_time(when)}"
+
+
 def shard_range(shard: int, until: datetime) -> tuple[str, str]:
     """The lowest and the highest sharded time of `shard` that is not after `until`."""
     return f"{shard:02d}:", f"{shard:02d}:{format_time(until)}"

@@ -198,6 +198,31 @@ def test_one_document_that_cannot_be_read_does_not_stop_the_sweeper() -> None:
     play(scene, replies=[Reply("throttled", 0.1, 60.0)])
 
 
+def test_a_hundred_documents_that_cannot_be_read_keep_nobody_waiting() -> None:
+    """Given a full batch of them (a rollback) due before a readable one, I expect it in the same sweep."""
+
+    async def scene(stage: Stage) -> None:
+        await stage.ask("r", cache="off")
+        await asyncio.sleep(5)
+        since = sharded("default", "r", stage.world.clock.now())
+        broken = {"state": "of tomorrow", "due_at": since, "open_since": since}
+        await asyncio.sleep(60 - stage.world.now() % 60 + 5)  # just after a sweep; r is due at the next
+        paths = [f"tenants/default/requests/broken-{number}" for number in range(100)]
+        await stage.world.store.commit([Put(path, broken) for path in paths], timeout_s=5)
+        await asyncio.sleep(3600)
+        assert (await stage.document("r"))["state"] == "terminal"
+        first, *later = [line for line in stage.log("sweep.finished") if line["unreadable"]]
+        assert (first["unreadable"], first["woken"], first["failed"]) == (100, 1, 0)
+        # They are looked at again, so that the next version finds them; a few times an hour, not each minute
+        assert 0 < sum(line["unreadable"] for line in later) <= 400
+        assert {line["path"] for line in stage.log("sweep.unreadable")} == set(paths)
+        found = await stage.world.store.read(paths, timeout_s=5)
+        assert {(one.fields or {})["due_at"][:3] for one in found} == {since[:3]}
+        await stage.world.store.commit([Delete(path) for path in paths], timeout_s=5)
+
+    play(scene, replies=[Reply("throttled", 0.1, 100.0)], shape=Shape(ROUTES, seed=3, instances=1))
+
+
 def test_an_answer_set_aside_in_an_earlier_life_is_not_given_to_another_question() -> None:
     async def scene(stage: Stage) -> None:
         await stage.ask("r", cache="off")
