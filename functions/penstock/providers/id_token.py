@@ -11,6 +11,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from penstock.errors import SecretError
+from penstock.providers.shared_fetch import SharedFetch
 
 #: Fetch a new token this many seconds before the old one ends; Google's live an hour.
 REFRESH_BEFORE_S = 300.0
@@ -55,30 +56,23 @@ class IdTokenKey:
         self, url: str, *, source: TokenSource = google_id_token, now: Callable[[], float] = time.time
     ) -> None:
         self._audience, self._source, self._now = audience_of(url), source, now
-        self._token, self._until = "", 0.0
-        self._fetching = asyncio.Lock()
+        self._fetched, self._until = SharedFetch(self._fetch), 0.0
 
     async def value(self) -> str:
         """The token. Raises SecretError."""
         if not self._fresh():
-            async with self._fetching:
-                # Whoever held the lock before us may have fetched it.
-                if not self._fresh():
-                    await self._fetch()
-        return self._token
+            await self._fetched.fetch()
+        self._fetched.use()
+        return self._fetched.value or ""
 
     async def reload(self) -> bool:
         """Fetch another one; whether it is another. Raises SecretError."""
-        before = self._token
-        async with self._fetching:
-            if self._token == before:
-                await self._fetch()
-        return self._token != before
+        return await self._fetched.renew()
 
     def _fresh(self) -> bool:
-        return bool(self._token) and self._now() < self._until - REFRESH_BEFORE_S
+        return bool(self._fetched.value) and self._now() < self._until - REFRESH_BEFORE_S
 
-    async def _fetch(self) -> None:
+    async def _fetch(self) -> str:
         try:
             async with asyncio.timeout(FETCH_TIMEOUT_S):
                 token = await asyncio.to_thread(self._source, self._audience)
@@ -86,7 +80,8 @@ class IdTokenKey:
             raise SecretError(
                 f"No ID token for {self._audience} came within {FETCH_TIMEOUT_S:.0f} s."
             ) from None
-        self._token, self._until = token, _end_of(token) or self._now() + ASSUMED_LIFE_S
+        self._until = _end_of(token) or self._now() + ASSUMED_LIFE_S
+        return token
 
 
 def _end_of(token: str) -> float | None:

@@ -6,6 +6,7 @@ import asyncio
 import re
 
 from penstock.errors import SecretError
+from penstock.providers.shared_fetch import SharedFetch
 
 #: How long one fetch may take, in seconds.
 FETCH_TIMEOUT_S = 10.0
@@ -48,28 +49,19 @@ class SecretManagerKey:
             raise SecretError(f"{name!r} does not name a secret: write projects/P/secrets/S/versions/V")
         self._name = name if "/versions/" in name else f"{name}/versions/latest"
         self._endpoint = endpoint
-        self._value: str | None = None
-        self._fetching = asyncio.Lock()
+        self._fetched = SharedFetch(self._fetch)
 
     def __repr__(self) -> str:
         return f"SecretManagerKey({self._name!r})"
 
     async def value(self) -> str:
-        if self._value is not None:
-            return self._value
-        async with self._fetching:
-            # Whoever held the lock before us may have fetched it.
-            if self._value is None:
-                self._value = await self._fetch()
-            return self._value
+        while self._fetched.value is None:
+            await self._fetched.fetch()
+        self._fetched.use()
+        return self._fetched.value
 
     async def reload(self) -> bool:
-        before = self._value
-        async with self._fetching:
-            # Of many callers who saw the old key refused, the first one's fetch serves all.
-            if self._value == before:
-                self._value = await self._fetch()
-            return self._value != before
+        return await self._fetched.renew()
 
     async def _fetch(self) -> str:
         data = await _access(self._name, self._endpoint)
