@@ -17,7 +17,7 @@ from types import FrameType
 from penstock import log
 from penstock.clock import SystemClock
 from penstock.errors import SettingsError
-from penstock.gate import Gate
+from penstock.gate import gates
 from penstock.ports import Blobs, Bus, Clock, Provider, Store
 from penstock.providers.key import Key
 from penstock.rules.pricing import PriceBook
@@ -64,7 +64,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Services:
         prices=PriceBook.load(settings.prices),
         timing=timing,
         providers=_Providers(targets, settings),
-        gates={name: Gate(target, clock, timing) for name, target in targets.items()},
+        gates=gates(targets, clock, timing),
     )
 
 

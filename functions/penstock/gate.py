@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from penstock.errors import FailureClass, ProviderFailure
@@ -30,13 +30,13 @@ class Passage:
 
 
 class Gate:
-    """Lets a call through, or refuses it."""
+    """Lets a call through, or refuses it. `breaker` is its own unless it is shared."""
 
-    def __init__(self, target: Target, clock: Clock, timing: Timing) -> None:
+    def __init__(self, target: Target, clock: Clock, timing: Timing, breaker: Breaker | None = None) -> None:
         self._name = target.name
         self._clock = clock
         self._timing = timing
-        self._breaker = Breaker(timing)
+        self._breaker = breaker or Breaker(timing)
         self._concurrency = Concurrency(target.max_concurrency)
         self._sleep = Sleep(timing) if target.scales_to_zero else None
         self._in_flight = 0
@@ -49,7 +49,11 @@ class Gate:
         await self._take_slot()
         started, passage = self._clock.monotonic(), Passage()
         try:
+            self._check_asked()  # somebody may have been told while we waited for the slot
             yield passage
+        except GateRefusal:
+            self._abandon()
+            raise
         except ProviderFailure as failure:
             self._note(failure, started)
             raise
@@ -66,7 +70,13 @@ class Gate:
             self._in_flight -= 1
             self._let_in()
 
+    def _check_asked(self) -> None:
+        wait = self._breaker.asked_s(self._clock.monotonic())
+        if wait > 0:
+            raise self._refusal("asked not to be called yet", wait)
+
     def _check_open(self) -> None:
+        self._check_asked()
         now = self._clock.monotonic()
         wait = self._breaker.wait_s(now)
         if wait > 0:
@@ -135,3 +145,18 @@ class Gate:
 
 class GateRefusal(ProviderFailure):
     """We did not ask: the breaker is open, the engine sleeps, or every slot is taken."""
+
+
+def gates(targets: Mapping[str, Target], clock: Clock, timing: Timing) -> dict[str, Gate]:
+    """A gate for each target by its name; those that ask the same thing share a breaker.
+
+    The same thing: provider, address, model, and the key, since a second account is throttled by itself.
+    Concurrency and sleep stay each target's own: they are settings of the target.
+    """
+    breakers: dict[tuple[str | None, ...], Breaker] = {}
+
+    def gate(target: Target) -> Gate:
+        asked = target.provider, target.base_url, target.model, target.auth, target.secret
+        return Gate(target, clock, timing, breakers.setdefault(asked, Breaker(timing)))
+
+    return {name: gate(target) for name, target in targets.items()}

@@ -22,7 +22,7 @@ from penstock.buses.local import LocalBus
 from penstock.buses.push import Pusher
 from penstock.buses.subscription import Subscription
 from penstock.errors import StoreError
-from penstock.gate import Gate
+from penstock.gate import gates
 from penstock.handle import handle
 from penstock.messages.envelope import Envelope, decode_push
 from penstock.respond import respond
@@ -168,7 +168,7 @@ class World:
             prices=PRICES,
             timing=TIMING,
             providers={name: SimProvider(self.ledger, name, instance) for name in targets},
-            gates={name: Gate(target, clock, TIMING) for name, target in targets.items()},
+            gates=gates(targets, clock, TIMING),
             jitter=rng.random,
             new_id=lambda: f"{rng.getrandbits(64):016x}",
         )

@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 
 from penstock.errors import FailureClass, ProviderFailure
-from penstock.gate import Gate, GateRefusal
+from penstock.gate import Gate, GateRefusal, gates
 from penstock.rules.breaker import THRESHOLD
 from penstock.rules.routes import Target
 from penstock.rules.timing import Timing
@@ -38,15 +38,20 @@ async def answer(gate: Gate, seconds: float = 1.0, queued_s: float | None = None
         passage.queued_s = queued_s
 
 
-async def refused(gate: Gate, status: int, kind: FailureClass) -> None:
+async def refused(gate: Gate, status: int, kind: FailureClass, retry_after_s: float | None) -> None:
     async with gate.call():
         await asyncio.sleep(0.1)
-        raise ProviderFailure(kind, "no", status=status)
+        raise ProviderFailure(kind, "no", status=status, retry_after_s=retry_after_s)
 
 
-async def fail(gate: Gate, status: int, kind: FailureClass = FailureClass.UNPAID) -> None:
+async def fail(
+    gate: Gate,
+    status: int,
+    kind: FailureClass = FailureClass.UNPAID,
+    retry_after_s: float | None = None,
+) -> None:
     with pytest.raises(ProviderFailure):
-        await refused(gate, status, kind)
+        await refused(gate, status, kind, retry_after_s)
 
 
 async def in_flight_at_once(gate: Gate, offered: int) -> int:
@@ -135,6 +140,59 @@ def test_a_row_of_failures_opens_the_breaker_and_one_probe_closes_it() -> None:
             await answer(broken)
         await probe
         await asyncio.gather(*(answer(broken) for _ in range(5)))
+
+    run_virtual(story())
+
+
+def test_who_asked_for_time_is_called_by_nobody_before_it() -> None:
+    async def story() -> None:
+        asked = gate()
+        await fail(asked, 429, retry_after_s=290)
+        for _ in range(3):
+            with pytest.raises(GateRefusal) as refusal:
+                await answer(asked)
+            assert refusal.value.kind is FailureClass.UNPAID
+        assert refusal.value.retry_after_s == 290
+        await asyncio.sleep(290)
+        await answer(asked)
+
+    run_virtual(story())
+
+
+def test_who_waits_for_a_slot_hears_that_the_target_asked_for_time() -> None:
+    async def story() -> None:
+        asked = gate(most=1)
+        failing = asyncio.create_task(fail(asked, 503, retry_after_s=60))
+        await asyncio.sleep(0)
+        with pytest.raises(GateRefusal) as refusal:
+            await answer(asked)
+        assert refusal.value.retry_after_s == 60
+        await failing
+        # and its slot is free again afterwards
+        await asyncio.sleep(60)
+        assert await in_flight_at_once(asked, 5) == 1
+
+    run_virtual(story())
+
+
+def test_two_names_for_one_model_share_what_is_known_of_it_but_not_their_slots() -> None:
+    async def story() -> None:
+        target = Target(name="a", provider="openai", model="m", max_concurrency=2)
+        targets = {
+            "a": target,
+            "b": target.model_copy(update={"name": "b", "max_concurrency": 3}),
+            "another model": target.model_copy(update={"model": "m2"}),
+            "another account": target.model_copy(update={"secret": "projects/p/secrets/s"}),
+        }
+        made = gates(targets, LoopClock(), TIMING)
+        assert await in_flight_at_once(made["a"], 9) == 2
+        assert await in_flight_at_once(made["b"], 9) == 3
+        for _ in range(THRESHOLD):
+            await fail(made["a"], 500, FailureClass.AMBIGUOUS)
+        with pytest.raises(GateRefusal):
+            await answer(made["b"])
+        await answer(made["another model"])
+        await answer(made["another account"])
 
     run_virtual(story())
 

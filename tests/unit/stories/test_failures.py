@@ -37,6 +37,34 @@ def test_throttled_is_put_aside_until_the_provider_wants_it_again() -> None:
     play(scene, replies=[Reply("throttled", 0.1, 290.0)])
 
 
+def test_a_first_target_that_asked_for_time_is_left_alone_while_the_second_is_asked() -> None:
+    """Given a fallback route whose first target asks for 290 s, I expect the second to be asked meanwhile."""
+
+    async def scene(stage: Stage) -> None:
+        await stage.ask("r", model="two", cache="off")
+        await stage.rest()
+        calls = stage.world.ledger.calls
+        assert [call.at for call in calls if call.target == "b"] == [calls[0].at]
+        assert len([call for call in calls if call.target == "c"]) > 3
+        assert (await stage.result("r"))["status"] == "completed"
+        assert (await stage.document("r"))["tries"] == 0
+
+    play(scene, replies=[Reply("throttled", 0.1, 290.0), *[Reply("throttled", 0.1)] * 3], shape=ALONE)
+
+
+def test_who_asks_next_does_not_call_a_target_that_asked_for_time() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.ask("first", cache="off")
+        await asyncio.sleep(5)
+        await stage.ask("second", cache="off")
+        await asyncio.sleep(280)
+        assert stage.calls() == 1
+        await stage.rest()
+        assert (stage.calls("first"), stage.calls("second")) == (2, 1)
+
+    play(scene, replies=[Reply("throttled", 0.1, 290.0)], shape=ALONE)
+
+
 def test_an_hour_of_throttling_counts_nothing() -> None:
     async def scene(stage: Stage) -> None:
         await stage.ask("r")
