@@ -64,7 +64,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Services:
         prices=PriceBook.load(settings.prices),
         timing=timing,
         providers=_Providers(targets, settings),
-        gates=gates(targets, clock, timing),
+        gates=gates(routes, clock, timing),
     )
 
 

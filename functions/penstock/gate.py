@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from penstock.errors import FailureClass, ProviderFailure
 from penstock.ports import Clock
 from penstock.rules.breaker import Breaker
 from penstock.rules.concurrency import Concurrency
-from penstock.rules.routes import Target
+from penstock.rules.routes import Routes, Target
 from penstock.rules.sleep import Sleep
 from penstock.rules.timing import Timing
 
@@ -30,13 +30,25 @@ class Passage:
 
 
 class Gate:
-    """Lets a call through, or refuses it. `breaker` is its own unless it is shared."""
+    """Lets a call through, or refuses it.
 
-    def __init__(self, target: Target, clock: Clock, timing: Timing, breaker: Breaker | None = None) -> None:
+    `breaker` is its own unless it is shared. `has_next`: whoever asks this target can ask another instead.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        clock: Clock,
+        timing: Timing,
+        breaker: Breaker | None = None,
+        *,
+        has_next: bool = False,
+    ) -> None:
         self._name = target.name
         self._clock = clock
         self._timing = timing
         self._breaker = breaker or Breaker(timing)
+        self._has_next = has_next
         self._concurrency = Concurrency(target.max_concurrency)
         self._sleep = Sleep(timing) if target.scales_to_zero else None
         self._in_flight = 0
@@ -71,7 +83,7 @@ class Gate:
             self._let_in()
 
     def _check_asked(self) -> None:
-        wait = self._breaker.asked_s(self._clock.monotonic())
+        wait = self._breaker.asked_s(self._clock.monotonic(), has_next=self._has_next)
         if wait > 0:
             raise self._refusal("asked not to be called yet", wait)
 
@@ -147,16 +159,18 @@ class GateRefusal(ProviderFailure):
     """We did not ask: the breaker is open, the engine sleeps, or every slot is taken."""
 
 
-def gates(targets: Mapping[str, Target], clock: Clock, timing: Timing) -> dict[str, Gate]:
+def gates(routes: Routes, clock: Clock, timing: Timing) -> dict[str, Gate]:
     """A gate for each target by its name; those that ask the same thing share a breaker.
 
     The same thing: provider, address, model, and the key, since a second account is throttled by itself.
     Concurrency and sleep stay each target's own: they are settings of the target.
     """
     breakers: dict[tuple[str | None, ...], Breaker] = {}
+    last = {route.eligible[-1].name for route in routes.routes.values()}
 
     def gate(target: Target) -> Gate:
         asked = target.provider, target.base_url, target.model, target.auth, target.secret
-        return Gate(target, clock, timing, breakers.setdefault(asked, Breaker(timing)))
+        breaker = breakers.setdefault(asked, Breaker(timing))
+        return Gate(target, clock, timing, breaker, has_next=target.name not in last)
 
-    return {name: gate(target) for name, target in targets.items()}
+    return {name: gate(target) for name, target in routes.targets.items()}

@@ -14,6 +14,7 @@ from penstock_ops.console import counted, print_json, say, stdout, warn
 from penstock_ops.faults import Misuse, OperatorFault
 from penstock_ops.progress import progress
 from penstock_ops.system import System, open_system
+from penstock_ops.unreadable import record_of, warn_unreadable
 
 #: Documents of one query, and of one commit.
 _BATCH = 100
@@ -48,6 +49,8 @@ class Found:
     #: The ids of unfinished requests, the first few, and how many there are.
     open: int = 0
     open_ids: list[str] = field(default_factory=list)
+    #: Paths of requests that this version cannot read; counted above like the others.
+    unreadable: list[str] = field(default_factory=list)
 
     @property
     def documents(self) -> int:
@@ -66,6 +69,8 @@ async def forget(tenant: str, *, yes: bool, force: bool, as_json: bool) -> int:
         blobs = 0
         if yes:
             blobs = await _delete(system, tenant, found)
+        fate = "they are deleted with the rest." if yes else "they would be deleted with the rest."
+        warn_unreadable(found.unreadable, fate)
     if as_json:
         _print_json(tenant, found, yes, blobs)
     else:
@@ -79,7 +84,7 @@ async def _count(system: System, tenant: str) -> Found:
     with progress("counting", 0) as advance:
         async for page in _pages(system, f"tenants/{tenant}/{REQUESTS}"):
             for snapshot in page:
-                _note(found, Record.decode(snapshot.fields or {}), blobs)
+                _note(found, snapshot, blobs)
             found.orphans += sum(len(orphans) for orphans in await _orphans(system, page))
             advance(found.requests, f"{found.requests:,} requests")
         async for page in _pages(system, f"tenants/{tenant}/cache"):
@@ -90,16 +95,27 @@ async def _count(system: System, tenant: str) -> Found:
     return found
 
 
-def _note(found: Found, record: Record, blobs: set[str]) -> None:
+def _note(found: Found, snapshot: Snapshot, blobs: set[str]) -> None:
     found.requests += 1
-    if record.payload_ref:
-        blobs.add(record.payload_ref.uri)
-    if record.result and record.result["completion_ref"]:
-        blobs.add(record.result["completion_ref"]["uri"])
-    if record.state is not State.TERMINAL or record.confirmed_at is None:
+    record = record_of(snapshot)
+    if record is None:
+        found.unreadable.append(snapshot.path)
+        # Every version marks so what is not at rest: the sweeper's first query lives on it.
+        is_open = "open_since" in (snapshot.fields or {})
+    else:
+        _note_blobs(record, blobs)
+        is_open = record.state is not State.TERMINAL or record.confirmed_at is None
+    if is_open:
         found.open += 1
         if len(found.open_ids) < 5:
-            found.open_ids.append(record.request_id)
+            found.open_ids.append(snapshot.path.rpartition("/")[2])
+
+
+def _note_blobs(record: Record, blobs: set[str]) -> None:
+    if record.payload_ref:
+        blobs.add(record.payload_ref.uri)
+    if record.result and (ref := record.result.get("completion_ref")):
+        blobs.add(ref["uri"])
 
 
 async def _delete(system: System, tenant: str, found: Found) -> int:

@@ -20,8 +20,10 @@ from penstock_ops.console import print_json, say, stdout, warn
 from penstock_ops.faults import Misuse, OperatorFault
 from penstock_ops.folder_lock import serving
 from penstock_ops.pause import warn_if_paused
+from penstock_ops.refused import refused
 from penstock_ops.show import show_result
 from penstock_ops.system import System, open_system
+from penstock_ops.unreadable import record_of
 
 
 async def get(request_id: str, tenant: str, *, as_json: bool) -> int:
@@ -32,6 +34,7 @@ async def get(request_id: str, tenant: str, *, as_json: bool) -> int:
     async with open_system() as system:
         say(f"penstock get ← {system.name}")
         record = await _read(system, tenant, request_id)
+        await _tell_refused(system, tenant, request_id)
         if record.state is not State.TERMINAL or record.result is None:
             _show_state(record, system, as_json)
             await warn_if_paused(system)
@@ -51,11 +54,27 @@ async def _read(system: System, tenant: str, request_id: str) -> Record:
     path = request_path(tenant, request_id)
     [found] = await system.services.store.read([path], timeout_s=Timing().read_s)
     if found.fields is None:
+        none = f"{system.name} has no request {request_id} of tenant {tenant}"
+        told = await refused(system, tenant, request_id, stored=False)
+        if told and system.local_bus is not None:
+            raise OperatorFault(f"{none}. {told}")
         raise OperatorFault(
-            f"{system.name} has no request {request_id} of tenant {tenant}: not taken up yet, never "
-            "published here, or refused (then it is among the dead letters)."
+            f"{none}: not taken up yet, never published here, or refused (then it is among the dead "
+            f"letters). {told}".rstrip()
         )
-    return Record.decode(found.fields)
+    record = record_of(found)
+    if record is None:
+        raise OperatorFault(f"the document {path} cannot be read by this version of Penstock.")
+    return record
+
+
+async def _tell_refused(system: System, tenant: str, request_id: str) -> None:
+    """What was refused beside the request that is shown: another payload under its id, for one."""
+    told = await refused(system, tenant, request_id, stored=True)
+    if system.local_bus is None:
+        say(f"Was another message refused under this id? {told}")
+    elif told:
+        warn(told)
 
 
 async def _completion(system: System, result: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -15,6 +15,7 @@ from penstock.rules.keys import REQUESTS, SHARDS, sharded, time_of
 from penstock_ops.console import counted, print_json, say, stdout, warn
 from penstock_ops.progress import progress
 from penstock_ops.system import System, open_system
+from penstock_ops.unreadable import record_of, warn_unreadable
 
 #: Documents that one query brings, and writes under way at once.
 _BATCH, _WIDTH = 100, 20
@@ -52,8 +53,10 @@ async def resume(*, as_json: bool) -> int:
         await system.services.store.commit([Delete(PAUSE_PATH)], timeout_s=timing.commit_s)
         say(f"Resumed. Waiting {timing.pause_poll_s:g} s, until every instance knows it …")
         await asyncio.sleep(timing.pause_poll_s)
-        held = await _held(system)
+        unreadable: set[str] = set()
+        held = await _held(system, unreadable)
         released = await _release(system, held)
+        warn_unreadable(sorted(unreadable), "not released; the sweeper looks at them when they are due.")
         if as_json:
             print_json({"paused": False, "was_paused": before is not None, "released": released})
             return 0
@@ -84,15 +87,15 @@ def _reason(given: str | None, before: Pause | None) -> str:
     return given if given is not None else before.reason if before else ""
 
 
-async def _held(system: System) -> list[Snapshot]:
-    """Every request that a pause holds back, not due yet."""
+async def _held(system: System, unreadable: set[str]) -> list[Snapshot]:
+    """Every request that a pause holds back, not due yet; what cannot be read is added to `unreadable`."""
     held: list[Snapshot] = []
     for shard in range(SHARDS):
-        held += await _held_in(system, shard)
+        held += await _held_in(system, shard, unreadable)
     return held
 
 
-async def _held_in(system: System, shard: int) -> list[Snapshot]:
+async def _held_in(system: System, shard: int, unreadable: set[str]) -> list[Snapshot]:
     services = system.services
     held: dict[str, Snapshot] = {}
     low, high = f"{shard:02d}:", f"{shard:02d}:~"
@@ -100,16 +103,20 @@ async def _held_in(system: System, shard: int) -> list[Snapshot]:
         batch = await services.store.find(
             REQUESTS, "due_at", low, high, limit=_BATCH, timeout_s=services.timing.read_s
         )
-        held |= {found.path: found for found in batch if _is_held(found)}
+        for found in batch:
+            record = record_of(found)
+            if record is None:
+                unreadable.add(found.path)
+            elif _is_held(record):
+                held[found.path] = found
         last = batch[-1].fields["due_at"] if batch and batch[-1].fields else low
         if len(batch) < _BATCH or last == low:
             return list(held.values())
         low = last
 
 
-def _is_held(found: Snapshot) -> bool:
+def _is_held(record: Record) -> bool:
     """Parked without a time of its own, as only a pause parks (rules/transitions.py)."""
-    record = Record.decode(found.fields or {})
     waits = record.due_at is not None and time_of(record.due_at) > datetime.now(UTC)
     return record.state is State.PARKED and record.not_before is None and waits
 

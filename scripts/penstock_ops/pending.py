@@ -20,6 +20,7 @@ from penstock_ops.console import say
 from penstock_ops.outgoing import Sent
 from penstock_ops.system import System
 from penstock_ops.tap import Tap, open_tap
+from penstock_ops.unreadable import record_of
 
 #: How often the store is asked, in seconds: at home, and where a read costs money.
 _LOOK_LOCAL_S, _LOOK_S = 0.1, 1.0
@@ -138,12 +139,15 @@ class Pending:
             looked, await self._system.services.store.read(paths, timeout_s=Timing().read_s), strict=True
         ):
             if found.fields is not None:
-                self._take(sent, Record.decode(found.fields))
+                self._take(sent, record_of(found))
             # Those that were looked at go to the end of the line.
             if sent.message_id in self._open:
                 self._open[sent.message_id] = self._open.pop(sent.message_id)
 
-    def _take(self, sent: Sent, record: Record) -> None:
+    def _take(self, sent: Sent, record: Record | None) -> None:
+        if record is None:
+            self._states[sent.message_id] = "stored, but not readable by this version"
+            return
         if record.payload_sha256 != sent.payload_sha256:
             return  # another payload owns the id: this one's dead letter is on its way
         if record.state is State.TERMINAL:

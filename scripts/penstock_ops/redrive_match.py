@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from penstock.messages.record import Record
 from penstock.rules.keys import REQUESTS
 from penstock_ops.system import System
+from penstock_ops.unreadable import record_of, warn_unreadable
 
 #: A push tells the publish time to the millisecond, the copy's attribute more exactly.
 _SAME = timedelta(milliseconds=1)
@@ -36,16 +37,22 @@ async def match(system: System, copies: Sequence[Nameless]) -> Mapping[str, Reco
     Reads every request of the tenants: nothing that the digest could be looked up by is indexed.
     """
     found: dict[str, Record] = {}
+    unreadable: list[str] = []
     by_tenant: dict[str, list[Nameless]] = defaultdict(list)
     for copy in copies:
         by_tenant[copy.tenant].append(copy)
     for tenant, of_tenant in by_tenant.items():
-        await _match_tenant(system, tenant, of_tenant, found)
+        await _match_tenant(system, tenant, of_tenant, found, unreadable)
+    warn_unreadable(unreadable, "a letter without an id that belongs to one is not found to be its own.")
     return found
 
 
 async def _match_tenant(
-    system: System, tenant: str, copies: Sequence[Nameless], found: dict[str, Record]
+    system: System,
+    tenant: str,
+    copies: Sequence[Nameless],
+    found: dict[str, Record],
+    unreadable: list[str],
 ) -> None:
     services, after = system.services, ""
     collection = f"tenants/{tenant}/{REQUESTS}"
@@ -53,7 +60,10 @@ async def _match_tenant(
         collection, after=after, limit=_BATCH, timeout_s=services.timing.read_s
     ):
         for snapshot in page:
-            record = Record.decode(snapshot.fields or {})
+            record = record_of(snapshot)
+            if record is None:
+                unreadable.append(snapshot.path)
+                continue
             copy = next((one for one in copies if one.message_id not in found and _fits(one, record)), None)
             if copy is not None:
                 found[copy.message_id] = record

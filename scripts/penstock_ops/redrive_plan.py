@@ -20,6 +20,7 @@ from penstock_ops.redrive_letters import Kind, Letter
 from penstock_ops.redrive_match import Nameless, match
 from penstock_ops.redrive_options import Options
 from penstock_ops.system import System
+from penstock_ops.unreadable import record_of
 
 #: Documents of one read.
 _BATCH = 100
@@ -145,25 +146,28 @@ def _name(system: System, step: Step, found: Mapping[str, Record], options: Opti
     return replace(step, request=_request(system, letter, name))
 
 
-async def _records(system: System, requests: Sequence[Request]) -> Mapping[str, Record]:
-    """The stored records by path."""
+async def _records(system: System, requests: Sequence[Request]) -> Mapping[str, Record | None]:
+    """The stored records by path; None: one that cannot be read."""
     services = system.services
     paths = sorted({request_path(request.tenant, request.request_id) for request in requests})
-    found: dict[str, Record] = {}
+    found: dict[str, Record | None] = {}
     for start in range(0, len(paths), _BATCH):
         batch = paths[start : start + _BATCH]
         for snapshot in await services.store.read(batch, timeout_s=services.timing.read_s):
             if snapshot.fields is not None:
-                found[snapshot.path] = Record.decode(snapshot.fields)
+                found[snapshot.path] = record_of(snapshot)
     return found
 
 
-def _with_record(step: Step, records: Mapping[str, Record], system: System, options: Options) -> Step:
+def _with_record(step: Step, records: Mapping[str, Record | None], system: System, options: Options) -> Step:
     """What the store tells beside the letter."""
     request, letter = step.request, step.letter
     if request is None:
         return step
-    record = records.get(request_path(request.tenant, request.request_id))
+    path = request_path(request.tenant, request.request_id)
+    record = records.get(path)
+    if record is None and path in records:
+        return _stay(letter, f"its stored request cannot be read by this version: {path}")
     if record is not None and record.payload_sha256 != request.payload_sha256:
         if letter.reason not in options.reasons:
             return _stay(letter, "another payload owns its id: publish it under a new one")

@@ -168,7 +168,7 @@ class World:
             prices=PRICES,
             timing=TIMING,
             providers={name: SimProvider(self.ledger, name, instance) for name in targets},
-            gates=gates(targets, clock, TIMING),
+            gates=gates(self.shape.routes, clock, TIMING),
             jitter=rng.random,
             new_id=lambda: f"{rng.getrandbits(64):016x}",
         )

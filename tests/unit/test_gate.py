@@ -10,7 +10,7 @@ import pytest
 from penstock.errors import FailureClass, ProviderFailure
 from penstock.gate import Gate, GateRefusal, gates
 from penstock.rules.breaker import THRESHOLD
-from penstock.rules.routes import Target
+from penstock.rules.routes import Route, Routes, Target
 from penstock.rules.timing import Timing
 from tests.chaos.loop import EPOCH, run_virtual
 
@@ -27,9 +27,9 @@ class LoopClock:
         return asyncio.get_running_loop().time()
 
 
-def gate(*, most: int = 4, sleeps: bool = False) -> Gate:
+def gate(*, most: int = 4, sleeps: bool = False, has_next: bool = False) -> Gate:
     target = Target(name="t", provider="openai", model="m", max_concurrency=most, scales_to_zero=sleeps)
-    return Gate(target, LoopClock(), TIMING)
+    return Gate(target, LoopClock(), TIMING, has_next=has_next)
 
 
 async def answer(gate: Gate, seconds: float = 1.0, queued_s: float | None = None) -> None:
@@ -144,9 +144,9 @@ def test_a_row_of_failures_opens_the_breaker_and_one_probe_closes_it() -> None:
     run_virtual(story())
 
 
-def test_who_asked_for_time_is_called_by_nobody_before_it() -> None:
+def test_who_asked_for_time_is_called_by_nobody_before_it_where_there_is_another() -> None:
     async def story() -> None:
-        asked = gate()
+        asked = gate(has_next=True)
         await fail(asked, 429, retry_after_s=290)
         for _ in range(3):
             with pytest.raises(GateRefusal) as refusal:
@@ -161,7 +161,7 @@ def test_who_asked_for_time_is_called_by_nobody_before_it() -> None:
 
 def test_who_waits_for_a_slot_hears_that_the_target_asked_for_time() -> None:
     async def story() -> None:
-        asked = gate(most=1)
+        asked = gate(most=1, has_next=True)
         failing = asyncio.create_task(fail(asked, 503, retry_after_s=60))
         await asyncio.sleep(0)
         with pytest.raises(GateRefusal) as refusal:
@@ -178,13 +178,14 @@ def test_who_waits_for_a_slot_hears_that_the_target_asked_for_time() -> None:
 def test_two_names_for_one_model_share_what_is_known_of_it_but_not_their_slots() -> None:
     async def story() -> None:
         target = Target(name="a", provider="openai", model="m", max_concurrency=2)
-        targets = {
-            "a": target,
-            "b": target.model_copy(update={"name": "b", "max_concurrency": 3}),
-            "another model": target.model_copy(update={"model": "m2"}),
-            "another account": target.model_copy(update={"secret": "projects/p/secrets/s"}),
-        }
-        made = gates(targets, LoopClock(), TIMING)
+        changes: list[dict[str, object]] = [
+            {},
+            {"name": "b", "max_concurrency": 3},
+            {"name": "another model", "model": "m2"},
+            {"name": "another account", "secret": "projects/p/secrets/s"},
+        ]
+        routes = [Route(targets=[target.model_copy(update=change)]) for change in changes]
+        made = gates(Routes("0", {str(n): route for n, route in enumerate(routes)}), LoopClock(), TIMING)
         assert await in_flight_at_once(made["a"], 9) == 2
         assert await in_flight_at_once(made["b"], 9) == 3
         for _ in range(THRESHOLD):
@@ -193,6 +194,24 @@ def test_two_names_for_one_model_share_what_is_known_of_it_but_not_their_slots()
             await answer(made["b"])
         await answer(made["another model"])
         await answer(made["another account"])
+
+    run_virtual(story())
+
+
+def test_only_a_target_that_is_last_nowhere_rests_in_full_when_it_asks_for_it() -> None:
+    async def story() -> None:
+        first, second, alone = (Target(name=n, provider="openai", model=n) for n in ("f", "s", "alone"))
+        both = Route(targets=[first, second], fallback=True)
+        # `fallback` false: the first is the only one that is asked
+        routes = Routes("both", {"both": both, "one": Route(targets=[alone, second])})
+        made = gates(routes, LoopClock(), TIMING)
+        for name in made:
+            await fail(made[name], 429, retry_after_s=290)
+        await asyncio.sleep(TIMING.patience_s)
+        await answer(made["s"])
+        await answer(made["alone"])
+        with pytest.raises(GateRefusal):
+            await answer(made["f"])
 
     run_virtual(story())
 

@@ -141,6 +141,16 @@ def waiting(connection: sqlite3.Connection, subscription: str) -> int:
     return int(connection.execute(select, (subscription,)).fetchone()[0])
 
 
+def peek(connection: sqlite3.Connection, subscription: Subscription) -> list[Envelope]:
+    """Every message of a subscription that is not acked yet, the oldest first; nothing is handed out."""
+    rows = connection.execute(
+        """SELECT message, data, attributes, published_at, attempts FROM deliveries
+        JOIN messages ON messages.id = message WHERE subscription = ? ORDER BY message""",
+        (subscription.name,),
+    )
+    return [_envelope(subscription, *row) for row in rows]
+
+
 def _need_topic(connection: sqlite3.Connection, topic: str) -> None:
     if connection.execute("SELECT 1 FROM topics WHERE name = ?", (topic,)).fetchone() is None:
         raise NoSuchTopic(f"there is no topic {topic}")

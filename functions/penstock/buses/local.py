@@ -12,6 +12,7 @@ from penstock.buses.backlog import Leased
 from penstock.buses.limits import check_message
 from penstock.buses.subscription import Delivery, Subscription
 from penstock.errors import PublishFailed, StoreUnavailable
+from penstock.messages.envelope import Envelope
 from penstock.ports import Clock
 from penstock.sqlite_file import SqliteFile
 
@@ -72,6 +73,15 @@ class LocalBus:
     async def waiting(self, subscription: str) -> int:
         """How many of its messages are not acked yet."""
         return await self._read(lambda connection: backlog.waiting(connection, subscription))
+
+    async def peek(self, subscription: str) -> list[Envelope]:
+        """Its messages that are not acked yet, for whoever only looks: Pub/Sub itself has no such thing."""
+
+        def work(connection: sqlite3.Connection) -> list[Envelope]:
+            known = {one.name: one for one in backlog.subscriptions(connection)}
+            return backlog.peek(connection, known[subscription]) if subscription in known else []
+
+        return await self._read(work)
 
     async def lease(self, subscription: Subscription, limit: int) -> Leased:
         """Up to `limit` due deliveries, and when to look again: what the pusher lives on."""

@@ -2,7 +2,7 @@
 
 Closed → open after `THRESHOLD` failures in a row → half-open when its time is up: one probe goes
 through, and its outcome closes or opens the breaker. Source: M. Nygard, Release It!, "Circuit Breaker".
-Beside that, whoever asks for a Retry-After is not called before it (RFC 9110 §10.2.3), by anybody.
+It also remembers who asked to be left alone (Retry-After, RFC 9110 §10.2.3).
 """
 
 from __future__ import annotations
@@ -23,13 +23,12 @@ class Breaker:
     failures: int = 0
     open_until: float | None = None
     probing: bool = False
-    #: Until then the provider asked not to be called.
+    #: Until then the provider asked not to be called; and how much of it those keep who have no other.
     asked_until: float = 0.0
+    asked_briefly_until: float = 0.0
 
     def wait_s(self, now: float) -> float:
         """0 when a call may go now (it is then the probe, if one is due); else seconds to wait."""
-        if (asked := self.asked_s(now)) > 0:
-            return asked
         if self.open_until is None:
             return 0.0
         if now < self.open_until:
@@ -39,25 +38,30 @@ class Breaker:
         self.probing = True
         return 0.0
 
-    def asked_s(self, now: float) -> float:
-        """Seconds for which the provider asked not to be called. An answer to another call ends them not."""
-        return max(0.0, self.asked_until - now)
+    def asked_s(self, now: float, *, has_next: bool) -> float:
+        """Seconds for which a Retry-After keeps everybody away; an answer to another call ends them not.
+
+        `has_next`: whoever is kept away is answered by another target at once, so the wish is kept, up to
+        `park_max_s`. Else no longer than a delivery waits for anything: the wish may be for one request
+        alone (a token bucket that a shorter one still fits), and nobody is put aside, perhaps past his
+        deadline, for what another was told. Who was told himself waits in full (rules/retry.py), and a
+        row of such failures opens the breaker for as long as was asked.
+        """
+        until = self.asked_until if has_next else self.asked_briefly_until
+        return max(0.0, until - now)
 
     def succeeded(self) -> None:
         """The provider answered, be it a refusal."""
         self.failures, self.open_until, self.probing = 0, None, False
 
     def failed(self, now: float, retry_after_s: float | None) -> None:
-        """The provider did not answer.
-
-        A Retry-After may be meant for one request alone (a token bucket that a short one would still fit),
-        so it closes the way for the others no longer than `park_max_s`; who was told waits as long as it
-        is believed (rules/retry.py).
-        """
+        """The provider did not answer."""
         self.failures += 1
         asked = min(max(0.0, retry_after_s or 0.0), self.timing.park_max_s)
         if asked > 0:
             self.asked_until = max(self.asked_until, now + asked)
+            briefly = min(asked, self.timing.patience_s)
+            self.asked_briefly_until = max(self.asked_briefly_until, now + briefly)
         if self.probing or self.failures >= THRESHOLD:
             self.open_until = now + max(self.timing.park_min_s, asked)
         self.probing = False

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from penstock.ports import Create
+from penstock.ports import Create, Put
 from penstock_ops.faults import Misuse, OperatorFault
 from penstock_ops.forget import forget
 from penstock_ops.pause import pause
@@ -107,6 +107,29 @@ async def test_unfinished_requests_are_in_the_way(folder: Folder, capsys: pytest
     assert (await run(capsys, "acme", yes=True, force=True))["deleted"] is True
     assert set((await stored(folder, "acme")).values()) == {0}
     await folder.services.close()
+
+
+async def test_what_cannot_be_read_is_named_and_goes_with_the_rest(
+    folder: Folder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Given documents of a later version, one of them not at rest
+    await ask(folder, "acme", 1)
+    closed, unfinished = "tenants/acme/requests/closed", "tenants/acme/requests/unfinished"
+    later = {"state": "of tomorrow"}
+    writes = [Put(closed, later), Put(unfinished, later | {"open_since": "00:2030"})]
+    await folder.services.store.commit(writes, timeout_s=10)
+
+    capsys.readouterr()
+    assert await forget("acme", yes=False, force=False, as_json=True) == 0
+    shown = capsys.readouterr()
+    told = json.loads(shown.out)
+    assert (told["requests"], told["unreadable"]) == (4, [closed, unfinished])
+    assert closed in shown.err
+    assert told["open_ids"] == ["unfinished"]
+    with pytest.raises(OperatorFault, match="unfinished"):
+        await forget("acme", yes=True, force=False, as_json=True)
+    assert (await run(capsys, "acme", yes=True, force=True))["deleted"] is True
+    assert set((await stored(folder, "acme")).values()) == {0}
 
 
 async def test_what_is_asked_again_is_new(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:

@@ -87,6 +87,23 @@ async def test_what_a_provider_parked_keeps_its_time(
     assert (await folder.record("r")).due_at == due
 
 
+async def test_a_document_that_cannot_be_read_is_named_and_holds_nobody_back(
+    folder: Folder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await pause(None, as_json=True)
+    await folder.publish({"prompt": "Why?", "request_id": "r"})
+    await folder.serve()
+    due = (await folder.record("r")).due_at
+    path, store = "tenants/default/requests/tomorrow", folder.services.store
+    await store.commit([Put(path, {"state": "of tomorrow", "due_at": due})], timeout_s=10)
+
+    capsys.readouterr()
+    assert await resume(as_json=True) == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out)["released"] == 1
+    assert path in told.err
+
+
 async def test_a_second_pause_keeps_the_first_ones_time(
     folder: Folder, capsys: pytest.CaptureFixture[str]
 ) -> None:

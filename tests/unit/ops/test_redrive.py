@@ -12,6 +12,8 @@ import pytest
 
 from penstock.messages.envelope import format_time, parse_time
 from penstock.messages.result import response_message
+from penstock.ports import Put
+from penstock.rules.keys import request_path
 from penstock_ops.faults import Misuse, OperatorFault
 from penstock_ops.redrive import redrive
 from penstock_ops.redrive_options import Options, options
@@ -397,6 +399,31 @@ async def test_a_copy_without_an_id_is_found_by_payload_and_publish_time(
     [forced] = await folder.requests()
     assert forced.attributes["request_id"] == f"undelivered-{stranger}"
     assert await folder.letters() == 0
+
+
+async def test_a_stored_request_that_cannot_be_read_keeps_only_its_own_letter(
+    folder: Folder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Given two failed requests, one since written by a later version, and a copy without an id
+    await folder.fail("r")
+    await folder.fail("tomorrow")
+    path = request_path("default", "tomorrow")
+    await folder.services.store.commit([Put(path, {"state": "of tomorrow"})], timeout_s=10)
+    await folder.copy(TOPOLOGY.request_subscription, b'{"prompt": "Hello?"}', "2026-01-01T00:00:00Z")
+
+    # If they are redriven
+    capsys.readouterr()
+    assert await redrive(asked(), dry_run=False, yes=True, as_json=True) == 0
+    told = capsys.readouterr()
+
+    # I expect the readable one back, and the other named where it stays
+    report = json.loads(told.out)
+    assert report["redriven"] == 1
+    [stays] = [one for one in report["letters"] if one["request_id"] == "tomorrow"]
+    assert stays["do"] == "stay"
+    assert path in stays["why"]
+    assert path in told.err  # the copy might be its own
+    assert await folder.letters() == 2
 
 
 async def test_what_is_no_dead_letter_stays(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,11 +8,8 @@ from penstock.rules.timing import Timing
 
 def _open(retry_after_s: float | None = None) -> Breaker:
     breaker = Breaker(Timing())
-    # All are under way before the first fails: after a Retry-After none would start.
     for _ in range(THRESHOLD):
         assert breaker.wait_s(0.0) == 0
-    for _ in range(THRESHOLD):
-        assert breaker.open_until is None
         breaker.failed(0.0, retry_after_s)
     return breaker
 
@@ -34,19 +31,26 @@ def test_it_rests_as_long_as_the_provider_asks_within_reason() -> None:
     assert _open(1e9).wait_s(0.0) == 600
 
 
-def test_who_asks_for_time_gets_it_within_reason() -> None:
+def test_who_asks_for_time_gets_it_from_those_who_have_another() -> None:
     breaker = Breaker(Timing())
     breaker.failed(5.0, 60.0)
-    assert breaker.wait_s(15.0) == 50
+    assert breaker.asked_s(15.0, has_next=True) == 50
     # neither a shorter wish nor an answer to another call takes it back
     breaker.failed(15.0, 1.0)
     breaker.succeeded()
-    assert (breaker.wait_s(15.0), breaker.wait_s(65.0)) == (50, 0)
-    # what may be meant for one request alone closes the way for all no longer than this
+    assert [breaker.asked_s(now, has_next=True) for now in (15.0, 65.0)] == [50, 0]
     breaker.failed(65.0, 1e9)
-    assert breaker.wait_s(65.0) == Timing().park_max_s
-    breaker.failed(700.0, -5.0)
-    assert breaker.wait_s(700.0) == 0
+    assert breaker.asked_s(65.0, has_next=True) == Timing().park_max_s
+
+
+def test_who_has_no_other_is_kept_away_no_longer_than_a_delivery_waits() -> None:
+    breaker = Breaker(Timing())
+    breaker.failed(0.0, 2.0)
+    assert breaker.asked_s(0.0, has_next=False) == 2
+    breaker.failed(0.0, 290.0)
+    assert breaker.asked_s(0.0, has_next=False) == Timing().patience_s
+    breaker.failed(100.0, -5.0)
+    assert breaker.asked_s(100.0, has_next=False) == 0
 
 
 def test_one_probe_goes_through_and_closes_it() -> None:
