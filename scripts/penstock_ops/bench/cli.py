@@ -8,6 +8,7 @@ import os
 import platform
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +21,7 @@ from penstock_ops.bench.report import Section
 from penstock_ops.bench.rig import Rig, emulated
 from penstock_ops.bench.steps import steps
 from penstock_ops.console import print_json, say
-from penstock_ops.faults import Misuse
+from penstock_ops.faults import Misuse, OperatorFault
 
 #: Each is a module of this package with `async def run(rig, options) -> Section`; and what it measures.
 BENCHES = {
@@ -33,6 +34,8 @@ BENCHES = {
     "scale": "cost per request at 1, 2, 4 processes, and beside 1,000 to 100,000 stored requests",
     "dollars": "a million requests and an idle month, by the price book and the measured use",
 }
+#: Those that run what people deploy today beside ours.
+_COMPARING = frozenset({"billed", "cpu", "dollars"})
 _HELP = (
     """Measure what a request costs here: seconds, CPU, round trips, memory, dollars.
 
@@ -82,6 +85,10 @@ def bench(
     for name in names:
         if name not in BENCHES:
             raise Misuse(f"{name!r} is no bench; there are {', '.join(BENCHES)}.")
+    if find_spec("openai") is None and not _COMPARING.isdisjoint(names):
+        raise OperatorFault(
+            "the function and the clients that people use need the openai SDK: pip install -e '.[cli,test]'"
+        )
     cores.stand_aside()
     sections = []
     for name in names:
