@@ -24,17 +24,18 @@ class SqliteFile:
     """A database in WAL mode behind one connection on one thread of its own.
 
     One thread, because SQLite lets one writer in at a time anyway: callers queue here, in order,
-    instead of in SQLite's busy handler. `inline=True` runs the work on the event loop's own thread:
-    for a simulated clock, which would run ahead of a thread.
+    instead of in SQLite's busy handler.
 
     Committed work survives `kill -9`; `synchronous=NORMAL` gives up the last moments at a power cut.
+
+    `path=None` is for a simulated clock, which would run ahead of a thread: the same database in memory, on
+    the event loop's own thread, gone when it is closed.
     """
 
-    def __init__(self, path: Path, schema: Sequence[str], version: int, *, inline: bool = False) -> None:
+    def __init__(self, path: Path | None, schema: Sequence[str], version: int) -> None:
         self._path = path
         self._schema = schema
         self._version = version
-        self._inline = inline
         self._executor: ThreadPoolExecutor | None = None
         self._connection: sqlite3.Connection | None = None
 
@@ -63,7 +64,7 @@ class SqliteFile:
         executor.shutdown(wait=False)
 
     async def _run(self, call: Callable[[], T], timeout_s: float) -> T:
-        if self._inline:
+        if self._path is None:
             return call()
         if self._executor is None:
             self._executor = ThreadPoolExecutor(1, thread_name_prefix=self._path.stem)
@@ -88,16 +89,26 @@ class SqliteFile:
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(self._path, timeout=BUSY_S, isolation_level=None)
+            connection = self._connect()
             try:
-                _enter_wal(connection)
                 self._prepare(connection)
             except BaseException:
                 connection.close()
                 raise
             self._connection = connection
         return self._connection
+
+    def _connect(self) -> sqlite3.Connection:
+        if self._path is None:
+            return sqlite3.connect(":memory:", isolation_level=None)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(self._path, timeout=BUSY_S, isolation_level=None)
+        try:
+            _enter_wal(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA synchronous=NORMAL")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
@@ -82,8 +81,8 @@ class World:
         self.crashes: list[str] = []
         self.tap = Tap()
         self.ledger = Ledger(script)
-        self.store = SqliteStore(folder, self.clock, inline=True)
-        self.bus = LocalBus(folder, self.clock, inline=True)
+        self.store = SqliteStore(None, self.clock)
+        self.bus = LocalBus(None, self.clock)
         self.blobs = FolderBlobs(folder / "blobs", inline=True)
         #: Replaced when it dies, like the instances; it takes no pushes.
         self.scheduled = self._new_instance("scheduled")
@@ -93,7 +92,6 @@ class World:
         #: Another handler than the shipped one, for a baseline.
         self.door: Door | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._window: sqlite3.Connection | None = None
         self._deliveries = 0
 
     async def start(self) -> None:
@@ -117,8 +115,6 @@ class World:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.store.close()
         await self.bus.close()
-        if self._window is not None:
-            self._window.close()
 
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(coroutine)
@@ -132,8 +128,9 @@ class World:
 
     async def at_rest(self) -> bool:
         """Nothing open in the store, nothing unacked before the functions."""
-        if self._earliest("open_since") is not None or self._earliest("due_at") is not None:
-            return False
+        for field in ("open_since", "due_at"):
+            if await self._earliest(field) is not None:
+                return False
         waiting = [await self.bus.waiting(name) for name in ("requests", "responses")]
         return sum(waiting) == 0
 
@@ -229,7 +226,7 @@ class World:
         """Cloud Scheduler. A sweep that would find nothing is left out: it changes nothing."""
         while True:
             await asyncio.sleep(60)
-            due = self._earliest("due_at")
+            due = await self._earliest("due_at")
             if due is None or time_of(due) > self.clock.now() + timedelta(seconds=1):
                 continue
             if not self.scheduled.alive:
@@ -246,16 +243,11 @@ class World:
 
         return await self._guarded(instance, answer)
 
-    def _earliest(self, field: str) -> str | None:
+    async def _earliest(self, field: str) -> str | None:
         """The earliest sharded time of an indexed field: the world looks into the file beside the code."""
-        if self._window is None:
-            self._window = sqlite3.connect(self.folder / "store.db", isolation_level=None)
-        query = f"SELECT {field} FROM documents WHERE {field} IS NOT NULL ORDER BY substr({field}, 4) LIMIT 1"
-        try:
-            row = self._window.execute(query).fetchone()
-        except sqlite3.OperationalError:
-            return None  # nothing was ever written
-        return str(row[0]) if row else None
+        query = f"SELECT min(substr({field}, 4)), {field} FROM documents WHERE {field} IS NOT NULL"
+        _, earliest = await self.store.file.read(lambda c: c.execute(query).fetchone(), timeout_s=1)
+        return None if earliest is None else str(earliest)
 
 
 @contextlib.asynccontextmanager

@@ -30,8 +30,8 @@ class LocalBus:
     `publish` raise StoreUnavailable when the file does not answer.
     """
 
-    def __init__(self, folder: Path, clock: Clock, *, inline: bool = False) -> None:
-        self._file = SqliteFile(folder / "bus.db", backlog.SCHEMA, backlog.VERSION, inline=inline)
+    def __init__(self, folder: Path | None, clock: Clock) -> None:
+        self._file = SqliteFile(folder and folder / "bus.db", backlog.SCHEMA, backlog.VERSION)
         self._clock = clock
         self._listeners: list[Callable[[], None]] = []
 

@@ -54,8 +54,8 @@ class SqliteStore:
     snapshot holds everything committed before it. Limits (1 MiB a document) are Firestore's.
     """
 
-    def __init__(self, folder: Path, clock: Clock, *, inline: bool = False) -> None:
-        self._file = SqliteFile(folder / "store.db", _SCHEMA, 1, inline=inline)
+    def __init__(self, folder: Path | None, clock: Clock) -> None:
+        self.file = SqliteFile(folder and folder / "store.db", _SCHEMA, 1)
         self._clock = clock
 
     async def read(self, paths: Sequence[str], *, timeout_s: float) -> list[Snapshot]:
@@ -63,10 +63,10 @@ class SqliteStore:
             read_at = self._clock.now()
             return [_look_up(connection, path, read_at) for path in paths]
 
-        return await self._answer(self._file.read, work, timeout_s)
+        return await self._answer(self.file.read, work, timeout_s)
 
     async def commit(self, writes: Sequence[Write], *, timeout_s: float) -> list[Version]:
-        return await self._answer(self._file.write, lambda c: _Batch(c).apply(writes), timeout_s)
+        return await self._answer(self.file.write, lambda c: _Batch(c).apply(writes), timeout_s)
 
     async def find(
         self, group: str, field: str, low: str, high: str, *, limit: int, timeout_s: float
@@ -85,7 +85,7 @@ class SqliteStore:
         )
 
     async def close(self) -> None:
-        await self._file.close()
+        await self.file.close()
 
     async def _select(self, where: str, values: tuple[Any, ...], timeout_s: float) -> list[Snapshot]:
         def work(connection: sqlite3.Connection) -> list[Snapshot]:
@@ -97,7 +97,7 @@ class SqliteStore:
                 for path, fields, version in connection.execute(query, values)
             ]
 
-        return await self._answer(self._file.read, work, timeout_s)
+        return await self._answer(self.file.read, work, timeout_s)
 
     async def _answer(
         self, run: Callable[..., Any], work: Callable[[sqlite3.Connection], T], timeout_s: float
