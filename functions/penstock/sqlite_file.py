@@ -11,13 +11,27 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
 #: How long SQLite itself waits for another process's write, in seconds.
 BUSY_S = 10.0
+
+
+class Database(Protocol):
+    """What the store and the bus need of their file. A simulated clock, which would run ahead of a thread,
+    brings one of its own that works on the event loop's thread."""
+
+    async def read(self, work: Work[T], *, timeout_s: float) -> T: ...
+    async def write(self, work: Work[T], *, timeout_s: float) -> T: ...
+    async def data_version(self, *, timeout_s: float) -> int: ...
+    async def close(self) -> None: ...
+
+
+#: Makes a Database of a path, the statements of its schema, and the schema's version.
+Open = Callable[[Path, Sequence[str], int], Database]
 
 
 class SqliteFile:
@@ -27,12 +41,9 @@ class SqliteFile:
     instead of in SQLite's busy handler.
 
     Committed work survives `kill -9`; `synchronous=NORMAL` gives up the last moments at a power cut.
-
-    `path=None` is for a simulated clock, which would run ahead of a thread: the same database in memory, on
-    the event loop's own thread, gone when it is closed.
     """
 
-    def __init__(self, path: Path | None, schema: Sequence[str], version: int) -> None:
+    def __init__(self, path: Path, schema: Sequence[str], version: int) -> None:
         self._path = path
         self._schema = schema
         self._version = version
@@ -64,8 +75,6 @@ class SqliteFile:
         executor.shutdown(wait=False)
 
     async def _run(self, call: Callable[[], T], timeout_s: float) -> T:
-        if self._path is None:
-            return call()
         if self._executor is None:
             self._executor = ThreadPoolExecutor(1, thread_name_prefix=self._path.stem)
         async with asyncio.timeout(timeout_s):
@@ -89,26 +98,16 @@ class SqliteFile:
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            connection = self._connect()
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(self._path, timeout=BUSY_S, isolation_level=None)
             try:
+                _enter_wal(connection)
                 self._prepare(connection)
             except BaseException:
                 connection.close()
                 raise
             self._connection = connection
         return self._connection
-
-    def _connect(self) -> sqlite3.Connection:
-        if self._path is None:
-            return sqlite3.connect(":memory:", isolation_level=None)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._path, timeout=BUSY_S, isolation_level=None)
-        try:
-            _enter_wal(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA synchronous=NORMAL")

@@ -30,12 +30,13 @@ from penstock.rules.pricing import PriceBook
 from penstock.rules.routes import Routes
 from penstock.rules.timing import Timing
 from penstock.services import Services, Topics
-from penstock.stores.sqlite import SqliteStore
+from penstock.stores.sqlite import SCHEMA, SqliteStore
 from penstock.sweep import sweep
 from tests.chaos.adapters import DELIVERY, SimBlobs, SimBus, SimStore, Tap
 from tests.chaos.faults import Happened, NoFaults, Plan
 from tests.chaos.instance import Instance
 from tests.chaos.loop import SimClock
+from tests.chaos.memory import MemoryFile
 from tests.chaos.provider import Ledger, Reply, Script, SimProvider
 
 TOPICS = Topics("llm-requests", "llm-responses", "llm-dead-letters")
@@ -81,8 +82,9 @@ class World:
         self.crashes: list[str] = []
         self.tap = Tap()
         self.ledger = Ledger(script)
-        self.store = SqliteStore(None, self.clock)
-        self.bus = LocalBus(None, self.clock)
+        self._stored = MemoryFile(folder, SCHEMA, 1)
+        self.store = SqliteStore(folder, self.clock, open_file=lambda *_: self._stored)
+        self.bus = LocalBus(folder, self.clock, open_file=MemoryFile)
         self.blobs = FolderBlobs(folder / "blobs", inline=True)
         #: Replaced when it dies, like the instances; it takes no pushes.
         self.scheduled = self._new_instance("scheduled")
@@ -246,7 +248,7 @@ class World:
     async def _earliest(self, field: str) -> str | None:
         """The earliest sharded time of an indexed field: the world looks into the file beside the code."""
         query = f"SELECT min(substr({field}, 4)), {field} FROM documents WHERE {field} IS NOT NULL"
-        _, earliest = await self.store.file.read(lambda c: c.execute(query).fetchone(), timeout_s=1)
+        _, earliest = await self._stored.read(lambda c: c.execute(query).fetchone(), timeout_s=1)
         return None if earliest is None else str(earliest)
 
 

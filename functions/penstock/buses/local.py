@@ -14,7 +14,7 @@ from penstock.buses.subscription import Delivery, Subscription
 from penstock.errors import PublishFailed, StoreUnavailable
 from penstock.messages.envelope import Envelope
 from penstock.ports import Clock
-from penstock.sqlite_file import SqliteFile
+from penstock.sqlite_file import Open, SqliteFile
 
 T = TypeVar("T")
 
@@ -30,8 +30,8 @@ class LocalBus:
     `publish` raise StoreUnavailable when the file does not answer.
     """
 
-    def __init__(self, folder: Path | None, clock: Clock) -> None:
-        self._file = SqliteFile(folder and folder / "bus.db", backlog.SCHEMA, backlog.VERSION)
+    def __init__(self, folder: Path, clock: Clock, *, open_file: Open = SqliteFile) -> None:
+        self._file = open_file(folder / "bus.db", backlog.SCHEMA, backlog.VERSION)
         self._clock = clock
         self._listeners: list[Callable[[], None]] = []
 

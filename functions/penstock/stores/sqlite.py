@@ -23,7 +23,7 @@ from penstock.ports import (
     Version,
     Write,
 )
-from penstock.sqlite_file import SqliteFile
+from penstock.sqlite_file import Open, SqliteFile
 from penstock.stores import sqlite_codec as codec
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ T = TypeVar("T")
 #: The fields that can be searched: exactly those that Terraform leaves indexed in Firestore.
 INDEXED = ("due_at", "open_since", "following")
 
-_SCHEMA = (
+SCHEMA = (
     """CREATE TABLE documents (
         path TEXT PRIMARY KEY, parent TEXT NOT NULL, collection TEXT NOT NULL, id TEXT NOT NULL,
         version INTEGER NOT NULL, fields TEXT NOT NULL, due_at TEXT, open_since TEXT, following TEXT
@@ -54,8 +54,8 @@ class SqliteStore:
     snapshot holds everything committed before it. Limits (1 MiB a document) are Firestore's.
     """
 
-    def __init__(self, folder: Path | None, clock: Clock) -> None:
-        self.file = SqliteFile(folder and folder / "store.db", _SCHEMA, 1)
+    def __init__(self, folder: Path, clock: Clock, *, open_file: Open = SqliteFile) -> None:
+        self._file = open_file(folder / "store.db", SCHEMA, 1)
         self._clock = clock
 
     async def read(self, paths: Sequence[str], *, timeout_s: float) -> list[Snapshot]:
@@ -63,10 +63,10 @@ class SqliteStore:
             read_at = self._clock.now()
             return [_look_up(connection, path, read_at) for path in paths]
 
-        return await self._answer(self.file.read, work, timeout_s)
+        return await self._answer(self._file.read, work, timeout_s)
 
     async def commit(self, writes: Sequence[Write], *, timeout_s: float) -> list[Version]:
-        return await self._answer(self.file.write, lambda c: _Batch(c).apply(writes), timeout_s)
+        return await self._answer(self._file.write, lambda c: _Batch(c).apply(writes), timeout_s)
 
     async def find(
         self, group: str, field: str, low: str, high: str, *, limit: int, timeout_s: float
@@ -85,7 +85,7 @@ class SqliteStore:
         )
 
     async def close(self) -> None:
-        await self.file.close()
+        await self._file.close()
 
     async def _select(self, where: str, values: tuple[Any, ...], timeout_s: float) -> list[Snapshot]:
         def work(connection: sqlite3.Connection) -> list[Snapshot]:
@@ -97,7 +97,7 @@ class SqliteStore:
                 for path, fields, version in connection.execute(query, values)
             ]
 
-        return await self._answer(self.file.read, work, timeout_s)
+        return await self._answer(self._file.read, work, timeout_s)
 
     async def _answer(
         self, run: Callable[..., Any], work: Callable[[sqlite3.Connection], T], timeout_s: float

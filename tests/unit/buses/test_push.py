@@ -48,7 +48,7 @@ def play(folder: Path, endpoint: Endpoint, scene: Scene, *subscriptions: Subscri
     """Run `scene` beside a pusher, in virtual time."""
 
     async def main() -> None:
-        bus = LocalBus(folder, VirtualClock(), inline=True)
+        bus = LocalBus(folder, VirtualClock(), open_file=MemoryFile)
         await bus.create_topic(TOPIC)
         await bus.create_topic(DEAD)
         for subscription in subscriptions:
@@ -172,7 +172,7 @@ def test_what_was_in_flight_when_the_broker_died_comes_again_at_its_ack_deadline
     endpoint = Endpoint(takes_s=9)
 
     async def main() -> None:
-        bus = LocalBus(tmp_path, VirtualClock(), inline=True)
+        bus = LocalBus(tmp_path, VirtualClock(), open_file=MemoryFile)
         await bus.create_topic(TOPIC)
         await bus.create_subscription(PLAIN)
         for runs_s in (4, 100):
