@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import itertools
 import sys
-from collections.abc import Iterator
 
-from tests.chaos import matrix, mutants, simulate, storm
+from tests.chaos import long, mutants, storm
 from tests.chaos.model.explore import explore
 from tests.chaos.model.state import Bounds
 
@@ -18,13 +16,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/chaos", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     one = verbs.add_parser("simulate", help="seeds in simulated time")
-    one.add_argument("--seeds", type=int, default=2000, help="how many seeds, from --first on")
-    one.add_argument("--first", type=int, default=0)
-    one.add_argument("--seed", type=int, help="replay this one seed and tell its story")
+    long.add_simulate(one)
     two = verbs.add_parser("matrix", help="every step × every fault × every company")
-    two.add_argument("--path", choices=[path.name for path in matrix.PATHS], help="this path only")
-    two.add_argument("--pairs", action="store_true", help="every ordered pair of faults (long)")
-    two.add_argument("--seconds", type=float, help="stop after so much real time")
+    long.add_matrix(two)
     three = verbs.add_parser("mutants", help="planted bugs, each killed by a named test")
     three.add_argument("--only", help="the mutants whose name holds this text")
     four = verbs.add_parser("model", help="the explicit-state model, exhaustively within bounds")
@@ -36,51 +30,13 @@ def main() -> int:
     five.add_argument("--seed", type=int, default=0)
     said = parser.parse_args()
     match said.verb:
-        case "simulate":
-            return _simulate(said)
-        case "matrix":
-            return _matrix(said)
+        case "simulate" | "matrix":
+            return int(said.run(said))
         case "mutants":
             return _mutants(said.only)
         case "model":
             return _model(said)
     return _storm(said.requests, said.seed)
-
-
-def _simulate(said: argparse.Namespace) -> int:
-    if said.seed is not None:
-        outcome = simulate.simulate(said.seed)
-        print(simulate.story_of(outcome))
-        print(*outcome.violations or ["no violation"], sep="\n")
-        return bool(outcome.violations)
-    totals = simulate.simulate_many(range(said.first, said.first + said.seeds))
-    print(
-        f"seeds {totals.seeds} ({said.first}…{said.first + said.seeds - 1}) · requests {totals.requests} · "
-        f"redriven {totals.redriven} · calls {totals.calls}, paid {totals.paid} · "
-        f"faults {sum(totals.faults.values())} {dict(totals.faults)} · "
-        f"simulated {totals.simulated_s / 3600:.0f} h in {totals.real_s:.1f} s"
-    )
-    print("ended:", ", ".join(f"{status} {count}" for status, count in totals.statuses.most_common()))
-    for seed, violations in totals.failed[:_SHOWN]:
-        print(f"seed {seed}: replay with scripts/chaos simulate --seed {seed}", *violations, sep="\n   ")
-    print(f"violations: {len(totals.failed)} seeds")
-    return bool(totals.failed)
-
-
-def _matrix(said: argparse.Namespace) -> int:
-    paths = [path for path in matrix.PATHS if said.path in (None, path.name)]
-    rows = matrix.pairs if said.pairs else matrix.cells
-
-    def todo() -> Iterator[matrix.Cell]:
-        for path, company in itertools.product(paths, matrix.COMPANY):
-            yield from rows(path, company)
-
-    figures = matrix.run_cells(todo(), seconds=said.seconds)
-    print(f"cells {figures.cells} · faults {dict(figures.faults)} · {figures.real_s:.1f} s")
-    for broken in figures.broken[: 4 * _SHOWN]:
-        print(broken)
-    print(f"violations: {len(figures.broken)}")
-    return bool(figures.broken)
 
 
 def _mutants(only: str | None) -> int:

@@ -43,12 +43,13 @@ class Evidence:
 
 async def collect(world: World, log: str) -> Evidence:
     """The evidence of a world that is not touched any more."""
+    published = await _carried(world, PUBLISHED)
     return Evidence(
         at_rest=await world.at_rest(),
         calls=world.ledger.calls,
-        documents=await _dump(world),
+        documents=await _dump(world, published),
         written=world.tap.written,
-        published=await _carried(world, PUBLISHED),
+        published=published,
         results=await _carried(world, RESULTS),
         letters=await _carried(world, LETTERS),
         happened=world.happened,
@@ -63,10 +64,10 @@ async def _carried(world: World, subscription: str) -> list[Carried]:
     return [Carried(d.envelope.message_id, d.envelope.data, d.envelope.attributes) for d in deliveries]
 
 
-async def _dump(world: World) -> dict[str, Mapping[str, Any]]:
+async def _dump(world: World, published: Sequence[Carried]) -> dict[str, Mapping[str, Any]]:
     """Requests and usage of the tenants that the published messages name."""
     found: list[Snapshot] = []
-    for tenant in sorted({_tenant(carried) for carried in await _carried(world, PUBLISHED)}):
+    for tenant in sorted({_tenant(carried) for carried in published}):
         for collection in ("requests", "usage"):
             path = f"tenants/{tenant}/{collection}"
             found += await world.store.scan(path, after="", limit=1_000_000, timeout_s=10)

@@ -85,6 +85,15 @@ class SimClock:
 
 
 def run_virtual(main: Coroutine[Any, Any, T]) -> T:
-    """As `asyncio.run`, on a virtual loop of its own."""
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(main)
+    """As `asyncio.run`, on a virtual loop of its own; Ctrl-C is the caller's to see."""
+    loop = VirtualLoop()
+    try:
+        return loop.run_until_complete(main)
+    finally:
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        if left:
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()

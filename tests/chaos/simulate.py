@@ -18,6 +18,7 @@ from penstock.messages.envelope import format_time
 from tests.chaos.checker import violations
 from tests.chaos.evidence import Evidence, collect
 from tests.chaos.loop import run_virtual
+from tests.chaos.sums import Sums
 from tests.chaos.workload import ROUTES, TROUBLE_S, Blow, Workload, workload
 from tests.chaos.world import Shape, World, world
 
@@ -37,7 +38,7 @@ class Outcome:
 
 
 @dataclass(slots=True)
-class Totals:
+class Totals(Sums):
     """Figures over many seeds."""
 
     seeds: int = 0
@@ -46,7 +47,6 @@ class Totals:
     paid: int = 0
     redriven: int = 0
     simulated_s: float = 0.0
-    real_s: float = 0.0
     faults: Counter[str] = field(default_factory=Counter)
     statuses: Counter[str] = field(default_factory=Counter)
     failed: list[tuple[int, list[str]]] = field(default_factory=list)
@@ -78,16 +78,35 @@ def simulate(seed: int) -> Outcome:
     return run_virtual(_live(seed, workload(seed)))
 
 
-def simulate_many(seeds: Sequence[int], *, seconds: float | None = None) -> Totals:
-    """One after the other, for `seconds` of real time at most."""
+def simulate_many(seeds: Sequence[int], *, until: float | None = None) -> Totals:
+    """One after the other, until `until` (monotonic seconds) at most."""
     totals = Totals()
-    start = time.monotonic()
     for seed in seeds:
-        totals.add(simulate(seed))
-        if seconds is not None and time.monotonic() - start > seconds:
+        if until is not None and time.monotonic() > until:
             break
-    totals.real_s = time.monotonic() - start
+        totals.add(simulate(seed))
     return totals
+
+
+@dataclass(frozen=True, slots=True)
+class Seeds:
+    """Some seeds one after the other: a portion of a long run."""
+
+    first: int
+    size: int
+
+    def live(self, until: float | None) -> tuple[Totals, bool]:
+        totals = simulate_many(range(self.first, self.first + self.size), until=until)
+        return totals, totals.seeds == self.size
+
+    def __str__(self) -> str:
+        return f"seeds from {self.first}"
+
+
+def portions(first: int, count: int, each: int = 25) -> list[Seeds]:
+    """`count` seeds from `first` on, in portions."""
+    end = first + count
+    return [Seeds(start, min(each, end - start)) for start in range(first, end, each)]
 
 
 async def _live(seed: int, work: Workload) -> Outcome:
@@ -159,9 +178,8 @@ def _redrive_of(made: World, count: int, result: dict[str, str]) -> dict[str, st
     }
 
 
-def story_of(outcome: Outcome) -> str:
-    """One seed for a human reader: everything that was written, called and broken, in order of time."""
-    evidence = outcome.evidence
+def story_of(evidence: Evidence) -> str:
+    """One run for a human reader: everything that was written, called and broken, in order of time."""
     lines = [
         (w.at, f"{w.by:10} wrote {w.path.rpartition('/')[2]} {_brief(w.fields)}") for w in evidence.written
     ]

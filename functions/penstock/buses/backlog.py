@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from penstock.buses.subscription import Delivery, Subscription
 from penstock.messages.envelope import Envelope, format_time
@@ -73,7 +74,7 @@ def subscriptions(connection: sqlite3.Connection, topic: str | None = None) -> l
     rows = connection.execute(
         "SELECT settings FROM subscriptions WHERE topic = coalesce(?, topic) ORDER BY name", (topic,)
     )
-    return [Subscription(**json.loads(settings)) for (settings,) in rows]
+    return [_subscription(settings) for (settings,) in rows]
 
 
 def publish(
@@ -149,6 +150,11 @@ def peek(connection: sqlite3.Connection, subscription: Subscription) -> list[Env
         (subscription.name,),
     )
     return [_envelope(subscription, *row) for row in rows]
+
+
+@lru_cache(maxsize=256)  # asked for at every publish and lease, changed hardly ever
+def _subscription(settings: str) -> Subscription:
+    return Subscription(**json.loads(settings))
 
 
 def _need_topic(connection: sqlite3.Connection, topic: str) -> None:

@@ -93,7 +93,7 @@ def shard_range(shard: int, until: datetime) -> tuple[str, str]:
 
 def time_of(sharded_time: str) -> datetime:
     """The time in a sharded time."""
-    return datetime.strptime(sharded_time[3:], "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    return datetime.fromisoformat(sharded_time[3:])
 
 
 def _spread(tenant: str, request_id: str) -> int:

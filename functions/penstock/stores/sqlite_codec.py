@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,11 @@ MAX_BATCH = 10 * MAX_DOCUMENT
 #: Firestore's limit of one field's value.
 MAX_VALUE = MAX_DOCUMENT - 89
 _INT64 = range(-(2**63), 2**63)
+_TAGS: dict[str, Callable[[str], Any]] = {
+    "$time": datetime.fromisoformat,
+    "$bytes": base64.b64decode,
+    "$float": float,
+}
 
 
 def encode(path: str, fields: Fields) -> tuple[str, int]:
@@ -42,7 +47,11 @@ def encode(path: str, fields: Fields) -> tuple[str, int]:
 
 def decode(text: str) -> dict[str, Any]:
     """The fields of a document that `encode` wrote."""
-    return {name: _untag(value) for name, value in json.loads(text).items()}
+    # Rare: what is inside a $map, or a field that is called so, must not be taken for a tag.
+    if '"$map"' in text or text.startswith('{"$'):
+        return {name: _untag(value) for name, value in json.loads(text).items()}
+    fields: dict[str, Any] = json.loads(text, object_hook=_untag_one)
+    return fields
 
 
 def _text_size(where: str, text: str) -> int:
@@ -95,18 +104,21 @@ def _tag_map(where: str, value: Mapping[str, Any]) -> tuple[Any, int]:
     return tagged, size
 
 
+def _untag_one(value: dict[str, Any]) -> Any:
+    """As _untag, for a map whose values are untagged already."""
+    if len(value) == 1:
+        for tag, read in _TAGS.items():
+            if isinstance(text := value.get(tag), str):
+                return read(text)
+    return value
+
+
 def _untag(value: Any) -> Any:
     match value:
-        case {"$bytes": str(text)}:
-            return base64.b64decode(text)
-        case {"$time": str(text)}:
-            return datetime.fromisoformat(text)
-        case {"$float": str(text)}:
-            return float(text)
         case {"$map": dict(items)}:
             return {name: _untag(item) for name, item in items.items()}
         case dict():
-            return {name: _untag(item) for name, item in value.items()}
+            return _untag_one({name: _untag(item) for name, item in value.items()})
         case list():
             return [_untag(item) for item in value]
         case _:

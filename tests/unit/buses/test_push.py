@@ -11,6 +11,7 @@ from pathlib import Path
 from penstock.buses.local import LocalBus
 from penstock.buses.push import Pusher
 from penstock.buses.subscription import Subscription
+from tests.chaos.memory import MemoryFile
 from tests.unit.buses.virtual_time import VirtualClock, run
 
 TOPIC, DEAD = "requests", "dead-letters"

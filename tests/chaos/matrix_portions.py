@@ -1,0 +1,82 @@
+"""The matrix in portions for a long run, and its cells by name for a replay."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from tests.chaos.faults import Fault
+from tests.chaos.matrix import COMPANY, PATHS, Cell, Figures, Path, cells, pairs, rows, run_cells
+
+_FAULT = re.compile(r"(.+) at step (\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Singles:
+    """All single faults of one path in one company."""
+
+    path: Path
+    company: str
+    size: int
+
+    def live(self, until: float | None) -> tuple[Figures, bool]:
+        figures = run_cells(cells(self.path, self.company), until=until)
+        return figures, figures.cells == self.size
+
+    def __str__(self) -> str:
+        return f"{self.path.name} / {self.company}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """All pairs of faults of one path in one company that begin with `one` at step `first`."""
+
+    path: Path
+    company: str
+    first: int
+    one: Fault
+    size: int
+
+    def live(self, until: float | None) -> tuple[Figures, bool]:
+        figures = run_cells(pairs(self.path, self.company, self.first, self.one), until=until)
+        return figures, figures.cells == self.size
+
+    def __str__(self) -> str:
+        return f"{self.path.name} / {self.company} / {self.one} at step {self.first}"
+
+
+def singles_of(paths: Iterable[Path]) -> Iterator[Singles]:
+    for path in paths:
+        for company in COMPANY:
+            yield Singles(path, company, len(rows(path, company)) * len(Fault))
+
+
+def pairs_of(paths: Iterable[Path]) -> Iterator[Pairs]:
+    for path in paths:
+        for company in COMPANY:
+            numbers = rows(path, company)
+            for place, first in enumerate(numbers[:-1]):
+                later = len(numbers) - place - 1
+                for one in Fault:
+                    yield Pairs(path, company, first, one, later * len(Fault))
+
+
+def cell_named(text: str) -> Cell:
+    """The cell whose `str` is `text`. Raises ValueError when there is none."""
+    try:
+        name, company, faults = text.split(" / ")
+        [path] = [path for path in PATHS if path.name == name]
+        dealt = tuple(_dealt(fault) for fault in faults.split(", then "))
+    except ValueError:
+        raise ValueError(f"there is no cell {text!r}: give it as it was printed") from None
+    if company not in COMPANY:
+        raise ValueError(f"there is no company {company!r}, only {', '.join(COMPANY)}")
+    return Cell(path, company, dealt)
+
+
+def _dealt(text: str) -> tuple[int, Fault]:
+    found = _FAULT.fullmatch(text)
+    if found is None:
+        raise ValueError(text)
+    return int(found[2]), Fault(found[1])
