@@ -19,6 +19,7 @@ MAX_BATCH = 10 * MAX_DOCUMENT
 #: Firestore's limit of one field's value.
 MAX_VALUE = MAX_DOCUMENT - 89
 _INT64 = range(-(2**63), 2**63)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _TAGS: dict[str, Callable[[str], Any]] = {
     "$time": datetime.fromisoformat,
     "$bytes": base64.b64decode,
@@ -42,7 +43,7 @@ def encode(path: str, fields: Fields) -> tuple[str, int]:
         size += _text_size(path, name) + value_size
     if size > MAX_DOCUMENT:
         raise WriteRefused(f"{path}: the document has {size} bytes, the limit is {MAX_DOCUMENT}")
-    return json.dumps(tagged, ensure_ascii=False, separators=(",", ":"), allow_nan=False), size
+    return _ENCODER.encode(tagged), size
 
 
 def decode(text: str) -> dict[str, Any]:
