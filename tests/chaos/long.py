@@ -69,7 +69,7 @@ def _simulate(said: argparse.Namespace) -> int:
     print(
         f"seeds {totals.seeds} ({said.first}…{said.first + said.seeds - 1}) · requests {totals.requests} · "
         f"redriven {totals.redriven} · calls {totals.calls}, paid {totals.paid} · "
-        f"faults {sum(totals.faults.values())} {dict(totals.faults)} · "
+        f"faults {sum(totals.faults.values())} {dict(totals.faults.most_common())} · "
         f"simulated {totals.simulated_s / 3600:.0f} h in {real_s:.1f} s"
     )
     print("ended:", ", ".join(f"{status} {count}" for status, count in totals.statuses.most_common()))

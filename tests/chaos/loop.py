@@ -7,11 +7,9 @@ decides every interleaving. When nothing is ready and nothing is scheduled, nobo
 from __future__ import annotations
 
 import asyncio
-import heapq
 import selectors
 from asyncio import base_events
-from collections.abc import Callable, Coroutine, Mapping
-from contextvars import Context
+from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -61,29 +59,6 @@ class VirtualLoop(base_events.BaseEventLoop):
 
     def time(self) -> float:
         return self._selector.now
-
-    # The three that every await goes through, as in the base class but without its checks of threads and
-    # of debug mode: most of what the loop itself costs.
-
-    def call_soon(
-        self, callback: Callable[..., object], *args: Any, context: Context | None = None
-    ) -> asyncio.Handle:
-        handle = asyncio.Handle(callback, args, self, context)
-        self._ready.append(handle)
-        return handle
-
-    def call_later(
-        self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
-    ) -> asyncio.TimerHandle:
-        return self.call_at(self._selector.now + delay, callback, *args, context=context)
-
-    def call_at(
-        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
-    ) -> asyncio.TimerHandle:
-        timer = asyncio.TimerHandle(when, callback, args, self, context)
-        heapq.heappush(self._scheduled, timer)
-        timer._scheduled = True
-        return timer
 
     def _process_events(self, event_list: list[Any]) -> None:
         """There are none."""
