@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import datetime
 from zlib import crc32
 
 from penstock.messages.envelope import format_time
