@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.chaos.model.state import IDLE, WINDOW, Bounds, Doc, Rules, State, Worker
+from tests.chaos.model.request.state import IDLE, WINDOW, Bounds, Doc, Rules, State, Worker
 
 Step = tuple[str, State]
 

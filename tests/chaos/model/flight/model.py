@@ -1,0 +1,66 @@
+"""Several requests, one question: claim with the flight, follow, adopt, take a dead flight (DESIGN.md §3.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.chaos.model.explore import Model
+from tests.chaos.model.flight.state import SHARED, Bounds, Request, Rules, State, canonical
+from tests.chaos.model.flight.steps import successors
+
+#: The properties.
+SURPLUS = "more calls for a request than 1 + faults in the window"
+ASKED_TWICE = "more calls for a question than 1 + lost leaders and failed calls"
+CHANGED = "a result changed"
+SHARED_WRONGLY = "an outcome was shared that is its request's own affair"
+LEFT_WAITING = "without a fault, a follower was left to its own clock"
+
+
+def flight(rules: Rules | None = None, bounds: Bounds | None = None) -> Model[State]:
+    rules, bounds = rules or Rules(), bounds or Bounds()
+    return Model(
+        first=State(requests=(Request(),) * bounds.requests),
+        successors=lambda state: successors(state, rules, bounds),
+        canonical=canonical,
+        calls=lambda state: state.calls,
+        wrong_state=_wrong_state,
+        wrong_step=_wrong_step,
+        is_end=_is_end,
+    )
+
+
+def _wrong_state(state: State) -> Iterator[str]:
+    if any(r.calls > 1 + r.excused for r in state.requests):
+        yield SURPLUS
+    excused = sum(r.excused for r in state.requests)
+    if state.calls > 1 + excused + state.lapses + state.troubles:
+        yield ASKED_TWICE
+    for r in state.requests:
+        if r.doc is not None and r.doc.st == "T" and not r.doc.own and r.doc.outcome not in SHARED:
+            yield SHARED_WRONGLY
+    if not (state.fatal or state.transient or state.copies):
+        yield from (LEFT_WAITING for index in range(len(state.requests)) if _is_left_waiting(state, index))
+
+
+def _is_left_waiting(state: State, index: int) -> bool:
+    """Follows a leader whose end is confirmed, and nothing is under way that would tell it."""
+    r = state.requests[index]
+    if r.doc is None or r.doc.st != "F" or r.wake:
+        return False
+    if any(w.request == index and w.pc != "idle" for w in state.workers):
+        return False
+    leader = state.requests[r.doc.leader]
+    return leader.doc is not None and leader.doc.confirmed and not leader.result
+
+
+def _wrong_step(state: State, step: State) -> Iterator[str]:
+    for before, now in zip(state.requests, step.requests, strict=True):
+        if before.doc is None or before.doc.st != "T":
+            continue
+        result = (before.doc.outcome, before.doc.answer)
+        if now.doc is None or now.doc.st != "T" or (now.doc.outcome, now.doc.answer) != result:
+            yield CHANGED
+
+
+def _is_end(state: State) -> bool:
+    return all(r.doc is not None and r.doc.st == "T" and r.doc.confirmed for r in state.requests)
