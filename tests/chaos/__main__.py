@@ -6,8 +6,7 @@ import argparse
 import sys
 
 from tests.chaos import long, mutants, storm
-from tests.chaos.model.explore import explore
-from tests.chaos.model.state import Bounds
+from tests.chaos.model import run as model
 
 _SHOWN = 5
 
@@ -21,10 +20,8 @@ def main() -> int:
     long.add_matrix(two)
     three = verbs.add_parser("mutants", help="planted bugs, each killed by a named test")
     three.add_argument("--only", help="the mutants whose name holds this text")
-    four = verbs.add_parser("model", help="the explicit-state model, exhaustively within bounds")
-    for name, default in (("fatal", 1), ("transient", 1), ("throttles", 0), ("copies", 0), ("renewals", 0)):
-        four.add_argument(f"--{name}", type=int, default=default)
-    four.add_argument("--limit", type=int, default=5_000_000, help="most states to hold in memory")
+    four = verbs.add_parser("model", help="the explicit-state models, exhaustively within bounds")
+    model.add_arguments(four)
     five = verbs.add_parser("storm", help="ten minutes of 429, and of outage, with five delivery attempts")
     five.add_argument("--requests", type=int, default=200)
     five.add_argument("--seed", type=int, default=0)
@@ -35,7 +32,7 @@ def main() -> int:
         case "mutants":
             return _mutants(said.only)
         case "model":
-            return _model(said)
+            return bool(model.run(said))
     return _storm(said.requests, said.seed)
 
 
@@ -55,19 +52,6 @@ def _mutants(only: str | None) -> int:
         print(f"{word:8} {verdict.mutant:56} {verdict.test.partition('::')[2]}", flush=True)
     print(f"{len(chosen)} mutants, {survivors} survived")
     return bool(survivors)
-
-
-def _model(said: argparse.Namespace) -> int:
-    bounds = Bounds(said.fatal, said.transient, said.throttles, said.copies, said.renewals)
-    explored = explore(bounds=bounds, limit=said.limit)
-    print(
-        f"{bounds}: {explored.states} states, {explored.steps} steps, at most {explored.most_calls} calls, "
-        f"{explored.real_s:.1f} s"
-    )
-    for what, steps in explored.broken.items():
-        print(f"{what}:", *steps, sep="\n   ")
-    print(f"violations: {len(explored.broken)}")
-    return bool(explored.broken)
 
 
 def _storm(requests: int, seed: int) -> int:

@@ -23,12 +23,13 @@ Step = tuple[str, State]
 
 #: What a claim is about to write; else the outcome with which it ends the request.
 LEAD, FOLLOW = "lead", "follow"
+_TOLD = {LEAD: "claims, and leads", FOLLOW: "is parked, and follows"}
 #: Mark of a follower that has just been parked by this delivery, and looks again.
 _PARKED = "parked"
 
 
 def arrive(state: State, slot: int, index: int, message: str) -> State:
-    """A delivery begins. Nobody knows the id, nobody has asked the question: the claim goes without a look."""
+    """A delivery begins. Where nobody knows the id or has asked the question, it claims without a look."""
     cold = message == "R" and state.requests[index].doc is None and state.cache is None
     if cold:
         plan = Worker("commit", index, message, fresh=True, cache_fresh=True, plan=LEAD)
@@ -130,8 +131,7 @@ def commit(state: State, slot: int, w: Worker, rules: Rules, bounds: Bounds) -> 
     looking = put(state, slot, Worker("look", w.request, w.message, w.fence))
     if lands:
         landed = _land(state, slot, w, doc, cache, rules)
-        told = {LEAD: "claims, and leads", FOLLOW: "is parked, and follows"}.get(w.plan, "ends as another did")
-        yield told, _after(landed, slot, w, doc, rules)
+        yield _TOLD.get(w.plan, "ends as another did"), _after(landed, slot, w, doc, rules)
     else:
         yield "lost the race", looking
     if state.transient < bounds.transient:

@@ -1,4 +1,4 @@
-"""Several requests, one question: claim with the flight, follow, adopt, take a dead flight (DESIGN.md §3.5)."""
+"""Several requests, one question: claim with the flight, follow, adopt, take dead flights (DESIGN §3.5)."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def _wrong_state(state: State) -> Iterator[str]:
 
 
 def _is_left_waiting(state: State, index: int) -> bool:
-    """Follows a leader whose end is confirmed, and nothing is under way that would tell it."""
+    """Follows, while whoever led has ended and told so, and nothing is under way that would wake it."""
     r = state.requests[index]
     if r.doc is None or r.doc.st != "F" or r.wake:
         return False
     if any(w.request == index and w.pc != "idle" for w in state.workers):
         return False
-    leader = state.requests[r.doc.leader]
-    return leader.doc is not None and leader.doc.confirmed and not leader.result
+    leaders = [other for other in state.requests if other.doc is not None and other.doc.leads]
+    return all(leader.doc is not None and leader.doc.confirmed and not leader.result for leader in leaders)
 
 
 def _wrong_step(state: State, step: State) -> Iterator[str]:

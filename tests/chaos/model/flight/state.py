@@ -8,7 +8,7 @@ Time is left out, as in the model of one request.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import NamedTuple
 
 #: Outcomes. An answer under the flight's own key, an answer under another key (a fallback, or found beside
@@ -118,11 +118,11 @@ class Bounds:
     """How much of everything the exploration allows."""
 
     requests: int = 2
-    fatal: int = 1
+    fatal: int = 0
     transient: int = 0
     throttles: int = 0
     #: Calls that bring a refusal, a failure, or an answer of the second target.
-    troubles: int = 1
+    troubles: int = 0
     copies: int = 0
     renewals: int = 0
 
@@ -164,7 +164,7 @@ def canonical(state: State) -> State:
     candidates = [
         _sorted_workers(_renamed(state, order))
         for order in permutations(ranked)
-        if all(keys[a] <= keys[b] for a, b in zip(order, order[1:], strict=False))
+        if all(keys[a] <= keys[b] for a, b in pairwise(order))
     ]
     return candidates[0] if len(candidates) == 1 else min(candidates, key=_comparable)
 

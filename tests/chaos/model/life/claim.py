@@ -1,4 +1,4 @@
-"""What a delivery does with the document that it finds: claim, take over, go on, reopen, publish, or nothing."""
+"""What a delivery does with the document that it finds: claim, take over, go on, reopen, publish, nothing."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def look(state: State, slot: int, w: Worker, rules: Rules, bounds: Bounds) -> It
         yield "finds nothing", put(state, slot, w._replace(pc="commit", fresh=True))
     elif doc is None or (w.message == "W" and not w.fence):
         yield "finds nothing to do", end(state, slot)
-    elif w.message == "D" and (w.asks != doc.count or not rules.redrive_by_count):
+    elif w.message == "D" and (w.asks != doc.life or not rules.redrive_by_count):
         yield from _redriven(state, slot, w, doc, rules)
     elif doc.st == "T":
-        republished = w.message == "R" and doc.count > 0  # the redrive's message is the request's own now
+        republished = w.message == "R" and doc.life > 0  # the redrive's message is the request's own now
         ends = doc.confirmed and not republished
         yield "finds the end", end(state, slot) if ends else put(state, slot, delivering(w, doc, rules))
     elif (doc.st == "L" and not doc.live) or (doc.st == "P" and w.message == "W"):
@@ -47,15 +47,15 @@ def look(state: State, slot: int, w: Worker, rules: Rules, bounds: Bounds) -> It
 
 def _redriven(state: State, slot: int, w: Worker, doc: Doc, rules: Rules) -> Iterator[Step]:
     """A redrive that asks for another life than the present one."""
-    if w.asks != doc.count + 1 and rules.redrive_by_count:
+    if w.asks != doc.life + 1 and rules.redrive_by_count:
         yield "finds another count", end(state, slot)
     elif doc.st != "T":
         yield "finds it in hands", end(state, slot)
     elif doc.result > 0:
         yield "publishes again", put(state, slot, delivering(w, doc, rules))
     elif doc.confirmed or not rules.redrive_waits:
-        if doc.count + 1 < len(state.lives):
-            yield "reopens", put(state, slot, w._replace(pc="commit", fresh=True, life=doc.count + 1))
+        if doc.life + 1 < len(state.lives):
+            yield "reopens", put(state, slot, w._replace(pc="commit", fresh=True, life=doc.life + 1))
         else:
             yield "finds no life left", end(state, slot)
     else:
@@ -82,11 +82,11 @@ def commit(state: State, slot: int, w: Worker, rules: Rules, bounds: Bounds) -> 
 
 
 def _claimed(old: Doc | None, slot: int, w: Worker) -> Doc:
-    """The next document (functions/penstock/rules/transitions.py), with the first call's line in its ledger."""
+    """The next document (functions/penstock/rules/transitions.py), with the first call's line in it."""
     if old is None:
         return Doc("L", slot, live=True)
     if w.life:  # the life that a redrive opens
-        return Doc("L", slot, live=True, count=w.life, fence=2)
+        return Doc("L", slot, live=True, life=w.life, fence=2)
     taken_over = old.st == "L"
     return old._replace(
         st="L", writer=slot, live=True, fence=2, takeovers=min(old.takeovers + taken_over, MAX_TAKEOVERS)
@@ -95,7 +95,7 @@ def _claimed(old: Doc | None, slot: int, w: Worker) -> Doc:
 
 def _holding(doc: Doc) -> Worker:
     return Worker(
-        "ready", CLAIMED, fresh=True, life=doc.count, target=doc.target, tries=doc.tries,
+        "ready", CLAIMED, fresh=True, life=doc.life, target=doc.target, tries=doc.tries,
         doomed=doc.takeovers >= MAX_TAKEOVERS,
     )  # fmt: skip
 
@@ -104,5 +104,5 @@ def delivering(w: Worker, doc: Doc, rules: Rules) -> Worker:
     """About to publish what `doc` holds: for a failure the dead letter first."""
     letter = doc.result < 0 and rules.letter_first
     return Worker(
-        "letter" if letter else "publish", w.message, w.fence, w.asks, life=doc.count, result=doc.result
+        "letter" if letter else "publish", w.message, w.fence, w.asks, life=doc.life, result=doc.result
     )

@@ -1,4 +1,4 @@
-"""One request over its lives: failure classes, fallback, dead letters, redrives (DESIGN.md §2.4, §3.1, §3.6)."""
+"""One request over its lives: failure classes, fallback, dead letters, redrives (DESIGN.md §2.4, §3.6)."""
 
 from __future__ import annotations
 
@@ -62,14 +62,14 @@ def _wrong_state(state: State) -> Iterator[str]:
 
 
 def _wrong_document(state: State, doc: Doc) -> Iterator[str]:
-    life = state.lives[doc.count]
+    life = state.lives[doc.life]
     if doc.st == "T" and doc.result == EXHAUSTED and life.ambiguous < MAX_TRIES:
         yield GAVE_UP_EARLY
     if doc.confirmed and doc.result < 0 and not life.letter:
         yield NO_LETTER
-    if not all(life.sent for life in state.lives[: doc.count]):
+    if not all(life.sent for life in state.lives[: doc.life]):
         yield UNHEARD
-    if doc.count > state.asked:
+    if doc.life > state.asked:
         yield UNASKED
 
 
@@ -77,12 +77,12 @@ def _wrong_step(state: State, step: State) -> Iterator[str]:
     before, now = state.doc, step.doc
     if before is None or before.st != "T" or now is None:
         return
-    redriven = before.result < 0 and now.count == before.count + 1
-    if not redriven and (now.st, now.result, now.count) != ("T", before.result, before.count):
+    redriven = before.result < 0 and now.life == before.life + 1
+    if not redriven and (now.st, now.result, now.life) != ("T", before.result, before.life):
         yield CHANGED
 
 
 def _is_end(state: State) -> bool:
     """At rest, and every redrive that was ordered was carried out, or found an answer."""
     doc = state.doc
-    return doc is not None and doc.st == "T" and doc.confirmed and (doc.result > 0 or doc.count == state.asked)
+    return doc is not None and doc.confirmed and (doc.result > 0 or doc.life == state.asked)

@@ -7,7 +7,7 @@ ids are kept as what is asked of them, and time is left out.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 #: Results below zero are failures.
 REJECTED, EXHAUSTED, INTERNAL, OVERDUE = -1, -2, -3, -4
@@ -32,7 +32,7 @@ class Doc(NamedTuple):
     #: The worker whose delivery made the last write with a write id; nobody, once that delivery is over.
     writer: int
     live: bool = False
-    count: int = 0  # redrive_count
+    life: int = 0  # redrive_count
     tries: int = 0
     takeovers: int = 0
     target: int = 0
@@ -177,7 +177,7 @@ def put(state: State, slot: int, worker: Worker) -> State:
     return state._replace(workers=tuple(workers))
 
 
-def live(state: State, count: int, **changes: int) -> State:
+def change_life(state: State, count: int, **changes: Any) -> State:
     """The life `count` with `changes` in it."""
     lives = list(state.lives)
     lives[count] = lives[count]._replace(**changes)
@@ -210,7 +210,7 @@ def again(state: State, slot: int, w: Worker) -> State:
         case "R":
             return over._replace(deliveries=state.deliveries + 1)
         case "D":
-            return live(over, w.asks, redrives=state.lives[w.asks].redrives + 1)
+            return change_life(over, w.asks, redrives=state.lives[w.asks].redrives + 1)
         case "W" if w.fence:
             return over._replace(wake=w.fence)
     return over  # what a claimed message could still do, the sweeper's wake does too

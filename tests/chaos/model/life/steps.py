@@ -20,8 +20,8 @@ from tests.chaos.model.life.state import (
     State,
     Worker,
     again,
+    change_life,
     end,
-    live,
     put,
     write,
 )
@@ -61,7 +61,7 @@ def _receive(state: State, slot: int) -> Iterator[Step]:
         yield f"w{slot} gets the wake", put(fewer, slot, Worker("look", "W", fence=state.wake))
     for count, life in enumerate(state.lives):
         if life.redrives:
-            fewer = live(state, count, redrives=life.redrives - 1)
+            fewer = change_life(state, count, redrives=life.redrives - 1)
             yield f"w{slot} gets redrive {count}", put(fewer, slot, Worker("look", "D", asks=count))
 
 
@@ -69,7 +69,7 @@ def _excused(state: State, w: Worker) -> State:
     """A death or a pause here may cost a call: from the last look at the lease to the saved result."""
     answered = w.pc in ("save", "save relook") and (w.result > 0 or w.result == REJECTED)
     excused = state.lives[w.life].excused + (w.pc == "call" or answered)
-    return live(state, w.life, excused=excused)
+    return change_life(state, w.life, excused=excused)
 
 
 def _advance(state: State, slot: int, w: Worker, rules: Rules, bounds: Bounds) -> Iterator[Step]:
@@ -120,12 +120,12 @@ def _call(state: State, slot: int, w: Worker, rules: Rules, bounds: Bounds) -> I
         for name, worker in _after_failure(w._replace(tries=tries), rules, paid=False):
             yield f"is THROTTLED, {name}", put(spent, slot, worker)
     life, number = state.lives[w.life], sum(life.calls for life in state.lives) + 1
-    called = live(state, w.life, calls=life.calls + 1)._replace(spare=state.spare - 1)
+    called = change_life(state, w.life, calls=life.calls + 1)._replace(spare=state.spare - 1)
     yield "is answered", put(called, slot, w._replace(pc="save", result=number, bought=True))
     if state.troubles < bounds.troubles:
         spent = called._replace(troubles=state.troubles + 1)
         yield "is REJECTED", put(spent, slot, w._replace(pc="save", result=REJECTED))
-        blurred = live(spent, w.life, excused=life.excused + 1, ambiguous=life.ambiguous + 1)
+        blurred = change_life(spent, w.life, excused=life.excused + 1, ambiguous=life.ambiguous + 1)
         for name, worker in _after_failure(w._replace(tries=w.tries + 1), rules, paid=True):
             yield f"TIMES OUT, {name}", put(blurred, slot, worker)
 
@@ -199,7 +199,7 @@ def _relook(state: State, slot: int, w: Worker, rules: Rules) -> Iterator[Step]:
     doc, base = state.doc, w.pc.split()[0]
     if doc is None or doc.writer != slot:
         kept = w.result if base == "save" and w.result > 0 else state.lives[w.life].kept
-        yield "is fenced out", end(live(state, w.life, kept=kept), slot)
+        yield "is fenced out", end(change_life(state, w.life, kept=kept), slot)
     elif _holds(doc, w, base):
         yield "finds its write", _written(state, slot, w, rules)
     else:
@@ -214,38 +214,41 @@ def _holds(doc: Doc, w: Worker, base: str) -> bool:
 
 
 def _publish(state: State, slot: int, w: Worker, rules: Rules, bounds: Bounds) -> Iterator[Step]:
-    over = again if w.returns else end
     if w.pc == "letter":
-        out = live(state, w.life, letter=True)
-        last = not rules.letter_first
-        done = over(out, slot, w) if last and w.returns else end(out, slot)
-        yield "publishes the dead letter", done if last else put(out, slot, w._replace(pc="publish"))
+        out = change_life(state, w.life, letter=True)
+        is_last = not rules.letter_first
+        done = _acked(out, slot, w) if is_last else put(out, slot, w._replace(pc="publish"))
+        yield "publishes the dead letter", done
     else:
-        out = live(state, w.life, sent=True, result=True)
-        if w.result < 0 and not rules.letter_first:
-            yield "publishes", put(out, slot, w._replace(pc="letter"))
-        else:
-            yield "publishes", again(out, slot, w) if w.returns else end(out, slot)
+        out = change_life(state, w.life, sent=True, result=True)
+        letter_follows = w.result < 0 and not rules.letter_first
+        done = put(out, slot, w._replace(pc="letter")) if letter_follows else _acked(out, slot, w)
+        yield "publishes", done
     if state.transient < bounds.transient:
-        failed = again(state, slot, w) if w.returns else end(state, slot)
+        failed = _acked(state, slot, w)
         yield f"CANNOT publish the {w.pc}", failed._replace(transient=state.transient + 1)
+
+
+def _acked(state: State, slot: int, w: Worker) -> State:
+    """The delivery is over; an early redrive is nacked."""
+    return again(state, slot, w) if w.returns else end(state, slot)
 
 
 def _operator(state: State, bounds: Bounds) -> Iterator[Step]:
     """A dead letter that is out may be redriven, under the count after its own."""
     if state.asked < bounds.redrives and state.lives[state.asked].letter:
         count = state.asked + 1
-        asked = live(state, count, redrives=state.lives[count].redrives + 1)
+        asked = change_life(state, count, redrives=state.lives[count].redrives + 1)
         yield f"redrive {count} is ordered", asked._replace(asked=count)
     if state.copies < bounds.copies and state.asked:
         for count in range(1, state.asked + 1):
-            copied = live(state, count, redrives=state.lives[count].redrives + 1)
+            copied = change_life(state, count, redrives=state.lives[count].redrives + 1)
             yield f"DUPLICATE redrive {count}", copied._replace(copies=state.copies + 1)
 
 
 def _respond(state: State, count: int, rules: Rules, bounds: Bounds) -> Iterator[Step]:
-    doc, taken = state.doc, live(state, count, result=False)
-    if doc is None or doc.st != "T" or doc.confirmed or (doc.count != count and rules.confirm_by_count):
+    doc, taken = state.doc, change_life(state, count, result=False)
+    if doc is None or doc.st != "T" or doc.confirmed or (doc.life != count and rules.confirm_by_count):
         yield f"result {count} confirms nothing", taken
         return
     confirmed = doc._replace(confirmed=True)

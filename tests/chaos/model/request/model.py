@@ -1,4 +1,4 @@
-"""One request, its messages, two workers: claim, call, save, publish, confirm (DESIGN.md §3.1-3.4, §3.7, §3.8)."""
+"""One request, its messages, two workers: claim, call, save, publish, confirm (DESIGN.md §3.1-3.4, §3.7)."""
 
 from __future__ import annotations
 

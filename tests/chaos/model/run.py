@@ -1,0 +1,126 @@
+"""Run the models by name, each with the bounds that docs/reliability.md names, and say what was seen."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
+from typing import Any
+
+from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from penstock_ops.console import stderr
+from tests.chaos.model.explore import Explored, Model, explore
+from tests.chaos.model.flight import state as flight_state
+from tests.chaos.model.flight.model import flight
+from tests.chaos.model.life import state as life_state
+from tests.chaos.model.life.model import life
+from tests.chaos.model.request import state as request_state
+from tests.chaos.model.request.model import request
+
+_Bounds = request_state.Bounds | flight_state.Bounds | life_state.Bounds
+
+#: Each model's bounds by hand.
+MODELS: Mapping[str, tuple[_Bounds, ...]] = {
+    "request": (
+        request_state.Bounds(1, 1, 0, 0, 0),
+        request_state.Bounds(0, 1, 1, 1, 0),
+    ),
+    "flight": (
+        flight_state.Bounds(2, fatal=1, troubles=1),
+        flight_state.Bounds(2, fatal=1, transient=1),
+        flight_state.Bounds(2, transient=1, throttles=1, troubles=1),
+        flight_state.Bounds(2, transient=1, copies=1),
+        flight_state.Bounds(3, troubles=1),
+        flight_state.Bounds(3, fatal=1),
+    ),
+    "failures": (
+        life_state.Bounds(fatal=1, throttles=1, troubles=2),
+        life_state.Bounds(transient=1, throttles=1, troubles=3),
+        life_state.Bounds(fatal=1, transient=1, troubles=1),
+        life_state.Bounds(fatal=2, throttles=1),
+    ),
+    "redrive": (
+        life_state.Bounds(redrives=1, fatal=1, troubles=1, copies=1),
+        life_state.Bounds(redrives=1, fatal=1, transient=1, troubles=1),
+        life_state.Bounds(redrives=1, transient=1, throttles=1, troubles=2),
+        life_state.Bounds(redrives=2, troubles=2, copies=1),
+    ),
+}
+
+#: Every bound that some model has.
+BOUNDS = sorted({f.name for table in MODELS.values() for f in fields(table[0])})
+
+
+def add_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--only", choices=list(MODELS), help="this model only")
+    for name in BOUNDS:
+        verb.add_argument(f"--{name}", type=int, help="with --only: this bound; those not given are 0")
+    verb.add_argument("--limit", type=int, default=5_000_000, help="most states to hold in memory")
+
+
+def run(said: argparse.Namespace) -> int:
+    """Explore what was asked for, with a line for each; how many properties broke."""
+    broken = 0
+    print(f"{'model':9} {'bounds':58} {'states':>9} {'steps':>10} {'calls':>5} {'seconds':>7} violations")
+    for name, bounds in _chosen(said):
+        with _progress(name) as tell:
+            explored = explore(model(name, bounds), said.limit, tell)
+        print(_line(name, bounds, explored), flush=True)
+        for what, steps in explored.broken.items():
+            print(f"{what}:", *steps, sep="\n   ")
+        broken += len(explored.broken)
+    print(f"violations: {broken}")
+    return broken
+
+
+def model(name: str, bounds: _Bounds) -> Model[Any]:
+    """The model called `name`, with every rule in force."""
+    if isinstance(bounds, request_state.Bounds):
+        return request(bounds=bounds)
+    if isinstance(bounds, flight_state.Bounds):
+        return flight(bounds=bounds)
+    return life(bounds=bounds)
+
+
+def _chosen(said: argparse.Namespace) -> Iterator[tuple[str, _Bounds]]:
+    """What to explore. Raises SystemExit when the bounds fit no model."""
+    given = {name: getattr(said, name) for name in BOUNDS if getattr(said, name) is not None}
+    if not given:
+        yield from ((name, row) for name in MODELS if said.only in (None, name) for row in MODELS[name])
+        return
+    if said.only is None:
+        raise SystemExit("Bounds need --only: say which model they are for.")
+    kind = type(MODELS[said.only][0])
+    known = {f.name for f in fields(kind)}
+    if strange := sorted(set(given) - known):
+        raise SystemExit(f"The model {said.only} knows no bound {', '.join(strange)}.")
+    nothing = {name: 2 if name == "requests" else 0 for name in known}
+    yield said.only, kind(**(nothing | given))
+
+
+def _line(name: str, bounds: _Bounds, explored: Explored) -> str:
+    shown = {f.name: getattr(bounds, f.name) for f in fields(bounds)}
+    words = " ".join(f"{name} {value}" for name, value in shown.items() if value) or "no fault"
+    return (
+        f"{name:9} {words:58} {explored.states:9,} {explored.steps:10,} {explored.most_calls:5} "
+        f"{explored.real_s:7.1f} {len(explored.broken)}"
+    )
+
+
+@contextlib.contextmanager
+def _progress(name: str) -> Iterator[Callable[[int, int], None]]:
+    """How many states are done of those found so far: how many there are, only the end says."""
+    console = stderr()
+    bar = Progress(
+        TextColumn(f"{name}: states done, of those found"),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    with bar:
+        line = bar.add_task("")
+        yield lambda done, found: bar.update(line, completed=done, total=found)
