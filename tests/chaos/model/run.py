@@ -62,11 +62,10 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
 
 def run(said: argparse.Namespace) -> int:
     """Explore what was asked for, with a line for each; how many properties broke."""
-    broken = 0
+    broken, chosen = 0, list(_chosen(said))
     print(f"{'model':9} {'bounds':58} {'states':>9} {'steps':>10} {'calls':>5} {'seconds':>7} violations")
-    for name, bounds in _chosen(said):
-        with _progress(name) as tell:
-            explored = explore(model(name, bounds), said.limit, tell)
+    for name, bounds in chosen:
+        explored = _explored(name, bounds, said.limit)
         print(_line(name, bounds, explored), flush=True)
         for what, steps in explored.broken.items():
             print(f"{what}:", *steps, sep="\n   ")
@@ -75,8 +74,17 @@ def run(said: argparse.Namespace) -> int:
     return broken
 
 
-def model(name: str, bounds: _Bounds) -> Model[Any]:
-    """The model called `name`, with every rule in force."""
+def _explored(name: str, bounds: _Bounds, limit: int) -> Explored:
+    """Raises SystemExit when there are more than `limit` states."""
+    with _progress(name) as tell:
+        try:
+            return explore(model(bounds), limit, tell)
+        except ValueError as error:
+            raise SystemExit(f"The model {name} has {error}, or raise --limit.") from None
+
+
+def model(bounds: _Bounds) -> Model[Any]:
+    """The model that `bounds` are for, with every rule in force."""
     if isinstance(bounds, request_state.Bounds):
         return request(bounds=bounds)
     if isinstance(bounds, flight_state.Bounds):
