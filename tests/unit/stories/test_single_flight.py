@@ -264,3 +264,19 @@ def test_a_lost_claim_on_a_cold_key_does_not_follow_itself(fault: Fault) -> None
         assert stage.calls() == 1
 
     play(scene, plan=AtNamed({("store.commit", 1): fault}), shape=Shape(ROUTES, instances=1))
+
+
+def test_a_leader_that_slept_before_its_call_costs_its_question_one_call_more() -> None:
+    """Its lease ran out and its flight was taken, but nobody took its request: it wakes up, renews and calls.
+    No request pays twice; the model of single flight allows a question one call for each such leader."""
+
+    async def scene(stage: Stage) -> None:
+        await stage.ask("leader")
+        await asyncio.sleep(80)
+        await stage.ask("other")
+        await stage.rest()
+        assert (stage.calls("leader"), stage.calls("other")) == (1, 1)
+
+    # The leader's instance stands still for 100 s just after its claim.
+    plan = AtNamed({("store.commit", 1): Fault.PAUSE_AFTER})
+    play(scene, always=Reply(takes_s=8), plan=plan, shape=Shape(ROUTES, instances=3))
