@@ -264,3 +264,56 @@ def test_a_cancelled_waker_leaves_the_gate_open() -> None:
         await answer(asleep)
 
     run_virtual(story())
+
+
+def test_a_slot_that_is_given_to_one_who_has_just_left_goes_to_the_next() -> None:
+    async def story() -> None:
+        held = gate(most=1)
+        async with held.call():
+            leaving, next_one = (asyncio.create_task(answer(held)) for _ in range(2))
+            await asyncio.sleep(1)
+        leaving.cancel()  # its turn has come just now, and it does not know of it
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        await next_one
+
+    run_virtual(story())
+
+
+def test_a_probe_that_gives_up_waiting_for_a_slot_leaves_the_probe_to_the_next() -> None:
+    async def story() -> None:
+        broken = gate(most=2)
+        long_call = asyncio.create_task(answer(broken, TIMING.park_min_s + TIMING.patience_s + 3))
+        for _ in range(THRESHOLD - 1):
+            await fail(broken, 500, FailureClass.AMBIGUOUS)
+        await fail(broken, 503)  # the last one opens the breaker, and leaves one slot: the long call's
+        with pytest.raises(GateRefusal) as resting:
+            await answer(broken)
+        assert resting.value.retry_after_s is not None
+        await asyncio.sleep(resting.value.retry_after_s + 0.01)
+        with pytest.raises(GateRefusal, match="in use"):
+            await answer(broken)
+        assert not long_call.done()
+        await answer(broken)
+        await long_call
+
+    run_virtual(story())
+
+
+def test_an_engine_that_is_being_woken_does_not_keep_the_probe_of_a_breaker_it_shares() -> None:
+    async def story() -> None:
+        target = Target(name="sleeps", provider="openai", model="m", scales_to_zero=True)
+        other = target.model_copy(update={"name": "other", "scales_to_zero": False})
+        routes = {each.name: Route(targets=[each]) for each in (target, other)}
+        both = gates(Routes("sleeps", routes), LoopClock(), TIMING)
+        waking = asyncio.create_task(answer(both["sleeps"], 60))
+        await asyncio.sleep(1)
+        for _ in range(THRESHOLD):
+            await fail(both["other"], 500, FailureClass.AMBIGUOUS)
+        await asyncio.sleep(TIMING.park_min_s)
+        with pytest.raises(GateRefusal, match="woken"):
+            await answer(both["sleeps"])
+        await answer(both["other"])
+        await waking
+
+    run_virtual(story())

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from itertools import groupby
 
 import pytest
 
+from penstock.errors import FailureClass, ProviderFailure
+from penstock.messages.completion import Completion
+from penstock.messages.request import Request
 from penstock.rules.routes import Route, Routes
-from tests.chaos.provider import Reply
+from tests.chaos.provider import Reply, SimProvider
 from tests.chaos.stage import Stage, play
 from tests.chaos.workload import ROUTES
-from tests.chaos.world import Shape
+from tests.chaos.world import TIMING, Shape
 
 ALONE = Shape(ROUTES, seed=3, instances=1)
 
@@ -180,17 +185,83 @@ def test_a_target_whose_timeout_is_the_whole_budget_is_called_nevertheless() -> 
     play(scene, shape=Shape(_single(480.0)))
 
 
-def test_many_tries_do_not_outlast_the_delivery() -> None:
+@pytest.mark.parametrize("timeout_s", [100.0, 250.0, 300.0])
+def test_many_tries_do_not_outlast_the_delivery(timeout_s: float) -> None:
     """Given tries that time out, all calls of one delivery together stay within the budget."""
 
     async def scene(stage: Stage) -> None:
         await stage.ask("r")
         await stage.rest()
         assert await stage.world.bus.waiting("requests") == 0
-        assert len({call.instance for call in stage.world.ledger.calls}) >= 1
         assert stage.calls() == 6
+        attempts = (await stage.document("r"))["attempts"]
+        called = [attempt for attempt in attempts if attempt["outcome"] != "not called"]
+        assert len(called) == 6
+        for _, delivery in groupby(called, lambda attempt: attempt["fence"]):
+            begun = [attempt["at"] for attempt in delivery]
+            assert (begun[-1] - begun[0]).total_seconds() + timeout_s <= TIMING.provider_budget_s
 
-    play(scene, always=Reply("hangs"), shape=Shape(_single(300.0), max_attempts=5))
+    play(scene, always=Reply("hangs"), shape=Shape(_single(timeout_s), max_attempts=5))
+
+
+class _NeverEnds(SimProvider):
+    """An adapter that forgets its own time limit."""
+
+    async def complete(self, request: Request, *, timeout_s: float) -> Completion:
+        return await super().complete(request, timeout_s=1e6)
+
+
+def test_a_call_that_does_not_end_by_itself_is_cut_off_before_the_platform_does() -> None:
+    """Cut off by the platform at 540 s, it would hold its lease for a minute more and count as a death."""
+
+    async def scene(stage: Stage) -> None:
+        [only] = stage.world.instances
+        providers = {"a": _NeverEnds(stage.world.ledger, "a", only)}
+        only.services = replace(only.services, providers=providers)
+        await stage.ask("r", cache="off")
+        await asyncio.sleep(TIMING.self_cancel_s - 5)
+        assert (await stage.document("r"))["state"] == "leased"
+        await asyncio.sleep(10)
+        document = await stage.document("r")
+        assert (document["state"], document["tries"]) == ("parked", 1)
+        assert document["attempts"][0]["outcome"] == "ambiguous"
+        await stage.rest()
+        assert stage.calls() == 2
+        assert (await stage.document("r"))["takeovers"] == 0
+
+    # The checker knows of no call that outlasts its limit.
+    play(scene, replies=[Reply(takes_s=2000)], shape=ALONE, checked=False)
+
+
+class _KeyChanged(SimProvider):
+    """The key that this instance holds was replaced; `known` once it has fetched the new one."""
+
+    known = False
+    fetches = 0
+
+    async def complete(self, request: Request, *, timeout_s: float) -> Completion:
+        if not self.known:
+            raise ProviderFailure(FailureClass.UNPAID, "simulated: 401", status=401)
+        return await super().complete(request, timeout_s=timeout_s)
+
+    async def reload_key(self) -> bool:
+        self.fetches += 1
+        self.known = True
+        return True
+
+
+def test_a_key_that_was_replaced_is_fetched_again_and_nobody_waits() -> None:
+    async def scene(stage: Stage) -> None:
+        [only] = stage.world.instances
+        provider = _KeyChanged(stage.world.ledger, "a", only)
+        only.services = replace(only.services, providers={"a": provider})
+        await stage.ask("r", cache="off")
+        await asyncio.sleep(5)
+        assert (await stage.result("r"))["status"] == "completed"
+        assert (await stage.result("r"))["attempts"] == 1
+        assert provider.fetches == 1
+
+    play(scene, shape=ALONE)
 
 
 def test_a_failure_seen_before_sigterm_is_written_down() -> None:

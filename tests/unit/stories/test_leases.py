@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import product
 
 import pytest
 
+from penstock.errors import WriteRefused
+from penstock.ports import Delete, Snapshot, Version, Write
 from penstock.rules.routes import Route, Routes
+from tests.chaos.adapters import SimStore
 from tests.chaos.faults import AtNamed, Fault, Unreachable
 from tests.chaos.provider import Reply
 from tests.chaos.stage import Stage, play
@@ -126,6 +131,55 @@ def test_a_holder_that_slept_through_its_lease_starts_no_call() -> None:
     play(scene, plan=plan, shape=shape)
 
 
+def test_a_renewal_counts_from_before_it_was_sent() -> None:
+    """§3.4: who stood still while the store's answer was under way has no lease left, and starts no call."""
+
+    async def scene(stage: Stage) -> None:
+        await stage.ask("r", cache="off")
+        while not stage.world.tap.written:
+            await asyncio.sleep(0.001)
+        claimed = stage.world.tap.written[0].by.split("/")[0]
+        [holder] = [instance for instance in stage.world.instances if instance.name == claimed]
+        holder.pause(45.0)  # so little is left of the lease that it is renewed before the call
+        await asyncio.sleep(140)
+        assert stage.calls() == 1  # its successor's
+        await stage.rest()
+        assert stage.calls() == 1
+
+    plan = AtNamed({("store.commit", 2): Fault.PAUSE_AFTER})
+    play(scene, always=Reply(takes_s=50), plan=plan, shape=Shape(ROUTES, seed=1, instances=5))
+
+
+class _Narrow(SimStore):
+    """A store whose documents may be no longer than `LIMIT` characters."""
+
+    LIMIT = 100_000
+
+    async def commit(self, writes: Sequence[Write], *, timeout_s: float) -> list[Version]:
+        if any(len(str(write.fields)) > self.LIMIT for write in writes if not isinstance(write, Delete)):
+            raise WriteRefused("simulated: a document is too long")
+        return await super().commit(writes, timeout_s=timeout_s)
+
+
+def test_an_answer_that_makes_the_document_too_long_goes_to_the_bucket() -> None:
+    """The store will never take it as it is: given one that refuses, I expect a reference, and one call."""
+
+    async def scene(stage: Stage) -> None:
+        [only] = stage.world.instances
+        only.services = replace(only.services, store=_Narrow(stage.world.store, only, stage.world.tap))
+        await stage.ask("first")
+        await asyncio.sleep(30)
+        result = await stage.result("first")
+        assert result["completion"] is None
+        assert result["completion_ref"]["sha256"]
+        await stage.ask("second")
+        await stage.rest()
+        assert (await stage.result("second"))["completion_ref"] == result["completion_ref"]
+        assert stage.calls() == 1
+
+    play(scene, always=Reply(padding=150_000), shape=ALONE)
+
+
 def test_an_answer_that_the_store_will_not_take_waits_in_the_bucket() -> None:
     """Given a store that is out of reach from the answer on, I expect that nothing is paid again."""
 
@@ -179,6 +233,29 @@ def test_an_orphan_that_comes_while_the_successor_is_put_aside_is_used_too() -> 
         assert stage.calls() == 2
 
     replies = [Reply(takes_s=5), Reply("throttled", 0.1, 60.0)]
+    play(scene, replies=replies, shape=Shape(_routes(300), seed=3, instances=2))
+
+
+def test_an_orphan_of_an_earlier_life_is_not_the_answer_of_a_redrive() -> None:
+    """The client has been told that the first life failed; what is redriven is asked anew."""
+
+    async def scene(stage: Stage) -> None:
+        await stage.ask("r", cache="off")
+        await asyncio.sleep(3)
+        stage.caller().pause(200.0)
+        await asyncio.sleep(157)
+        assert await stage.reason("r") == "provider_rejected"  # by its successor
+        await asyncio.sleep(60)  # and the sleeper has left its orphan
+        await stage.redrive("r", 1, cache="off")
+        await stage.rest()
+        assert (await stage.result("r"))["completion"]["text"].split("|")[3] == "call 2"
+        assert len(await orphans(stage)) == 1
+
+    async def orphans(stage: Stage) -> list[Snapshot]:
+        path = "tenants/default/requests/r/orphans"
+        return await stage.world.store.scan(path, after="", limit=10, timeout_s=5)
+
+    replies = [Reply(takes_s=5), Reply("rejected", 0.2)]
     play(scene, replies=replies, shape=Shape(_routes(300), seed=3, instances=2))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from penstock.messages.completion import BlobRef
 from penstock.ports import Delete, Put, Update
 from penstock.rules.keys import sharded
 from tests.chaos.faults import AtNamed, Fault, Unreachable
@@ -252,3 +253,37 @@ def test_who_publishes_again_gets_the_result_again_though_the_topic_hesitates() 
         assert len(await stage.results("r")) == 2
 
     play(scene, plan=Unreachable("publish llm-responses", 999, 1060))
+
+
+def test_a_late_copy_of_an_earlier_result_does_not_confirm_the_newer_one() -> None:
+    """Given a result that nobody could publish yet, its predecessor's copy does not take it away."""
+
+    async def scene(stage: Stage) -> None:
+        await stage.ask("r")
+        await stage.rest()
+        [old] = (await stage.evidence()).results
+        await asyncio.sleep(100 - stage.world.now())
+        await stage.redrive("r", 1)
+        await asyncio.sleep(20)
+        assert (await stage.document("r"))["state"] == "terminal"
+        await stage.world.bus.publish("llm-responses", old.data, old.attributes, timeout_s=5)
+        await asyncio.sleep(5)
+        assert "confirmed_at" not in await stage.document("r")
+        await stage.rest()
+        assert [body["redrive_count"] for body in await stage.results("r")] == [0, 0, 1]
+
+    play(scene, replies=[_REJECTED], plan=Unreachable("publish llm-responses", 100, 200))
+
+
+def test_the_original_of_a_dead_letter_lies_in_the_bucket_when_it_is_too_long_for_a_message() -> None:
+    async def scene(stage: Stage) -> None:
+        original = b"{" * 9_500_000
+        await stage.world.publish(original, {})
+        await stage.rest()
+        [letter] = (await stage.evidence()).letters
+        assert (letter.attributes["reason"], letter.data) == ("malformed", b"")
+        uri, sha256 = (letter.attributes[f"payload_{name}"] for name in ("uri", "sha256"))
+        ref = BlobRef(uri, int(letter.attributes["payload_generation"]), sha256)
+        assert await stage.world.blobs.get(ref, timeout_s=5) == original
+
+    play(scene, checked=False)  # the checker looks for the bytes in the message

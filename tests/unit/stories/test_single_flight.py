@@ -83,6 +83,20 @@ def test_a_follower_goes_on_as_soon_as_its_leader_has_ended() -> None:
     play(scene, always=Reply(takes_s=8))
 
 
+def test_every_follower_goes_on_as_soon_as_their_leader_has_ended() -> None:
+    """However many wait: nobody of them is left to the minute in which he would look by himself."""
+
+    async def scene(stage: Stage) -> None:
+        await stage.ask("leader")
+        await asyncio.sleep(1)
+        for number in range(4):
+            await stage.ask(f"f{number}")
+        await asyncio.sleep(11)
+        assert [(await stage.result(f"f{number}"))["cache"] for number in range(4)] == ["coalesced"] * 4
+
+    play(scene, always=Reply(takes_s=8))
+
+
 def test_a_follower_looks_again_after_it_has_parked() -> None:
     """The leader may have ended between the look and the parking: nobody would wake the follower then."""
 
