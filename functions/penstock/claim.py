@@ -135,7 +135,8 @@ class _Claim:
             case State.PARKED:
                 return Settled(Action.ACK, record)
             case State.FOLLOWING:
-                if isinstance(self._admission(look, record), Follow):
+                # Behind another leader than we wrote down we follow that one: its refusal is ours too.
+                if self._admission(look, record) == Follow(record.leader or ""):
                     return Settled(Action.ACK, record)
                 return await self._admit(look, transitions.going_on(record))
         return Settled(Action.PUBLISH, record, finished=True)

@@ -48,6 +48,7 @@ NEEDED_BY_FLIGHT = [
     ("flight_fence", _FLIGHT(2, fatal=1), flight.ASKED_TWICE),
     ("dead_flights", _FLIGHT(2, troubles=1), LOST),
     ("look_again", _FLIGHT(2), flight.LEFT_WAITING),
+    ("follow_flier", _FLIGHT(3, troubles=1), flight.WRONG_LEADER),
     ("follow_clock", _FLIGHT(2, fatal=1), LOST),
     ("wake_followers", _FLIGHT(2), flight.LEFT_WAITING),
     ("share_few", _FLIGHT(2, troubles=1), flight.SHARED_WRONGLY),

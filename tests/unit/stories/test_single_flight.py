@@ -294,3 +294,24 @@ def test_a_leader_that_slept_before_its_call_costs_its_question_one_call_more() 
     # The leader's instance stands still for 100 s just after its claim.
     plan = AtNamed({("store.commit", 1): Fault.PAUSE_AFTER})
     play(scene, always=Reply(takes_s=8), plan=plan, shape=Shape(ROUTES, instances=3))
+
+
+def test_a_follower_that_parked_behind_an_ended_leader_shares_the_refusal_of_the_next() -> None:
+    """While it stood still before it parked, the flight changed hands: its look after the parking must take
+    over the new leader's name, or it asks again what that one was refused."""
+
+    async def scene(stage: Stage) -> None:
+        await stage.ask("first", max_wait_s=20)
+        await asyncio.sleep(1)
+        await stage.ask("follower")
+        await asyncio.sleep(75)
+        await stage.ask("second")
+        await stage.rest()
+        assert await stage.reason("first") == "deadline_exceeded"
+        assert await stage.reason("follower") == "provider_rejected"
+        assert (stage.calls("second"), stage.calls("follower")) == (1, 0)
+
+    # The follower's instance stands still just before its parking (leader's claim, own claim, parking).
+    plan = AtNamed({("store.commit", 3): Fault.PAUSE_BEFORE})
+    shape = Shape(ROUTES, seed=1, instances=3)
+    play(scene, replies=[Reply("throttled", 3.0, 15.0)], always=Reply("rejected", 37), plan=plan, shape=shape)

@@ -14,6 +14,7 @@ ASKED_TWICE = "more calls for a question than 1 + lost leaders and failed calls"
 CHANGED = "a result changed"
 SHARED_WRONGLY = "an outcome was shared that is its request's own affair"
 LEFT_WAITING = "without a fault, a follower was left to its own clock"
+WRONG_LEADER = "without a fault, a follower waits for a leader that has ended, while another flies"
 
 
 def flight(rules: Rules | None = None, bounds: Bounds | None = None) -> Model[State]:
@@ -39,18 +40,25 @@ def _wrong_state(state: State) -> Iterator[str]:
         if r.doc is not None and r.doc.st == "T" and not r.doc.own and r.doc.outcome not in SHARED:
             yield SHARED_WRONGLY
     if not (state.fatal or state.transient or state.copies):
-        yield from (LEFT_WAITING for index in range(len(state.requests)) if _is_left_waiting(state, index))
+        for index in range(len(state.requests)):
+            yield from _wrong_wait(state, index)
 
 
-def _is_left_waiting(state: State, index: int) -> bool:
-    """Follows, while whoever led has ended and told so, and nothing is under way that would wake it."""
+def _wrong_wait(state: State, index: int) -> Iterator[str]:
+    """For a follower with nothing under way that would make it look: its leader may not have told its end."""
     r = state.requests[index]
     if r.doc is None or r.doc.st != "F" or r.wake:
-        return False
+        return
     if any(w.request == index and w.pc != "idle" for w in state.workers):
-        return False
-    leaders = [other for other in state.requests if other.doc is not None and other.doc.leads]
-    return all(leader.doc is not None and leader.doc.confirmed and not leader.result for leader in leaders)
+        return
+    if not _has_told(state.requests[r.doc.leader]):
+        return
+    others = [other for other in state.requests if other.doc is not None and other.doc.leads]
+    yield LEFT_WAITING if all(_has_told(other) for other in others) else WRONG_LEADER
+
+
+def _has_told(r: Request) -> bool:
+    return r.doc is not None and r.doc.confirmed and not r.result
 
 
 def _wrong_step(state: State, step: State) -> Iterator[str]:

@@ -141,6 +141,8 @@ class Rules:
     dead_flights: bool = True
     #: A follower looks again once it is parked.
     look_again: bool = True
+    #: … and where another leader flies by then, follows that one.
+    follow_flier: bool = True
     #: A follower looks by itself when its time comes.
     follow_clock: bool = True
     #: response_processor wakes the followers.
