@@ -128,6 +128,9 @@ class Calls:
         outcome = "cancelled"
         try:
             async with self._s.gates[target.name].call() as passage:
+                # Over already: somebody else may have taken our flight by now, and asks our question.
+                if self._holder.remaining_s() <= 0:
+                    raise _NotNow
                 await self._holder.ensure(self._s.timing.lease_reserve_s)
                 # The queue before the gate, a renewal, a machine that slept: time has passed.
                 if self._s.draining.is_set() or self._refusal() is not None:

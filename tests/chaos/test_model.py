@@ -47,6 +47,7 @@ NEEDED_BY_FLIGHT = [
     ("flight_cas", _FLIGHT(2), flight.ASKED_TWICE),
     ("flight_fence", _FLIGHT(2, fatal=1), flight.ASKED_TWICE),
     ("dead_flights", _FLIGHT(2, troubles=1), LOST),
+    ("sleeper_parks", _FLIGHT(2, fatal=1), flight.ASKED_TWICE),
     ("look_again", _FLIGHT(2), flight.LEFT_WAITING),
     ("follow_flier", _FLIGHT(3, troubles=1), flight.WRONG_LEADER),
     ("follow_clock", _FLIGHT(2, fatal=1), LOST),

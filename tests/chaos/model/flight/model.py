@@ -34,7 +34,7 @@ def _wrong_state(state: State) -> Iterator[str]:
     if any(r.calls > 1 + r.excused for r in state.requests):
         yield SURPLUS
     excused = sum(r.excused for r in state.requests)
-    if state.calls > 1 + excused + state.lapses + state.troubles:
+    if state.calls > 1 + excused + state.troubles:
         yield ASKED_TWICE
     for r in state.requests:
         if r.doc is not None and r.doc.st == "T" and not r.doc.own and r.doc.outcome not in SHARED:

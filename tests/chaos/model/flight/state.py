@@ -104,8 +104,6 @@ class State(NamedTuple):
     cache: Cache | None = None
     late: Late | None = None
     calls: int = 0
-    #: Leases that ran out under a living holder before its call: its flight may have gone to another.
-    lapses: int = 0
     fatal: int = 0
     transient: int = 0
     throttles: int = 0
@@ -139,6 +137,8 @@ class Rules:
     flight_fence: bool = True
     #: The flight of a leader that ended or died is free.
     dead_flights: bool = True
+    #: A leader that slept past its lease before its call puts itself aside: its flight may be another's.
+    sleeper_parks: bool = True
     #: A follower looks again once it is parked.
     look_again: bool = True
     #: … and where another leader flies by then, follows that one.

@@ -79,7 +79,7 @@ def _advance(state: State, slot: int, w: Worker, rules: Rules, bounds: Bounds) -
         case "commit":
             yield from claim.commit(state, slot, w, rules, bounds)
         case "ready":
-            yield from _check(state, slot, w, bounds)
+            yield from _check(state, slot, w, rules, bounds)
         case "call":
             yield from _call(state, slot, w, bounds)
         case "save" | "park":
@@ -96,13 +96,15 @@ def _advance(state: State, slot: int, w: Worker, rules: Rules, bounds: Bounds) -
                 yield "CANNOT publish", end(state, slot)._replace(transient=state.transient + 1)
 
 
-def _check(state: State, slot: int, w: Worker, bounds: Bounds) -> Iterator[Step]:
+def _check(state: State, slot: int, w: Worker, rules: Rules, bounds: Bounds) -> Iterator[Step]:
     """An earlier holder's orphan saves the call; else the lease is looked at just before the socket."""
     r = state.requests[w.request]
     if r.kept:  # it is nobody's but ours: neither cached nor shared
         yield "finds an orphan", put(state, slot, w._replace(pc="save", plan=ELSEWHERE, answer=r.kept))
     elif r.doc is not None and r.doc.live and r.doc.writer == slot:
         yield "checks its lease", put(state, slot, w._replace(pc="call"))
+    elif r.doc is not None and r.doc.writer == slot and rules.sleeper_parks:
+        yield "finds its lease over", put(state, slot, w._replace(pc="park"))
     else:
         yield from _renew(state, slot, w, bounds)
 
@@ -241,7 +243,7 @@ def _expire(state: State, index: int, doc: Doc, bounds: Bounds) -> Iterator[Step
         yield f"q{index}'s lease runs out", expired
     elif state.fatal < bounds.fatal:
         holder = state.workers[doc.writer]
-        spent = expired._replace(fatal=state.fatal + 1, lapses=state.lapses + (holder.pc not in _WINDOW))
+        spent = expired._replace(fatal=state.fatal + 1)
         yield f"w{doc.writer} (q{index}) PAUSE past the lease at {holder.pc}", _excused(spent, holder)
 
 
