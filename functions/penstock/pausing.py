@@ -75,6 +75,11 @@ class PauseWatch:
                 raise StoreUnavailable("Nobody can say whether there is a pause.")
         return self._known
 
+    def close(self) -> None:
+        """Stop reading; for the end of a process."""
+        if self._reading is not None:
+            self._reading.cancel()
+
     def _is_stale(self, clock: Clock) -> bool:
         return clock.monotonic() >= self._fresh_until
 

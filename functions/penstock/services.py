@@ -51,6 +51,7 @@ class Services:
 
     async def close(self) -> None:
         """Close every connection; for tests and for the end of a process."""
+        self.pause.close()
         for provider in self.providers.values():
             await provider.close()
         await self.store.close()

@@ -112,6 +112,7 @@ class World:
         tasks: set[asyncio.Task[Any]] = set(self._tasks)
         for instance in self._everybody:
             tasks |= instance.tasks
+            instance.services.pause.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -42,7 +42,7 @@ def _main(
         for number in range(seed, seed + seeds):
             shape = Shape(number, requests, kills, pauses, cuts, during_s, handlers, time_scale)
             outcomes.append(_one(shape, folder / f"seed-{number}"))
-            _tell_violations(outcomes[-1], shape)
+            _tell(outcomes[-1], shape)
     Console().print(_table(outcomes))
     raise typer.Exit(1 if any(outcome.violations for outcome in outcomes) else 0)
 
@@ -65,7 +65,15 @@ def _one(shape: Shape, folder: Path) -> Outcome:
         emulators.stop()
 
 
-def _tell_violations(outcome: Outcome, shape: Shape) -> None:
+def _tell(outcome: Outcome, shape: Shape) -> None:
+    """One line a seed, at once: a run of an hour may be cut off."""
+    counted = ("requests", "kills", "pauses", "cuts", "busy", "calls", "paid", "redriven")
+    figures = ", ".join(f"{name} {outcome.figures[name]}" for name in counted)
+    unexplained = sum(one.because is None for one in outcome.surplus)
+    typer.echo(
+        f"seed {outcome.seed}: {figures}, surplus {len(outcome.surplus)} of them unexplained {unexplained}, "
+        f"violations {len(outcome.violations)}, {outcome.seconds:.0f} s"
+    )
     for violation in outcome.violations:
         typer.echo(f"seed {outcome.seed}: {violation}")
     if outcome.violations:
