@@ -29,11 +29,15 @@ def _main(
     cuts: Annotated[int | None, typer.Option(min=0, help="Cut connections; default: like kills.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, one after the other.")] = 1,
     handlers: Annotated[int, typer.Option(min=1, help="request_handler processes.")] = 3,
+    during: Annotated[
+        float | None,
+        typer.Option(min=1, help="Seconds under fire; default: 8 requests and half a kill a second."),
+    ] = None,
     time_scale: Annotated[float, typer.Option(min=1, help="PENSTOCK_TIME_SCALE.")] = 10.0,
     keep: Annotated[Path | None, typer.Option(help="Keep logs and ledgers in this folder.")] = None,
 ) -> None:
     """Run the whole system under fire and check the promise; exit code 1 on any violation."""
-    during_s = max(6.0, requests / _REQUESTS_PER_S, kills / _KILLS_PER_S)
+    during_s = during or max(6.0, requests / _REQUESTS_PER_S, kills / _KILLS_PER_S)
     pauses, cuts = kills // 4 if pauses is None else pauses, kills if cuts is None else cuts
     outcomes: list[Outcome] = []
     with contextlib.ExitStack() as stack:
@@ -80,7 +84,7 @@ def _tell(outcome: Outcome, shape: Shape) -> None:
         typer.echo(
             f"again: scripts/chaos run --seed {shape.seed} --requests {shape.requests} --kills {shape.kills}"
             f" --pauses {shape.pauses} --cuts {shape.cuts} --handlers {shape.handlers}"
-            f" --time-scale {shape.time_scale:g}"
+            f" --time-scale {shape.time_scale:g} --during {shape.during_s:g}"
         )
 
 
