@@ -6,6 +6,7 @@ Adapters are imported here when they are needed: a heavy SDK that a request does
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -45,7 +46,17 @@ async def instance() -> Services:
         for warning in settings.warnings:
             log.warning("settings.warning", warning)
         _drain_on_sigterm(_instance)
+        _collect_rarely()
     return _instance
+
+
+def _collect_rarely() -> None:
+    """What is imported by now stays, and a request leaves few cycles: the collector may look seldom.
+
+    Measured: docs/performance.md, What was tried.
+    """
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def build(settings: Settings, *, clock: Clock | None = None) -> Services:

@@ -21,7 +21,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from penstock_ops.bench import cores
+from penstock_ops.bench import cores, floor
 from penstock_ops.bench.instance import Instance
 from penstock_ops.bench.model_process import model_process
 from penstock_ops.bench.options import Options
@@ -41,10 +41,11 @@ _PAIRS = 3
 
 
 class Kind(enum.StrEnum):
-    """What is asked: new questions, or one that was answered before."""
+    """What is asked: new questions, or one that was answered before; or a miss's client calls made bare."""
 
     MISS = "miss"
     HIT = "hit"
+    FLOOR = "floor"
 
 
 @dataclass
@@ -54,18 +55,30 @@ class Side:
     source: Source
     rig: Rig
     instances: list[Instance]
+    model_url: str
     asked: int = 0
     #: CPU milliseconds per request, a round each.
     cpu_ms: list[float] = field(default_factory=list)
 
     async def load(self, part: int, kind: Kind, count: int) -> float:
         """CPU milliseconds per request of `count` pushes, `_WIDTH` in flight, to round `part`'s instance."""
+        if kind is Kind.FLOOR:
+            return await self._floor(count)
         instance = self.instances[part % len(self.instances)]
         names = iter(range(self.asked, self.asked + count))
         self.asked += count
         before = instance.cpu_s()
         await asyncio.gather(*(self._push_all(instance, kind, names) for _ in range(_WIDTH)))
         return (instance.cpu_s() - before) / count * 1000
+
+    async def _floor(self, count: int) -> float:
+        """The same of the calls that this side's adapters make for a miss, in a process of their own."""
+        hosts = (self.rig.firestore, self.rig.pubsub)
+        found = await floor.measured(
+            self.rig.project, hosts, self.model_url, "q-known",
+            kinds=["miss"], count=count, width=_WIDTH, env=self.source.env(),
+        )  # fmt: skip
+        return found["miss"]
 
     async def _push_all(self, instance: Instance, kind: Kind, names: Any) -> None:
         for name in names:
@@ -84,7 +97,7 @@ async def _side(rig: Rig, source: Source, model_url: str) -> AsyncIterator[Side]
         env = rig.env(model_url, PYTHONHASHSEED="0", **source.env())
         instances = [Instance("request_handler", env, rig.folder, source=source.main) for _ in range(_PAIRS)]
         async with rig.running(*instances):
-            yield Side(source, rig, instances)
+            yield Side(source, rig, instances, model_url)
 
 
 async def compare(base: str, kind: Kind, rounds: int, count: int, options: Options) -> Section:
@@ -171,7 +184,12 @@ def _data(side: Side) -> Mapping[str, Any]:
 
 def _main(
     base: Annotated[str, typer.Option(help="The commit to compare with: a hash, a branch, HEAD~3.")],
-    kind: Annotated[Kind, typer.Option(help="miss: new questions. hit: one that was answered.")] = Kind.MISS,
+    kind: Annotated[
+        Kind,
+        typer.Option(
+            help="miss: new questions. hit: one that was answered. floor: a miss's client calls, bare."
+        ),
+    ] = Kind.MISS,
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each; more make the median surer.")] = 18,
     count: Annotated[int, typer.Option(min=_WIDTH, help="Requests of a turn.")] = 60,
     as_json: Annotated[bool, typer.Option("--json", help="Data for a program on stdout.")] = False,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -162,10 +163,12 @@ async def measured(
     count: int,
     width: int,
     through: str = "floor",
+    env: Mapping[str, str] | None = None,
 ) -> dict[str, float]:
     """CPU milliseconds per request of each kind, in a process of its own on the instance's core.
 
     `through`: the module whose clients make the calls, `floor` (our adapters) or `usual_floor`.
+    `env` is added to our own environment.
     """
     command = [
         sys.executable,
@@ -179,7 +182,9 @@ async def measured(
     command += ["--firestore", hosts[0], "--pubsub", hosts[1], "--sample", sample]
     command += ["--count", str(count), "--width", str(width), *kinds]
     with cores.on(cores.INSTANCE):
-        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        process = await asyncio.create_subprocess_exec(
+            *command, stdout=asyncio.subprocess.PIPE, env={**os.environ, **(env or {})}
+        )
     output, _ = await process.communicate()
     found: dict[str, float] = json.loads(output)
     return found
