@@ -36,6 +36,17 @@ class Measured:
     p50_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Beside so much that is stored. `ratio`: its CPU per request over that in an empty project, by turns,
+    since the machine's speed drifts while a store is filled. `sweep_s` None: the emulator was too slow.
+    """
+
+    measured: Measured
+    ratio: float
+    sweep_s: float | None
+
+
 async def run(rig: Rig, options: Options) -> Section:
     """Processes, paced and then full; stored requests, the sweeper among them; who writes what."""
     rounds, seconds = (1, 4.0) if options.quick else (4, 6.0)
@@ -50,11 +61,13 @@ async def run(rig: Rig, options: Options) -> Section:
     rows = [_paced_row(n, measured) for n, measured in evenly.items()]
     rows += [_row(f"{_named(n)}, full topic", measured) for n, measured in full.items()]
     rows += [
-        (*_row(f"{size:,} stored", measured)[:4], "too slow" if sweep is None else f"{sweep:.3f}")
-        for size, (measured, sweep) in sizes.items()
+        (
+            *_row(f"{size:,} stored", beside.measured)[:4],
+            "too slow" if beside.sweep_s is None else f"{beside.sweep_s:.3f}",
+        )
+        for size, beside in sizes.items()
     ]
     processes_f = flatness([measured.cpu for measured in evenly.values()])
-    stored_f = flatness([measured.cpu_ms for measured, _ in sizes.values()])
     figures = [
         Figure(
             f"CPU per request at {PER_PROCESS_S}/s each, most / least of {', '.join(map(str, _PROCESSES))}",
@@ -63,11 +76,14 @@ async def run(rig: Rig, options: Options) -> Section:
             processes_f <= _FLAT,
         ),
         Figure("the same with a full topic", flatness([measured.cpu_ms for measured in full.values()])),
-        Figure(
-            "CPU per request, most / least stored",
-            stored_f,
-            f"≤ {_FLAT}",
-            stored_f <= _FLAT if len(sizes) > 1 else None,
+        *(
+            Figure(
+                f"CPU per request beside {size:,} stored / in an empty project, by turns",
+                beside.ratio,
+                f"≤ {_FLAT}",
+                beside.ratio <= _FLAT,
+            )
+            for size, beside in sizes.items()
         ),
         Figure("documents written by two requests, usage shards apart", len(shared), "0", not shared),
         Figure(f"index prefixes used by {requests} requests, of 16", prefixes),
@@ -91,7 +107,8 @@ async def run(rig: Rig, options: Options) -> Section:
             "paced": {n: {"cpu_ms": m.cpu_ms, "p50_s": m.p50_s} for n, m in evenly.items()},
             "processes": {n: _data(measured) for n, measured in full.items()},
             "stored": {
-                size: _data(measured) | {"sweep_s": sweep} for size, (measured, sweep) in sizes.items()
+                size: _data(beside.measured) | {"ratio": beside.ratio, "sweep_s": beside.sweep_s}
+                for size, beside in sizes.items()
             },
         },
     )
@@ -108,42 +125,58 @@ async def _with_processes(rig: Rig, model_url: str, processes: int, count: int, 
 
 async def _with_stored(
     rig: Rig, model_url: str, sizes: tuple[int, ...], count: int, options: Options
-) -> dict[int, tuple[Measured, float | None]]:
+) -> dict[int, Beside]:
     env = rig.env(model_url)
     handler, sweeper = Instance("request_handler", env, rig.folder), Instance("sweeper", env, rig.folder)
     found = {}
-    async with rig.running(handler, sweeper):
-        await rig.push(handler, rig.envelope(question("sample")))
-        await _sweep(rig, sweeper)  # imports, connections
-        before = 0
-        for size in sizes:
-            options.step(f"filling up to {size:,} stored requests")
-            await fill(rig.store, "q-sample", before, size)
-            before = size
-            options.step(f"beside {size:,} stored requests")
-            measured = await _measure(rig, [handler], f"s{size}", count)
-            found[size] = (measured, await _swept(rig, handler, sweeper, str(size)))
+    async with Rig(rig.emulators, rig.folder).open() as empty:
+        bare = Instance("request_handler", empty.env(model_url), rig.folder)
+        async with rig.running(handler, sweeper, bare):
+            await rig.push(handler, rig.envelope(question("sample")))
+            await _sweep(rig, sweeper)  # imports, connections
+            before = 0
+            for size in sizes:
+                options.step(f"filling up to {size:,} stored requests")
+                await fill(rig.store, "q-sample", before, size)
+                before = size
+                options.step(f"beside {size:,} stored requests")
+                pairs = [
+                    (
+                        await _measure(rig, [handler], f"s{size}-{turn}", count, parts=1),
+                        await _measure(empty, [bare], f"e{size}-{turn}", count, parts=1),
+                    )
+                    for turn in range(3)
+                ]
+                ratio = median([beside.cpu_ms / alone.cpu_ms for beside, alone in pairs])
+                swept = await _swept(rig, handler, sweeper, str(size))
+                found[size] = Beside(_medians([beside for beside, _ in pairs]), ratio, swept)
     return found
 
 
-async def _measure(rig: Rig, instances: list[Instance], label: str, count: int) -> Measured:
-    """Median of three parts, after a warm-up."""
+async def _measure(
+    rig: Rig, instances: list[Instance], label: str, count: int, *, parts: int = 3
+) -> Measured:
+    """Median of the parts, after a warm-up."""
     routes = [(rig.topology.request_subscription, instance, _WIDTH) for instance in instances]
-    parts = []
+    found = []
     async with rig.feed(*routes) as feeder:
         for index, instance in enumerate(instances):  # imports, connections
             await rig.push(instance, rig.envelope(question(f"{label}-first-{index}")))
         await rig.publish(question(f"{label}-warm-{n}") for n in range(_WIDTH * len(instances)))
         done = len(await feeder.until(_WIDTH * len(instances)))
-        for part in range(3):
+        for part in range(parts):
             cpu, started = sum(instance.cpu_s() for instance in instances), time.monotonic()
             await rig.publish(question(f"{label}-{part}-{n}") for n in range(count))
             deliveries = (await feeder.until(done + count))[done:]
             done += count
             cpu_ms = (sum(instance.cpu_s() for instance in instances) - cpu) / count * 1000
             per_s = count / (max(d.ended for d in deliveries) - started)
-            parts.append(Measured(per_s, cpu_ms, median([d.seconds for d in deliveries])))
-    return Measured(*(median([getattr(p, name) for p in parts]) for name in Measured.__slots__))
+            found.append(Measured(per_s, cpu_ms, median([d.seconds for d in deliveries])))
+    return _medians(found)
+
+
+def _medians(found: list[Measured]) -> Measured:
+    return Measured(*(median([getattr(one, name) for one in found]) for name in Measured.__slots__))
 
 
 async def _sweep(rig: Rig, sweeper: Instance) -> float | None:
