@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from google.api_core.exceptions import DeadlineExceeded
 from google.pubsub_v1 import SubscriberAsyncClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
 
@@ -29,6 +30,8 @@ from penstock_ops.topology import Topology, create_on_pubsub
 
 #: Far above every in-flight number that a bench uses: our own limit is not what is measured.
 _CALLS_AT_ONCE = 10_000
+#: A subscription that hands out nothing for so many seconds has nothing.
+_EMPTY_S = 2.0
 
 
 @dataclass
@@ -155,6 +158,20 @@ class Rig:
             published_at=message.publish_time,
             subscription=name,
         )
+
+    async def drop_waiting(self, subscription: str) -> int:
+        """Ack whatever waits there, so that it is no part of the next load; how many messages."""
+        name, dropped = self._name(subscription), 0
+        while True:
+            try:
+                pulled = await self._subscriber.pull(
+                    subscription=name, max_messages=1000, retry=None, timeout=_EMPTY_S
+                )
+            except DeadlineExceeded:
+                return dropped
+            if ids := [received.ack_id for received in pulled.received_messages]:
+                await self._subscriber.acknowledge(subscription=name, ack_ids=ids, retry=None, timeout=30)
+            dropped += len(ids)
 
     def _name(self, subscription: str) -> str:
         return f"projects/{self.project}/subscriptions/{subscription}"

@@ -124,12 +124,13 @@ async def _with_processes(rig: Rig, model_url: str, processes: int, count: int, 
 
 
 async def _with_stored(
-    rig: Rig, model_url: str, sizes: tuple[int, ...], count: int, options: Options
+    machine: Rig, model_url: str, sizes: tuple[int, ...], count: int, options: Options
 ) -> dict[int, Beside]:
-    env = rig.env(model_url)
-    handler, sweeper = Instance("request_handler", env, rig.folder), Instance("sweeper", env, rig.folder)
+    """In a project of its own: a sweep would wake what the rows before left unconfirmed in theirs."""
     found = {}
-    async with Rig(rig.emulators, rig.folder).open() as empty:
+    async with _project(machine) as rig, _project(machine) as empty:
+        env = rig.env(model_url)
+        handler, sweeper = (Instance(target, env, rig.folder) for target in ("request_handler", "sweeper"))
         bare = Instance("request_handler", empty.env(model_url), rig.folder)
         async with rig.running(handler, sweeper, bare):
             await rig.push(handler, rig.envelope(question("sample")))
@@ -140,6 +141,7 @@ async def _with_stored(
                 await fill(rig.store, "q-sample", before, size)
                 before = size
                 options.step(f"beside {size:,} stored requests")
+                await rig.drop_waiting(rig.topology.request_subscription)  # the last sweep's wakes
                 pairs = [
                     (
                         await _measure(rig, [handler], f"s{size}-{turn}", count, parts=1),
@@ -151,6 +153,10 @@ async def _with_stored(
                 swept = await _swept(rig, handler, sweeper, str(size))
                 found[size] = Beside(_medians([beside for beside, _ in pairs]), ratio, swept)
     return found
+
+
+def _project(rig: Rig) -> contextlib.AbstractAsyncContextManager[Rig]:
+    return Rig(rig.emulators, rig.folder).open()
 
 
 async def _measure(
