@@ -169,8 +169,9 @@ class Rig:
                 )
             except DeadlineExceeded:
                 return dropped
-            if ids := [received.ack_id for received in pulled.received_messages]:
-                await self._subscriber.acknowledge(subscription=name, ack_ids=ids, retry=None, timeout=30)
+            if not (ids := [received.ack_id for received in pulled.received_messages]):
+                return dropped
+            await self._subscriber.acknowledge(subscription=name, ack_ids=ids, retry=None, timeout=30)
             dropped += len(ids)
 
     def _name(self, subscription: str) -> str:
