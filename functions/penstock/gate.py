@@ -57,20 +57,21 @@ class Gate:
     @asynccontextmanager
     async def call(self) -> AsyncIterator[Passage]:
         """Around one provider call. Raises GateRefusal when it may not go now."""
-        self._check_open()
-        await self._take_slot()
-        started, passage = self._clock.monotonic(), Passage()
+        passage = Passage()
+        self._check_open(passage)
+        await self._take_slot(passage)
+        started = self._clock.monotonic()
         try:
             self._check_asked()  # somebody may have been told while we waited for the slot
             yield passage
         except GateRefusal:
-            self._abandon()
+            self._abandon(passage)
             raise
         except ProviderFailure as failure:
-            self._note(failure, started)
+            self._note(failure, started, passage)
             raise
         except BaseException:
-            self._abandon()
+            self._abandon(passage)
             raise
         else:
             now = self._clock.monotonic()
@@ -87,19 +88,19 @@ class Gate:
         if wait > 0:
             raise self._refusal("asked not to be called yet", wait)
 
-    def _check_open(self) -> None:
+    def _check_open(self, passage: Passage) -> None:
         self._check_asked()
         now = self._clock.monotonic()
-        wait = self._breaker.wait_s(now)
+        wait = self._breaker.wait_s(now, passage)
         if wait > 0:
             raise self._refusal("is resting after a row of failures", wait)
         if self._sleep is not None:
-            wait = self._sleep.wait_s(now)
+            wait = self._sleep.wait_s(now, passage)
             if wait > 0:
-                self._breaker.abandoned()
+                self._breaker.abandoned(passage)
                 raise self._refusal("is being woken by another call", wait)
 
-    async def _take_slot(self) -> None:
+    async def _take_slot(self, passage: Passage) -> None:
         """Wait for a slot, first come first served, no longer than a delivery may wait for anything."""
         if self._in_flight < self._concurrency.limit and not self._waiting:
             self._in_flight += 1
@@ -110,19 +111,19 @@ class Gate:
             async with asyncio.timeout(self._timing.patience_s):
                 await turn
         except BaseException as error:
-            self._leave(turn)
+            self._leave(turn, passage)
             if isinstance(error, TimeoutError):
                 raise self._refusal("has all its calls of this instance in use", None) from None
             raise
 
-    def _leave(self, turn: asyncio.Future[None]) -> None:
+    def _leave(self, turn: asyncio.Future[None], passage: Passage) -> None:
         """Stop waiting; a slot that was given in the same moment goes to the next one."""
         if turn in self._waiting:
             self._waiting.remove(turn)
         elif turn.done() and not turn.cancelled():
             self._in_flight -= 1
             self._let_in()
-        self._abandon()
+        self._abandon(passage)
 
     def _let_in(self) -> None:
         while self._waiting and self._in_flight < self._concurrency.limit:
@@ -131,25 +132,25 @@ class Gate:
                 self._in_flight += 1
                 turn.set_result(None)
 
-    def _note(self, failure: ProviderFailure, started: float) -> None:
+    def _note(self, failure: ProviderFailure, started: float, passage: Passage) -> None:
         now = self._clock.monotonic()
         if failure.kind is FailureClass.FINAL:
             self._breaker.succeeded()
         else:
-            self._breaker.failed(now, failure.retry_after_s)
+            self._breaker.failed(now, failure.retry_after_s, passage)
         if failure.status in _CONGESTED:
             self._concurrency.congested(started, now)
         if self._sleep is not None:
             if failure.kind is FailureClass.FINAL:
                 self._sleep.answered(now)
             else:
-                self._sleep.failed()
+                self._sleep.failed(passage)
 
-    def _abandon(self) -> None:
-        """A call ended before anything was known: the next one may be the probe, or the one that wakes."""
-        self._breaker.abandoned()
+    def _abandon(self, passage: Passage) -> None:
+        """It ended before anything was known: if it was the probe, or the one that wakes, the next one is."""
+        self._breaker.abandoned(passage)
         if self._sleep is not None:
-            self._sleep.failed()
+            self._sleep.failed(passage)
 
     def _refusal(self, why: str, wait_s: float | None) -> GateRefusal:
         return GateRefusal(FailureClass.UNPAID, f"Target {self._name} {why}.", retry_after_s=wait_s)

@@ -69,11 +69,13 @@ class SimStore:
     async def find(
         self, group: str, field: str, low: str, high: str, *, limit: int, timeout_s: float
     ) -> list[Snapshot]:
+        # A sweep asks every shard. What it finds may be old when it is used all the same: its commit travels.
         return await self._instance.step(
             f"store.find {field}",
             lambda: self._store.find(group, field, low, high, limit=limit, timeout_s=timeout_s),
             _unavailable,
             timeout_s,
+            near=True,
         )
 
     async def scan(self, collection: str, *, after: str, limit: int, timeout_s: float) -> list[Snapshot]:

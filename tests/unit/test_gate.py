@@ -300,6 +300,45 @@ def test_a_probe_that_gives_up_waiting_for_a_slot_leaves_the_probe_to_the_next()
     run_virtual(story())
 
 
+def test_only_the_probe_itself_makes_room_for_the_next_one() -> None:
+    async def story() -> None:
+        broken = gate(most=10)
+        from_before = asyncio.create_task(answer(broken, 1000))
+        await asyncio.sleep(0)
+        for _ in range(THRESHOLD):
+            await fail(broken, 500, FailureClass.AMBIGUOUS)
+        await asyncio.sleep(TIMING.park_min_s + 1)
+        probe = asyncio.create_task(answer(broken, 60))
+        await asyncio.sleep(1)
+        # If another call is cut off while the probe is out, I expect that nobody goes beside the probe
+        from_before.cancel()
+        await asyncio.gather(from_before, return_exceptions=True)
+        with pytest.raises(GateRefusal, match="resting"):
+            await answer(broken)
+        await probe
+        await answer(broken)
+
+    run_virtual(story())
+
+
+def test_only_the_waker_itself_makes_room_for_the_next_one() -> None:
+    async def story() -> None:
+        asleep = gate(most=10, sleeps=True)
+        await answer(asleep)
+        from_before = asyncio.create_task(answer(asleep, 10 * TIMING.awake_s))
+        await asyncio.sleep(TIMING.awake_s + 1)
+        waking = asyncio.create_task(answer(asleep, 60))
+        await asyncio.sleep(1)
+        # If another call is cut off meanwhile, I expect that still one call alone wakes the engine
+        from_before.cancel()
+        await asyncio.gather(from_before, return_exceptions=True)
+        with pytest.raises(GateRefusal, match="woken"):
+            await answer(asleep)
+        await waking
+
+    run_virtual(story())
+
+
 def test_an_engine_that_is_being_woken_does_not_keep_the_probe_of_a_breaker_it_shares() -> None:
     async def story() -> None:
         target = Target(name="sleeps", provider="openai", model="m", scales_to_zero=True)

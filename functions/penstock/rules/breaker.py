@@ -22,20 +22,21 @@ class Breaker:
     timing: Timing
     failures: int = 0
     open_until: float | None = None
-    probing: bool = False
+    #: The call that is the probe, while it is out.
+    probe: object | None = None
     #: Until then the provider asked not to be called; and how much of it those keep who have no other.
     asked_until: float = 0.0
     asked_briefly_until: float = 0.0
 
-    def wait_s(self, now: float) -> float:
-        """0 when a call may go now (it is then the probe, if one is due); else seconds to wait."""
+    def wait_s(self, now: float, call: object) -> float:
+        """0 when `call` may go now (it is then the probe, if one is due); else seconds to wait."""
         if self.open_until is None:
             return 0.0
         if now < self.open_until:
             return self.open_until - now
-        if self.probing:
+        if self.probe is not None:
             return self.timing.park_min_s
-        self.probing = True
+        self.probe = call
         return 0.0
 
     def asked_s(self, now: float, *, has_next: bool) -> float:
@@ -52,20 +53,21 @@ class Breaker:
 
     def succeeded(self) -> None:
         """The provider answered, be it a refusal."""
-        self.failures, self.open_until, self.probing = 0, None, False
+        self.failures, self.open_until, self.probe = 0, None, None
 
-    def failed(self, now: float, retry_after_s: float | None) -> None:
-        """The provider did not answer."""
+    def failed(self, now: float, retry_after_s: float | None, call: object) -> None:
+        """The provider did not answer `call`."""
         self.failures += 1
         asked = min(max(0.0, retry_after_s or 0.0), self.timing.park_max_s)
         if asked > 0:
             self.asked_until = max(self.asked_until, now + asked)
             briefly = min(asked, self.timing.patience_s)
             self.asked_briefly_until = max(self.asked_briefly_until, now + briefly)
-        if self.probing or self.failures >= THRESHOLD:
+        if self.probe is call or self.failures >= THRESHOLD:
             self.open_until = now + max(self.timing.park_min_s, asked)
-        self.probing = False
+        self.abandoned(call)
 
-    def abandoned(self) -> None:
-        """The call was cancelled before anything was known."""
-        self.probing = False
+    def abandoned(self, call: object) -> None:
+        """`call` brought nothing: if it was the probe, the next one is."""
+        if self.probe is call:
+            self.probe = None

@@ -18,24 +18,26 @@ class Sleep:
     timing: Timing
     #: The last answer; None: never heard of.
     _answered_at: float | None = None
-    _waking: bool = False
+    #: The call that wakes it, while it is out.
+    _waker: object | None = None
 
-    def wait_s(self, now: float) -> float:
-        """0 when a call may go now (it is then the one that wakes, if need be); else seconds to wait."""
+    def wait_s(self, now: float, call: object) -> float:
+        """0 when `call` may go now (it is then the one that wakes, if need be); else seconds to wait."""
         if self._is_awake(now):
             return 0.0
-        if self._waking:
+        if self._waker is not None:
             return self.timing.wake_s
-        self._waking = True
+        self._waker = call
         return 0.0
 
     def answered(self, now: float) -> None:
         """The engine answered something: it is awake."""
-        self._answered_at, self._waking = now, False
+        self._answered_at, self._waker = now, None
 
-    def failed(self) -> None:
-        """A call brought nothing: if it was the one that wakes, the next one is."""
-        self._waking = False
+    def failed(self, call: object) -> None:
+        """`call` brought nothing: if it was the one that wakes, the next one is."""
+        if self._waker is call:
+            self._waker = None
 
     def _is_awake(self, now: float) -> bool:
         return self._answered_at is not None and now - self._answered_at < self.timing.awake_s

@@ -74,7 +74,7 @@ async def read_meter(rig: Rig, options: Options, *, count: int) -> Meter:
     """Count at the wire, one by one; then the CPU of `count` requests under load."""
     options.step.expect(3)
     options.step("operations and bytes of a request, at the wire")
-    async with counting(rig) as bench:
+    async with counting(rig, away_s=0) as bench:
         await bench.miss("warm-up")
         await bench.idle()
         miss, hit = await _counted(bench, "miss"), await _counted(bench, "hit")

@@ -206,7 +206,7 @@ async def _swept(rig: Rig, handler: Instance, sweeper: Instance, label: str) -> 
 async def _writers(rig: Rig, requests: int) -> tuple[list[str], int, int]:
     """Documents that two requests' flows wrote, the shard prefixes seen, and how many requests there were."""
     writers: dict[str, set[int]] = defaultdict(set)
-    async with counting(rig) as bench:
+    async with counting(rig, away_s=0) as bench:
         for request in range(requests):
             before = len(bench.history)
             await bench.miss(f"writer-{request}")

@@ -23,6 +23,9 @@ from penstock_ops.bench.wire import Call, WireProxy
 
 #: DESIGN: round trips one after another before and after the model call, writes per miss and per hit.
 BEFORE, AFTER, MISS_WRITES, HIT_WRITES = 1, 2, 6, 4
+#: How far away the emulators are made where steps are counted: of two calls that are sent side by side, the
+#: first must not have ended before the second has come, however busy the machine is.
+AWAY_S = 0.1
 _TARGETS = ("request_handler", "response_processor", "sweeper")
 
 
@@ -208,8 +211,8 @@ class Bench:
 
 
 @contextlib.asynccontextmanager
-async def counting(rig: Rig) -> AsyncIterator[Bench]:
-    """The functions as real processes, their emulators behind proxies that count."""
+async def counting(rig: Rig, *, away_s: float = AWAY_S) -> AsyncIterator[Bench]:
+    """The functions as real processes, their emulators behind proxies that count, `away_s` seconds away."""
     started: list[Bench] = []
 
     def note(call: Call) -> None:
@@ -217,8 +220,8 @@ async def counting(rig: Rig) -> AsyncIterator[Bench]:
 
     async with contextlib.AsyncExitStack() as stack:
         model = await stack.enter_async_context(Model())
-        pubsub = await stack.enter_async_context(WireProxy(rig.pubsub, note))
-        firestore = await stack.enter_async_context(WireProxy(rig.firestore, note))
+        pubsub = await stack.enter_async_context(WireProxy(rig.pubsub, note, away_s=away_s))
+        firestore = await stack.enter_async_context(WireProxy(rig.firestore, note, away_s=away_s))
         hosts = {"PUBSUB_EMULATOR_HOST": pubsub.host, "FIRESTORE_EMULATOR_HOST": firestore.host}
         env = rig.env(model.base_url, **hosts)
         handler, processor, sweeper = (Instance(target, env, rig.folder) for target in _TARGETS)

@@ -6,6 +6,7 @@ measurement has to know of it.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
@@ -83,11 +84,15 @@ class Call:
 
 
 class WireProxy:
-    """Listens on 127.0.0.1 and passes every RPC on to `upstream` (host:port). An async context manager."""
+    """Listens on 127.0.0.1 and passes every RPC on to `upstream` (host:port). An async context manager.
 
-    def __init__(self, upstream: str, record: Callable[[Call], None]) -> None:
+    `away_s`: how far away `upstream` is made, in seconds; every call takes that much longer.
+    """
+
+    def __init__(self, upstream: str, record: Callable[[Call], None], *, away_s: float = 0.0) -> None:
         self._upstream = upstream
         self._record = record
+        self._away_s = away_s
         self.host = ""
 
     async def __aenter__(self) -> Self:
@@ -108,6 +113,7 @@ class WireProxy:
         self, method: str, requests: AsyncIterator[bytes], context: Any
     ) -> AsyncIterator[bytes]:
         call = Call(method.rpartition("/")[2], time.monotonic())
+        await asyncio.sleep(self._away_s)
         metadata = [(key, value) for key, value in context.invocation_metadata() if not key.startswith(":")]
         upstream = self._channel.stream_stream(method)(_noting(call, requests), metadata=metadata)
         try:
