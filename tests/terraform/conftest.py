@@ -40,4 +40,9 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
         if os.environ.get("CI") == "true":
             pytest.fail(f"{missing} (CI=true)")
         pytest.skip(missing)
-    return Workspace(tmp_path_factory.mktemp("terraform"))
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # of this run, not of this process: what one has run the others need not
+    shared = folder / "terraform"
+    shared.mkdir(exist_ok=True)
+    return Workspace(shared)

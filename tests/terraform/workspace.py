@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -45,14 +47,20 @@ class Run:
 
 
 class Workspace:
-    """A copy of terraform/ in `folder`, with the providers at hand."""
+    """A copy of terraform/ in `folder`, with the providers at hand.
+
+    Several test processes may share a folder: what one has done, the others find done.
+    """
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self.root = folder / "terraform"
-        ignored = shutil.ignore_patterns(".terraform", ".terraform.lock.hcl", "*.tfstate*")
-        shutil.copytree(TERRAFORM, self.root, ignore=ignored)
-        self._env = {**os.environ, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "TF_INPUT": "0"}
-        self._env.update(_providers(folder))
+        with self._locked("copy"):
+            if not self.root.exists():
+                ignored = shutil.ignore_patterns(".terraform", ".terraform.lock.hcl", "*.tfstate*")
+                shutil.copytree(TERRAFORM, self.root, ignore=ignored)
+            self._env = {**os.environ, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "TF_INPUT": "0"}
+            self._env.update(_providers(folder))
         self._tested: dict[str, dict[str, Run]] = {}
 
     def terraform(self, where: str, *words: str) -> subprocess.CompletedProcess[str]:
@@ -62,27 +70,50 @@ class Workspace:
 
     def init(self, where: str) -> None:
         """Make a folder ready; nothing is done the second time."""
-        if not (self.root / where / ".terraform").exists():
-            done = self.terraform(where, "init", "-backend=false", "-no-color")
-            assert done.returncode == 0, f"terraform init in {where}:\n{done.stdout}{done.stderr}"
+        with self._locked(where):
+            self._init(where)
 
     def test(self, where: str) -> dict[str, Run]:
         """Run a folder's tests, once; its runs by name."""
         if where not in self._tested:
-            self.init(where)
-            done = self.terraform(where, "test", "-json", "-verbose")
-            self._tested[where] = _read_runs(done.stdout)
-            assert self._tested[where], (
-                f"terraform test in {where} ran nothing:\n{done.stdout[-3000:]}{done.stderr}"
-            )
+            self._tested[where] = _read_runs(self._said(where))
         return self._tested[where]
+
+    def _said(self, where: str) -> str:
+        """What `terraform test` prints of a folder, whoever has run it."""
+        kept = self._folder / f"{_flat(where)}.jsonl"
+        with self._locked(where):
+            if not kept.exists():
+                self._init(where)
+                done = self.terraform(where, "test", "-json", "-verbose")
+                assert _read_runs(done.stdout), (
+                    f"terraform test in {where} ran nothing:\n{done.stdout[-3000:]}{done.stderr}"
+                )
+                kept.write_text(done.stdout)
+            return kept.read_text()
+
+    def _init(self, where: str) -> None:
+        if not (self.root / where / ".terraform").exists():
+            done = self.terraform(where, "init", "-backend=false", "-no-color")
+            assert done.returncode == 0, f"terraform init in {where}:\n{done.stdout}{done.stderr}"
+
+    @contextlib.contextmanager
+    def _locked(self, what: str) -> Iterator[None]:
+        """One process at a time; the kernel lets go of a lock when its holder ends."""
+        with (self._folder / f"{_flat(what)}.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+def _flat(where: str) -> str:
+    return where.replace("/", "-")
 
 
 def _providers(folder: Path) -> dict[str, str]:
     """Where providers come from: the stand-in, where it lies beside the checkout; else the real ones."""
     if not _STAND_IN.is_dir():
         cache = folder / "providers"
-        cache.mkdir()
+        cache.mkdir(exist_ok=True)
         return {"TF_PLUGIN_CACHE_DIR": str(cache)}
     home = Path(os.environ.get("TFSCHEMA_HOME") or Path.home() / ".cache" / "tfschema")
     config = home / "terraformrc"
