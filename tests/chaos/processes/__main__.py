@@ -34,6 +34,9 @@ def _main(
         typer.Option(min=1, help="Seconds under fire; default: 8 requests and half a kill a second."),
     ] = None,
     time_scale: Annotated[float, typer.Option(min=1, help="PENSTOCK_TIME_SCALE.")] = 10.0,
+    rest: Annotated[
+        float, typer.Option(min=1, help="Seconds in which a seed must come to rest; more on a slow machine.")
+    ] = 150.0,
     keep: Annotated[Path | None, typer.Option(help="Keep logs and ledgers in this folder.")] = None,
 ) -> None:
     """Run the whole system under fire and check the promise; exit code 1 on any violation."""
@@ -44,7 +47,7 @@ def _main(
         folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="penstock-chaos-")))
         folder.mkdir(parents=True, exist_ok=True)
         for number in range(seed, seed + seeds):
-            shape = Shape(number, requests, kills, pauses, cuts, during_s, handlers, time_scale)
+            shape = Shape(number, requests, kills, pauses, cuts, during_s, handlers, time_scale, rest)
             outcomes.append(_one(shape, folder / f"seed-{number}"))
             _tell(outcomes[-1], shape)
     Console().print(_table(outcomes))

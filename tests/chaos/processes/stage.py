@@ -12,6 +12,7 @@ from google.api_core.exceptions import DeadlineExceeded
 from google.pubsub_v1 import SubscriberAsyncClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
 
+from penstock.errors import StoreUnavailable
 from penstock.grpc_channel import open_transport
 from penstock.rules.timing import Timing
 from tests.acceptance.system import Function, System
@@ -114,4 +115,8 @@ class Stage(System):
         return instance
 
     async def _is_anything_open(self) -> bool:
-        return bool(await self.store.find("requests", "open_since", "", "~", limit=1, timeout_s=30))
+        """Also when nobody can tell: an emulator under fire may take longer than anybody waits."""
+        try:
+            return bool(await self.store.find("requests", "open_since", "", "~", limit=1, timeout_s=30))
+        except StoreUnavailable:
+            return True
