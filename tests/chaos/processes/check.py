@@ -25,6 +25,8 @@ async def found_wrong(stage: Stage, at_rest: bool, repaired_at: float) -> tuple[
     keep(stage.folder, evidence, stage.strikes.dealt, surplus)
     wrong = violations(evidence)
     wrong += _unrecorded(stage, evidence)
+    requests = [path for path in evidence.documents if "/requests/" in path]
+    wrong += [f"{path}: none of its changes was seen" for path in stage.history.unseen(requests)]
     if any(ANSWER_MARK in line for line in stage.log_lines()):
         wrong.append("an answer stands in a log line")
     wrong += [

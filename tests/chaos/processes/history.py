@@ -1,13 +1,14 @@
 """What Firestore says of every change to a request's document while the run lasts: its own change stream.
 
-The stream may fold changes that follow each other quickly into one; what is seen is in order.
+The stream may fold changes that follow each other quickly into one; what is seen is in order. Every request
+is a target of its own: for a target of many documents Google's emulator sends all of them with every change.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 from google.api_core.exceptions import GoogleAPICallError
@@ -21,15 +22,28 @@ from tests.chaos.adapters import Written
 
 
 class History:
-    """Run `follow` beside everything else; `written` is what changed, oldest first."""
+    """Run `follow` beside everything else; `written` is what changed, oldest first, of what is watched."""
 
     def __init__(self, project: str, emulator_host: str) -> None:
         self.written: list[Written] = []
+        #: Paths of the watched documents; a target's number is its place, from 1.
+        self._watched: list[str] = []
+        self._more = asyncio.Event()
         self._database = f"projects/{project}/databases/(default)"
         self._host = emulator_host
         self._last: dict[str, Mapping[str, Any]] = {}
         #: Who held the request under the fence that the document had last.
         self._holders: dict[str, tuple[int, str]] = {}
+
+    def watch(self, path: str) -> None:
+        """Note what becomes of this document, which need not be there yet."""
+        if path not in self._watched:
+            self._watched.append(path)
+            self._more.set()
+
+    def unseen(self, paths: Iterable[str]) -> list[str]:
+        """Those of `paths` of which no change was seen."""
+        return [path for path in paths if path not in self._last]
 
     async def follow(self) -> None:
         """Until cancelled."""
@@ -43,6 +57,8 @@ class History:
                         requests=self._requests(), retry=None, timeout=None, metadata=metadata
                     )
                     async for reply in stream:
+                        if reply is None:  # what gRPC could not read to its end
+                            break
                         self._note(ListenResponse.pb(reply))
                 except GoogleAPICallError:
                     await asyncio.sleep(0.2)  # a new stream begins with what is there now
@@ -50,10 +66,16 @@ class History:
             await transport.close()
 
     async def _requests(self) -> AsyncIterator[ListenRequest]:
-        query = {"from_": [{"collection_id": "requests", "all_descendants": True}]}
-        target = {"query": {"parent": f"{self._database}/documents", "structured_query": query}}
-        yield ListenRequest(database=self._database, add_target={**target, "target_id": 1})
-        await asyncio.Event().wait()
+        asked = 0
+        while True:
+            for path in self._watched[asked:]:
+                asked += 1
+                documents = {"documents": [f"{self._database}/documents/{path}"]}
+                target = {"documents": documents, "target_id": asked}
+                yield ListenRequest(database=self._database, add_target=target)
+            self._more.clear()
+            if asked == len(self._watched):
+                await self._more.wait()
 
     def _note(self, reply: Any) -> None:
         if not reply.HasField("document_change"):

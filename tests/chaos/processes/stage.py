@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +16,7 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncI
 
 from penstock.errors import StoreUnavailable
 from penstock.grpc_channel import open_transport
+from penstock.rules.keys import request_path
 from penstock.rules.timing import Timing
 from tests.acceptance.system import Function, System
 from tests.chaos.evidence import Carried
@@ -28,6 +31,8 @@ from tests.chaos.processes.workload import TENANTS, routes
 _PAGE = 300
 #: What takes longer than this share of a commit's time limit counts as a stall of the machine.
 _BUSY = 0.5
+#: Between two looks whether all is at rest: the emulator reads every document for each.
+_LOOK_S = 1.0
 #: The bridge gives a failed delivery back after this long at most.
 _BACKOFF_S = 3.0
 
@@ -54,8 +59,11 @@ class Stage(System):
         return self
 
     async def send(self, data: bytes, attributes: Mapping[str, str] | None = None) -> None:
-        """Publish, and remember it."""
+        """Publish, remember it, and watch the document of what it asks."""
         named = dict(attributes or {})
+        with contextlib.suppress(ValueError, TypeError, KeyError):  # it is no request
+            asked = json.loads(data)
+            self.history.watch(request_path(asked["tenant"], asked["request_id"]))
         message_id = await self.publish(data, **named)
         self.published.append(Carried(message_id, data, named))
 
@@ -73,7 +81,7 @@ class Stage(System):
                 before, since = posted, time.monotonic()
             elif time.monotonic() - since > quiet_s:
                 return True
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(_LOOK_S)
         return False
 
     async def documents(self, collection: str = "requests") -> dict[str, Mapping[str, object]]:
