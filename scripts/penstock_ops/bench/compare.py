@@ -1,4 +1,4 @@
-"""`python -m penstock_ops.bench.compare --base GIT_REV`: what a change did to the CPU of a request.
+"""`python -m penstock_ops.bench.compare --base GIT_REV`: what a change did to a request's CPU, or to a burst.
 
 Instances of the commit's functions and of the working tree's, on the same core, get the same load by turns in
 one run. A round's two figures make one ratio; whoever goes first changes with every round. There are several
@@ -29,11 +29,14 @@ from penstock_ops.bench.report import Figure, Section, median, number, spread
 from penstock_ops.bench.rig import Rig, emulated, question
 from penstock_ops.bench.source import Source, at_commit, working_tree
 from penstock_ops.bench.steps import steps
+from penstock_ops.bench.stretches import billed_s
 from penstock_ops.console import print_json
 from penstock_ops.faults import OperatorFault, exit_code, sentence
 
 #: As in `cpu`: the model's time in seconds, and the requests in flight.
 _LATENCY_S, _WIDTH = 0.05, 20
+#: As in `billed`: the same of a burst, and how many of them a turn has.
+_BURST_LATENCY_S, _BURST_WIDTH, _BURSTS = 1.0, 80, 5
 #: Connections, imports, caches of the interpreter.
 _WARM_UP = 50
 #: Pairs of instances, which take the rounds in turn.
@@ -41,11 +44,15 @@ _PAIRS = 3
 
 
 class Kind(enum.StrEnum):
-    """What is asked: new questions, or one that was answered before; or a miss's client calls made bare."""
+    """What is asked: new questions, or one that was answered before; or a miss's client calls made bare.
+
+    `burst`: new questions, 80 in the same instant; compared by the seconds that are billed, not by CPU.
+    """
 
     MISS = "miss"
     HIT = "hit"
     FLOOR = "floor"
+    BURST = "burst"
 
 
 @dataclass
@@ -57,14 +64,19 @@ class Side:
     instances: list[Instance]
     model_url: str
     asked: int = 0
-    #: CPU milliseconds per request, a round each.
-    cpu_ms: list[float] = field(default_factory=list)
+    #: CPU milliseconds per request, a round each; of bursts, billed seconds per 1,000.
+    found: list[float] = field(default_factory=list)
 
     async def load(self, part: int, kind: Kind, count: int) -> float:
-        """CPU milliseconds per request of `count` pushes, `_WIDTH` in flight, to round `part`'s instance."""
+        """CPU milliseconds per request of `count` pushes, `_WIDTH` in flight, to round `part`'s instance.
+
+        Of bursts: billed seconds per 1,000 requests.
+        """
         if kind is Kind.FLOOR:
             return await self._floor(count)
         instance = self.instances[part % len(self.instances)]
+        if kind is Kind.BURST:
+            return await self._bursts(instance)
         names = iter(range(self.asked, self.asked + count))
         self.asked += count
         before = instance.cpu_s()
@@ -79,6 +91,15 @@ class Side:
             kinds=["miss"], count=count, width=_WIDTH, env=self.source.env(),
         )  # fmt: skip
         return found["miss"]
+
+    async def _bursts(self, instance: Instance) -> float:
+        count = _BURSTS * _BURST_WIDTH
+        names = range(self.asked, self.asked + count)
+        self.asked += count
+        await self.rig.publish(question(name) for name in names)
+        subscription = self.rig.topology.request_subscription
+        async with self.rig.feed((subscription, instance, _BURST_WIDTH)) as feeder:
+            return billed_s(await feeder.until(count)) / count * 1000
 
     async def _push_all(self, instance: Instance, kind: Kind, names: Any) -> None:
         for name in names:
@@ -108,7 +129,8 @@ async def compare(base: str, kind: Kind, rounds: int, count: int, options: Optio
         options.step("starting the emulators")
         emulators, folder = outer.enter_context(emulated())
         async with contextlib.AsyncExitStack() as stack:
-            model_url = await stack.enter_async_context(model_process(_LATENCY_S, folder))
+            latency_s = _BURST_LATENCY_S if kind is Kind.BURST else _LATENCY_S
+            model_url = await stack.enter_async_context(model_process(latency_s, folder))
             sides = [
                 await stack.enter_async_context(_side(Rig(emulators, folder), source, model_url))
                 for source in (commit, tree)
@@ -122,7 +144,7 @@ async def compare(base: str, kind: Kind, rounds: int, count: int, options: Optio
             for part in range(rounds):
                 for side in sides if part % 2 else reversed(sides):
                     options.step(f"round {part + 1}: {side.source.name}")
-                    side.cpu_ms.append(await side.load(part, kind, count))
+                    side.found.append(await side.load(part, kind, count))
     return _section(sides[0], sides[1], kind, count)
 
 
@@ -147,10 +169,15 @@ def of_pairs(base_ms: list[float], tree_ms: list[float], pairs: int) -> list[lis
 
 
 def _section(base: Side, tree: Side, kind: Kind, count: int) -> Section:
-    found = ratios(base.cpu_ms, tree.cpu_ms)
-    rounds = len(base.cpu_ms)
-    rows = [(side.source.name, spread(side.cpu_ms)) for side in (base, tree)]
-    pairs = (number(median(ratio)) for ratio in of_pairs(base.cpu_ms, tree.cpu_ms, _PAIRS))
+    found = ratios(base.found, tree.found)
+    rounds = len(base.found)
+    rows = [(side.source.name, spread(side.found)) for side in (base, tree)]
+    pairs = (number(median(ratio)) for ratio in of_pairs(base.found, tree.found, _PAIRS))
+    of = f"CPU per {kind}, {rounds} rounds of {count} by turns, {_WIDTH} in flight"
+    unit, what = "CPU ms", "CPU"
+    if kind is Kind.BURST:
+        of = f"Billed seconds per 1,000, {rounds} rounds of {_BURSTS} bursts of {_BURST_WIDTH} by turns"
+        unit, what = "billed s", "Billed seconds"
     half = f"{number(found['low_quarter'])}–{number(found['high_quarter'])}"
     rows += [
         ("working tree / base, of each round", f"{number(found['median'])} "
@@ -161,12 +188,12 @@ def _section(base: Side, tree: Side, kind: Kind, count: int) -> Section:
     ]  # fmt: skip
     return Section(
         name="compare",
-        title=f"CPU per {kind}, {rounds} rounds of {count} by turns, {_WIDTH} in flight",
-        columns=("what", "CPU ms: median (lowest–highest)"),
+        title=of,
+        columns=("what", f"{unit}: median (lowest–highest)"),
         rows=rows,
-        figures=[Figure(f"CPU of a {kind}, working tree / base", found["median"])],
+        figures=[Figure(f"{what} of a {kind}, working tree / base", found["median"])],
         notes=(
-            "Pushed straight to the instances, all on one core, idle but for one. Where the middle half "
+            "All instances on one core, idle but for one. Where the middle half "
             "spans 1, or the pairs lie on both sides of it, this run shows no difference.",
         ),
         data={
@@ -179,7 +206,7 @@ def _section(base: Side, tree: Side, kind: Kind, count: int) -> Section:
 
 
 def _data(side: Side) -> Mapping[str, Any]:
-    return {"source": side.source.name, "cpu_ms": side.cpu_ms}
+    return {"source": side.source.name, "found": side.found}
 
 
 def _main(
@@ -187,7 +214,8 @@ def _main(
     kind: Annotated[
         Kind,
         typer.Option(
-            help="miss: new questions. hit: one that was answered. floor: a miss's client calls, bare."
+            help="miss: new questions. hit: one that was answered. floor: a miss's client calls, bare. "
+            "burst: 80 new questions in the same instant, by billed seconds."
         ),
     ] = Kind.MISS,
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each; more make the median surer.")] = 18,
