@@ -9,8 +9,8 @@ import pytest
 from tests.chaos.simulate import simulate, simulate_many
 
 _EACH = 500
-#: Real seconds for one portion on a slow day; all of them stay below a minute of two cores.
-_SECONDS = 20.0
+#: Real seconds for one portion on a slow day: a minute for all of them.
+_SECONDS = 15.0
 
 
 @pytest.mark.timeout(300)
