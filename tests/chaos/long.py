@@ -95,8 +95,7 @@ def _matrix(said: argparse.Namespace) -> int:
         _report_cells,
     )
     real_s, figures = live_through(run, jobs=said.jobs, resume=said.resume, seconds=said.seconds), run.totals
-    covered = f", {figures.covered} of them covered by another's run" if figures.covered else ""
-    print(f"cells {figures.cells}{covered} · faults {dict(figures.faults)} · {real_s:.1f} s")
+    print(f"cells {figures.cells} · faults {dict(figures.faults)} · {real_s:.1f} s")
     print(f"violations: {sum(len(found) for _, found in figures.broken)}")
     return bool(figures.broken)
 

@@ -1,7 +1,8 @@
 """The fault matrix: every I/O step of every path × every fault × alone, in company, and late.
 
 The rows are not written down: a clean run of each scenario records its steps, and then every one of them
-goes wrong in every way. `pairs` goes through every ordered pair of faults of one scenario.
+goes wrong in every way. `pairs` goes through every ordered pair of faults of one scenario: the second strikes
+whatever step the first has left or brought about, so recovering goes wrong in every way too.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import itertools
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
@@ -32,6 +33,10 @@ from tests.chaos.world import Shape, World, world
 
 #: Nothing of a matrix cell takes longer than this to come to rest, in seconds.
 _REST_S = 2 * 3600.0
+
+#: How the names of steps without an effect begin.
+_READS = ("store.read", "store.find", "store.scan", "blobs.get", "blobs.find")
+_OF_READS = tuple(fault for fault in Fault if fault not in (Fault.LOST_RESPONSE, Fault.KILL_AFTER))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +103,9 @@ class Cell:
 
 @dataclass(slots=True)
 class Figures(Sums):
-    """What a run of the matrix found. `covered`: cells that were not run again, see run_cells."""
+    """What a run of the matrix found."""
 
     cells: int = 0
-    covered: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     #: Each cell by its name with what is wrong in it.
     broken: list[tuple[str, list[str]]] = field(default_factory=list)
@@ -126,40 +130,47 @@ def cells(path: Path, company: str) -> Iterator[Cell]:
         yield Cell(path, company, (*path.dealt, (number, fault)))
 
 
+def firsts(path: Path, company: str) -> list[tuple[int, Fault]]:
+    """With what a pair begins: every step with every fault that differs there."""
+    names, _ = steps(path, company)
+    return [(number, fault) for number in _rows(names) for fault in distinct(names[number])]
+
+
 def pairs(path: Path, company: str, first: int, one: Fault) -> Iterator[Cell]:
-    """Every fault at every later step than `first`, where `one` is dealt."""
-    later = (number for number in rows(path, company) if number > first)
-    for second, other in itertools.product(later, Fault):
-        yield Cell(path, company, (*path.dealt, (first, one), (second, other)))
+    """Every fault that differs at every later step of the run in which `one` strikes at step `first`."""
+    dealt = (*path.dealt, (first, one))
+    _, _, names = run_cell(Cell(path, company, dealt))
+    for second in _rows(names):
+        if second > first:
+            for other in distinct(names[second]):
+                yield Cell(path, company, (*dealt, (second, other)))
+
+
+def distinct(step: str) -> tuple[Fault, ...]:
+    """The faults that leave different things behind at `step`.
+
+    Reading has no effect: whether it happened before its answer was lost, or before the process died, nobody
+    can tell. (A pause makes a difference: what was read grows old.)
+    """
+    return _OF_READS if step.startswith(_READS) else tuple(Fault)
 
 
 def run_cells(todo: Iterable[Cell], *, until: float | None = None) -> Figures:
-    """Run cells until they end, or until `until` (monotonic seconds).
-
-    A run that ends before the step of its last fault is the same run as without that fault. It stands for all
-    cells that differ from it only in a last fault that would strike as late or later: they count as covered.
-    """
-    figures, ends = Figures(), dict[tuple[Any, ...], int]()
+    """Run cells until they end, or until `until` (monotonic seconds)."""
+    figures = Figures()
     for cell in todo:
         if until is not None and time.monotonic() > until:
             break
+        _, found, _ = run_cell(cell)
         figures.cells += 1
         figures.faults.update(str(fault) for _, fault in cell.faults)
-        same = (cell.path.name, cell.company, cell.faults[:-1])
-        last = cell.faults[-1][0]
-        if same in ends and last >= ends[same]:
-            figures.covered += 1
-            continue
-        _, found, taken = run_cell(cell)
-        if last >= taken:
-            ends[same] = taken
         if found:
             figures.broken.append((str(cell), found))
     return figures
 
 
-def run_cell(cell: Cell) -> tuple[Evidence, list[str], int]:
-    """What is left of one cell, every broken assertion, and how many steps it took.
+def run_cell(cell: Cell) -> tuple[Evidence, list[str], list[str]]:
+    """What is left of one cell, every broken assertion, and the steps it took, in order.
 
     One fault explains one surplus call, a passing one of store or bus none at all.
     """
@@ -173,12 +184,17 @@ def run_cell(cell: Cell) -> tuple[Evidence, list[str], int]:
     paid, when_clean = _paid(evidence), _paid(steps(cell.path, cell.company)[1])
     if cell.path.exact and len(cell.faults) == 1 and paid > when_clean + excuses:
         found.append(f"{paid} paid calls, {when_clean} without faults")
-    return evidence, found, len(plan.steps)
+    return evidence, found, plan.steps
 
 
 def rows(path: Path, company: str) -> list[int]:
-    """Step numbers; of the sweeper's many equal queries in a row the first stands for all."""
+    """The numbers of the steps of a clean run that go wrong."""
     names, _ = steps(path, company)
+    return _rows(names)
+
+
+def _rows(names: Sequence[str]) -> list[int]:
+    """Step numbers; of the sweeper's many equal queries in a row the first stands for all."""
     return [
         number
         for number, name in enumerate(names)

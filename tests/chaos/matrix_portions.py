@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tests.chaos.faults import Fault
-from tests.chaos.matrix import COMPANY, PATHS, Cell, Figures, Path, cells, pairs, rows, run_cells
+from tests.chaos.matrix import (
+    COMPANY,
+    PATHS,
+    Cell,
+    Figures,
+    Path,
+    cells,
+    distinct,
+    firsts,
+    pairs,
+    rows,
+    run_cells,
+    steps,
+)
 
 _FAULT = re.compile(r"(.+) at step (\d+)")
 
@@ -30,7 +44,10 @@ class Singles:
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """All pairs of faults of one path in one company that begin with `one` at step `first`."""
+    """All pairs of faults of one path in one company that begin with `one` at step `first`.
+
+    How many they are is known when they are run; until then `size` is what the steps of a clean run say.
+    """
 
     path: Path
     company: str
@@ -39,8 +56,9 @@ class Pairs:
     size: int
 
     def live(self, until: float | None) -> tuple[Figures, bool]:
-        figures = run_cells(pairs(self.path, self.company, self.first, self.one), until=until)
-        return figures, figures.cells == self.size
+        todo = list(pairs(self.path, self.company, self.first, self.one))
+        figures = run_cells(todo, until=until)
+        return figures, figures.cells == len(todo)
 
     def __str__(self) -> str:
         return f"{self.path.name} / {self.company} / {self.one} at step {self.first}"
@@ -53,13 +71,12 @@ def singles_of(paths: Iterable[Path]) -> Iterator[Singles]:
 
 
 def pairs_of(paths: Iterable[Path]) -> Iterator[Pairs]:
-    for path in paths:
-        for company in COMPANY:
-            numbers = rows(path, company)
-            for place, first in enumerate(numbers[:-1]):
-                later = len(numbers) - place - 1
-                for one in Fault:
-                    yield Pairs(path, company, first, one, later * len(Fault))
+    """The paths in one company after the other: a run that is cut off has whole companies."""
+    for company, path in itertools.product(COMPANY, paths):
+        names, _ = steps(path, company)
+        for first, one in firsts(path, company):
+            later = sum(len(distinct(names[number])) for number in rows(path, company) if number > first)
+            yield Pairs(path, company, first, one, max(1, later))
 
 
 def cell_named(text: str) -> Cell:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ import pytest
 from tests.chaos import matrix
 from tests.chaos.faults import Fault
 from tests.chaos.kept import WrongRun
-from tests.chaos.matrix import PATHS, Cell, cells, pairs, rows, run_cell, run_cells
+from tests.chaos.matrix import PATHS, Cell, cells, firsts, pairs, rows, run_cell, steps
 from tests.chaos.matrix_portions import cell_named
 from tests.chaos.portions import Run, live_through
 from tests.chaos.simulate import Totals, portions
@@ -83,26 +84,34 @@ def test_a_file_of_other_arguments_or_other_code_is_refused(tmp_path: Path) -> N
         live_through(_run(2), jobs=1, resume=tmp_path / "other")
 
 
-def test_a_covered_cell_is_the_run_that_covers_it() -> None:
-    """Each is run here all the same, and leaves the same evidence behind."""
-    path = next(path for path in PATHS if path.name == "follower")
-    first, one = _first_that_shortens(path.name)
-    todo = list(pairs(path, "alone", first, one))
-    figures = run_cells(todo)
-    assert figures.covered > 0
-    clean, _, _ = run_cell(Cell(path, "alone", ((first, one),)))
-    for cell in todo[-figures.covered :]:
-        assert run_cell(cell)[0] == clean
-
-
-def _first_that_shortens(name: str) -> tuple[int, Fault]:
-    """A fault whose run has fewer steps than the clean one."""
+@pytest.mark.parametrize("name", ["plain", "refused", "cache hit"])
+def test_a_fault_that_pairs_leave_out_ends_like_the_one_that_stands_for_it(name: str) -> None:
     path = next(path for path in PATHS if path.name == name)
-    numbers = rows(path, "alone")
-    for cell in cells(path, "alone"):
-        if run_cell(cell)[2] <= numbers[-1]:
-            return cell.faults[-1]
-    raise AssertionError("no fault makes this path shorter")
+    stands = {Fault.LOST_RESPONSE: Fault.ERROR_BEFORE, Fault.KILL_AFTER: Fault.KILL_BEFORE}
+    begun, left_out = set(firsts(path, "alone")), 0
+    for number, fault in itertools.product(rows(path, "alone"), stands):
+        if (number, fault) not in begun:
+            left_out += 1
+            assert (number, stands[fault]) in begun
+            assert _end(path, number, fault) == _end(path, number, stands[fault])
+    assert left_out > 0
+
+
+def _end(path: matrix.Path, number: int, fault: Fault) -> tuple[list[Any], list[Any]]:
+    evidence, violations, _ = run_cell(Cell(path, "alone", ((number, fault),)))
+    assert violations == []
+    ends = [(name, fields.get("status"), fields.get("fence")) for name, fields in evidence.documents.items()]
+    return ends, [(call.request_id, call.paid) for call in evidence.calls]
+
+
+def test_the_second_fault_of_a_pair_strikes_what_the_first_brought_about() -> None:
+    """A killed process is recovered from in steps that a clean run does not have."""
+    [plain] = [path for path in PATHS if path.name == "plain"]
+    clean = rows(plain, "alone")
+    [call] = [number for number, step in enumerate(steps(plain, "alone")[0]) if "provider" in step]
+    seconds = {cell.faults[-1][0] for cell in pairs(plain, "alone", call, Fault.KILL_AFTER)}
+    assert min(seconds) == call + 1
+    assert max(seconds) > clean[-1]
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
