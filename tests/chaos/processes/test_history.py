@@ -1,0 +1,55 @@
+"""The listener beside a run of real processes: what it must see whatever becomes of its stream."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from penstock.ports import Create, Update
+from penstock.stores.firestore import FirestoreStore
+from penstock_ops.emulators import Emulators
+from tests.chaos.processes.history import History
+from tests.servers.cutting_proxy import Cut, CuttingProxy
+
+pytestmark = pytest.mark.emulators
+
+_PATH = "tenants/acme/requests/r1"
+
+
+@pytest.fixture
+async def store(emulators: Emulators, project: str) -> AsyncIterator[FirestoreStore]:
+    made = FirestoreStore(project, emulator_host=emulators.firestore.host)
+    yield made
+    await made.close()
+
+
+async def test_a_change_is_seen_although_the_stream_has_gone_silent(
+    emulators: Emulators, project: str, store: FirestoreStore
+) -> None:
+    async with CuttingProxy(emulators.firestore.host) as proxy:
+        history = History(project, proxy.host, silence_s=0.5)
+        history.watch(_PATH)
+        following = asyncio.create_task(history.follow())
+        # Given a document whose creation was seen
+        [version] = await store.commit([Create(_PATH, {"fence": 1, "owner": "a"})], timeout_s=8)
+        while history.unseen([_PATH]):
+            await asyncio.sleep(0.01)
+
+        # If the news of its change is lost on a stream that stays open, and nothing more changes
+        proxy.cut = Cut.SWALLOW_ANSWER
+        await store.commit([Update(_PATH, {"fence": 2, "owner": "b"}, version)], timeout_s=8)
+        await proxy.answer_cut.wait()
+        proxy.cut = Cut.NONE
+
+        # I expect it to be seen all the same, with who made it
+        while len(history.written) < 2:
+            assert not following.done()
+            await asyncio.sleep(0.01)
+        assert history.written[-1].fields == {"fence": 2, "owner": "b"}
+        assert history.written[-1].by == "b"
+        following.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await following
