@@ -26,6 +26,7 @@ def add_simulate(parser: argparse.ArgumentParser) -> None:
 
 def add_matrix(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--path", choices=[path.name for path in matrix.PATHS], help="this path only")
+    parser.add_argument("--company", choices=list(matrix.COMPANY), help="deliveries of this kind only")
     parser.add_argument("--pairs", action="store_true", help="every ordered pair of faults (long)")
     parser.add_argument("--seconds", type=float, help="stop after so much real time")
     parser.add_argument("--cell", help="replay this one cell, named as a violation names it")
@@ -87,10 +88,11 @@ def _matrix(said: argparse.Namespace) -> int:
     if said.cell is not None:
         return _replay(said.cell)
     paths = [path for path in matrix.PATHS if said.path in (None, path.name)]
+    companies = [company for company in matrix.COMPANY if said.company in (None, company)]
     run = Run(
         "cells",
-        {"verb": "matrix", "path": said.path, "pairs": said.pairs},
-        list((pairs_of if said.pairs else singles_of)(paths)),
+        {"verb": "matrix", "path": said.path, "company": said.company, "pairs": said.pairs},
+        list((pairs_of if said.pairs else singles_of)(paths, companies)),
         matrix.Figures(),
         _report_cells,
     )

@@ -64,15 +64,14 @@ class Pairs:
         return f"{self.path.name} / {self.company} / {self.one} at step {self.first}"
 
 
-def singles_of(paths: Iterable[Path]) -> Iterator[Singles]:
-    for path in paths:
-        for company in COMPANY:
-            yield Singles(path, company, len(rows(path, company)) * len(Fault))
+def singles_of(paths: Iterable[Path], companies: Iterable[str]) -> Iterator[Singles]:
+    for company, path in itertools.product(companies, paths):
+        yield Singles(path, company, len(rows(path, company)) * len(Fault))
 
 
-def pairs_of(paths: Iterable[Path]) -> Iterator[Pairs]:
-    """The paths in one company after the other: a run that is cut off has whole companies."""
-    for company, path in itertools.product(COMPANY, paths):
+def pairs_of(paths: Iterable[Path], companies: Iterable[str]) -> Iterator[Pairs]:
+    """One company after the other: a run that is cut off has whole ones."""
+    for company, path in itertools.product(companies, paths):
         names, _ = steps(path, company)
         for first, one in firsts(path, company):
             later = sum(len(distinct(names[number])) for number in rows(path, company) if number > first)
