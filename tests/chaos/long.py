@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -42,6 +43,8 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def _guarded(verb: Callable[[argparse.Namespace], int], said: argparse.Namespace) -> int:
+    # `kill` ends a run as Ctrl-C does; by itself it would leave the other processes behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return verb(said)
     except WrongRun as error:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,10 @@ def test_another_name_is_refused(name: str) -> None:
 
 
 @pytest.mark.timeout(120)
-def test_ctrl_c_ends_every_process_with_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "end", [lambda pid: os.killpg(pid, signal.SIGINT), lambda pid: os.kill(pid, signal.SIGTERM)]
+)
+def test_ctrl_c_and_kill_end_every_process_with_one_line(tmp_path: Path, end: Callable[[int], None]) -> None:
     kept = tmp_path / "run"
     words = ("simulate", "--seeds", "1000000", "--jobs", "2", "--resume", str(kept))
     command = [sys.executable, "-m", "tests.chaos", *words]
@@ -140,7 +144,7 @@ def test_ctrl_c_ends_every_process_with_one_line(tmp_path: Path) -> None:
         while not kept.exists() or kept.read_bytes().count(b"\n") < 3:
             assert process.poll() is None
             time.sleep(0.05)
-        os.killpg(process.pid, signal.SIGINT)
+        end(process.pid)
         out, err = process.communicate()  # returns when nobody holds the pipes: every process has ended
     finally:
         process.kill()
