@@ -143,7 +143,7 @@ def test_ctrl_c_and_kill_end_every_process_with_one_line(tmp_path: Path, end: Ca
     try:
         while not kept.exists() or kept.read_bytes().count(b"\n") < 3:
             assert process.poll() is None
-            time.sleep(0.05)
+            time.sleep(0.05)  # another process writes it: there is no event to wait for
         end(process.pid)
         out, err = process.communicate()  # returns when nobody holds the pipes: every process has ended
     finally:

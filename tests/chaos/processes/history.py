@@ -8,6 +8,7 @@ Once, in some forty long runs, its stream fell silent after two seconds and stay
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
@@ -53,10 +54,9 @@ class History:
     async def follow(self) -> None:
         """Until cancelled. A new stream begins with what is there now."""
         while True:
-            try:
+            with contextlib.suppress(GoogleAPICallError, TimeoutError):
                 await self._follow_one()
-            except (GoogleAPICallError, TimeoutError):
-                await asyncio.sleep(0.2)
+            await asyncio.sleep(0.2)  # a server that closes every stream is not asked without pause
 
     async def _follow_one(self) -> None:
         """One stream on a connection of its own, until it ends, breaks, or says nothing any more."""
@@ -64,10 +64,9 @@ class History:
         client = FirestoreAsyncClient(transport=transport)
         metadata = [("google-cloud-resource-prefix", self._database), ("authorization", "Bearer owner")]
         try:
-            stream = await client.listen(
-                requests=self._requests(), retry=None, timeout=None, metadata=metadata
-            )
-            replies = aiter(stream)
+            # Waits until it is connected, which a server that has fallen silent never lets happen.
+            opening = client.listen(requests=self._requests(), retry=None, timeout=None, metadata=metadata)
+            replies = aiter(await asyncio.wait_for(opening, self._silence_s))
             # gRPC gives None for what it could not read to its end.
             while (reply := await asyncio.wait_for(anext(replies, None), self._silence_s)) is not None:
                 self._note(ListenResponse.pb(reply))

@@ -42,7 +42,7 @@ def pids(folder: Path) -> list[int]:
         found = [int(path.name) for path in folder.iterdir() if path.name.isdigit()]
         if len(found) == 2:
             return found
-        time.sleep(0.02)
+        time.sleep(0.02)  # here and below: what strange processes do brings no event
     raise AssertionError("the command did not start")
 
 
