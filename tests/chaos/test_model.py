@@ -19,7 +19,7 @@ _REQUEST, _FLIGHT, _LIFE = request_state.Bounds, flight_state.Bounds, life_state
 
 #: The bounds that are explored here; docs/reliability.md names the larger ones of `scripts/chaos model`.
 SOUND: list[Model[Any]] = [
-    request.request(bounds=_REQUEST(1, 1, 0, 0, 0)),
+    request.request(bounds=_REQUEST(1, 0, 1, 0, 0)),
     request.request(bounds=_REQUEST(0, 1, 1, 1, 0)),
     flight.flight(bounds=_FLIGHT(2, fatal=1)),
     flight.flight(bounds=_FLIGHT(2, transient=1)),

@@ -1,4 +1,4 @@
-"""The scripts that deployments rely on."""
+"""The scripts that CI and deployments rely on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,16 @@ import subprocess
 import zipfile
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.timeout(600)
+def test_types_lint_layers_and_requirements_are_clean() -> None:
+    # As one of the tests and not before them: mypy takes one core for half a minute
+    done = subprocess.run([ROOT / "scripts" / "check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def bundle() -> bytes:

@@ -27,7 +27,8 @@ class PromptWriter:
     def write(self, tokens: int, seed: int) -> str:
         """Random words worth about `tokens` tokens. No two seeds share a cached prefix."""
         words = max(1, round((tokens - self.overhead) / self.per_word))
-        return " ".join(random.Random(seed).choices(_WORDS, k=words))  # noqa: S311 (filler text)
+        drawn = random.Random(seed).randbytes(words)  # noqa: S311 (filler text)
+        return " ".join([_WORDS[byte % len(_WORDS)] for byte in drawn])
 
 
 async def calibrate(endpoint: Endpoint) -> PromptWriter:
