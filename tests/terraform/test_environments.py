@@ -6,12 +6,42 @@ import re
 
 import pytest
 
-from tests.terraform.workspace import ENVIRONMENTS, TERRAFORM, Workspace
+from tests.terraform.workspace import ENVIRONMENTS, TERRAFORM, Workspace, read_runs
 
 FOLDER = TERRAFORM / "environments"
 
 #: What a project id, a region and a bundle make. A change here changes what an operator sees and pays.
 RESOURCES = {"dev": 107, "staging": 110, "prod": 113}
+
+MISSPELT = """
+mock_provider "google" {}
+mock_provider "google-beta" {}
+mock_provider "time" {}
+
+run "misspelt" {
+  command = plan
+  variables {
+    project_id = "my-project-1"
+    region     = "us-central1"
+    bundle     = "tests/bundle.stand-in"
+    routes = {
+      default  = "own"
+      defaults = "own"
+      routes = { own = {
+        fallbacks = true
+        targets   = [{ name = "n", provider = "offline", model = "m", max_concurency = 4 }]
+      } }
+    }
+    response_consumers = { app = { member = "user:a@example.com", tenants = "acme" } }
+    data               = { archive_day = 30, adopt = [] }
+    operations = {
+      email      = "a@example.com"
+      thresholds = { p95 = 60 }
+      budget     = { billing_account = "012345-6789AB-CDEF01", units = 50, unit = "USD" }
+    }
+  }
+}
+"""
 
 
 def _without_literals(text: str) -> str:
@@ -35,6 +65,27 @@ def test_everything_else_is_the_same() -> None:
     }
     for file in files - {(FOLDER / "dev" / "main.tf").relative_to(FOLDER / "dev")}:
         assert len({(FOLDER / name / file).read_text() for name in ENVIRONMENTS}) == 1, file
+
+
+def test_what_is_misspelt_is_named_not_ignored(workspace: Workspace) -> None:
+    # Given every kind of object that an operator writes, with a slip in each
+    folder = workspace.root / "environments/dev"
+    (folder / "misspelt").mkdir()
+    (folder / "misspelt/environment.tftest.hcl").write_text(MISSPELT)
+    workspace.init("environments/dev")
+    done = workspace.terraform("environments/dev", "test", "-json", "-test-directory=misspelt")
+    # I expect the plan to be refused, and each of them to be named
+    [said] = [text for run in read_runs(done.stdout).values() for text in run.said]
+    assert re.findall(r"[a-z_]+(?:\.[a-z0-9_]+)+(?=[,:])", said) == [
+        "routes.defaults",
+        "routes.own.fallbacks",
+        "routes.own.targets.max_concurency",
+        "response_consumers.app.tenants",
+        "data.archive_day",
+        "operations.email",
+        "operations.thresholds.p95",
+        "operations.budget.unit",
+    ]
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)

@@ -76,7 +76,7 @@ class Workspace:
     def test(self, where: str) -> dict[str, Run]:
         """Run a folder's tests, once; its runs by name."""
         if where not in self._tested:
-            self._tested[where] = _read_runs(self._said(where))
+            self._tested[where] = read_runs(self._said(where))
         return self._tested[where]
 
     def _said(self, where: str) -> str:
@@ -86,7 +86,7 @@ class Workspace:
             if not kept.exists():
                 self._init(where)
                 done = self.terraform(where, "test", "-json", "-verbose")
-                assert _read_runs(done.stdout), (
+                assert read_runs(done.stdout), (
                     f"terraform test in {where} ran nothing:\n{done.stdout[-3000:]}{done.stderr}"
                 )
                 kept.write_text(done.stdout)
@@ -122,7 +122,7 @@ def _providers(folder: Path) -> dict[str, str]:
     return {"TF_CLI_CONFIG_FILE": str(config)}
 
 
-def _read_runs(stdout: str) -> dict[str, Run]:
+def read_runs(stdout: str) -> dict[str, Run]:
     """The runs in what `terraform test -json -verbose` prints, one JSON object a line."""
     runs: dict[str, Run] = {}
     for line in stdout.splitlines():

@@ -10,6 +10,11 @@ output "penstock" {
     engine                 = module.penstock.engine
     deployer               = module.penstock.deployer
   }
+
+  precondition {
+    condition     = length(local.misspelt) == 0
+    error_message = "There is no setting named ${join(", ", local.misspelt)}: look for a slip in spelling, see variables.tf here and in modules/platform."
+  }
 }
 
 output "environment" {
