@@ -18,15 +18,15 @@ from penstock.sweep import sweep
 from penstock_ops.pause import pause, resume
 from tests.unit.ops.redrive_stage import Folder
 
-#: The poll of 5 s becomes 50 ms, a hold of a minute 0.6 s.
-SCALE = "100"
+#: The poll of 5 s becomes 0.2 s, a hold of a minute 2.4 s, and a read has 0.32 s: the disk is a real one.
+SCALE = 25
 
 
 @pytest.fixture
 async def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Folder]:
     monkeypatch.setenv("PENSTOCK_LOCAL", str(tmp_path / "penstock"))
-    monkeypatch.setenv("PENSTOCK_TIME_SCALE", SCALE)
-    made = Folder(tmp_path / "penstock", PENSTOCK_TIME_SCALE=SCALE)
+    monkeypatch.setenv("PENSTOCK_TIME_SCALE", str(SCALE))
+    made = Folder(tmp_path / "penstock", PENSTOCK_TIME_SCALE=str(SCALE))
     await made.prepare()
     yield made
     await made.services.close()
@@ -51,7 +51,7 @@ async def test_what_a_pause_holds_is_due_within_a_minute_of_resuming(
     await folder.serve()
     records = [await folder.record(f"r{number}") for number in range(8)]
     assert {(record.state, record.calls) for record in records} == {(State.PARKED, 0)}
-    later = datetime.now(UTC) + timedelta(seconds=4)
+    later = datetime.now(UTC) + timedelta(seconds=300 / SCALE)
     assert all(time_of(record.due_at or "") > later for record in records)
 
     # If the operator resumes
@@ -59,7 +59,7 @@ async def test_what_a_pause_holds_is_due_within_a_minute_of_resuming(
 
     # I expect all of it due within the (scaled) minute, and answered by the sweeper's wakes
     assert answer == {"paused": False, "was_paused": True, "released": 8}
-    horizon = datetime.now(UTC) + timedelta(seconds=0.6)
+    horizon = datetime.now(UTC) + timedelta(seconds=60 / SCALE)
     records = [await folder.record(f"r{number}") for number in range(8)]
     assert all(time_of(record.due_at or "") <= horizon for record in records)
     while not all([(await folder.record(f"r{number}")).confirmed_at for number in range(8)]):
