@@ -76,14 +76,11 @@ run "refuses_a_python_without_requirements" {
   expect_failures = [var.shape]
 }
 
-run "refuses_a_key_in_the_environment" {
+run "refuses_a_key_in_the_environment_and_a_name_too_long_for_its_accounts" {
   command = plan
-  variables { environment = { OPENAI_API_KEY = "sk-not-a-real-one" } }
-  expect_failures = [var.environment]
-}
-
-run "refuses_a_name_too_long_for_its_accounts" {
-  command = plan
-  variables { name = "a-function-with-a-long-name" }
-  expect_failures = [var.name]
+  variables {
+    environment = { OPENAI_API_KEY = "sk-not-a-real-one" }
+    name        = "a-function-with-a-long-name"
+  }
+  expect_failures = [var.environment, var.name]
 }

@@ -28,6 +28,7 @@ run "an_alert_for_each_worry" {
 }
 
 run "every_metric_that_is_asked_for_is_made" {
+  command = plan
   assert {
     condition = alltrue([
       for name in flatten([for text in concat(values(output.alerts), [google_monitoring_dashboard.this.dashboard_json]) : regexall("user_penstock_([a-z_]+?)(?:_sum|_count|_bucket)?\\{", text)]) :
@@ -46,6 +47,7 @@ run "every_metric_that_is_asked_for_is_made" {
 }
 
 run "with_a_gpu_and_a_budget" {
+  command = plan
   variables {
     engine = "engine"
     budget = { billing_account = "012345-6789AB-CDEF01", units = 50 }
@@ -75,10 +77,14 @@ run "refuses_an_alert_it_does_not_have" {
   expect_failures = [var.alerts]
 }
 
-run "refuses_a_ratio_in_percent" {
+run "refuses_a_ratio_in_percent_and_names_for_an_address_and_an_account" {
   command = plan
-  variables { thresholds = { error_ratio = 5 } }
-  expect_failures = [var.thresholds]
+  variables {
+    thresholds = { error_ratio = 5 }
+    emails     = ["ops"]
+    budget     = { billing_account = "My Billing Account", units = 50 }
+  }
+  expect_failures = [var.thresholds, var.emails, var.budget]
 }
 
 run "refuses_no_threshold" {
@@ -91,16 +97,4 @@ run "refuses_a_watch_longer_than_a_day" {
   command = plan
   variables { thresholds = { gpu_awake_h = 24 } }
   expect_failures = [var.thresholds]
-}
-
-run "refuses_a_name_for_an_address" {
-  command = plan
-  variables { emails = ["ops"] }
-  expect_failures = [var.emails]
-}
-
-run "refuses_a_billing_account_by_name" {
-  command = plan
-  variables { budget = { billing_account = "My Billing Account", units = 50 } }
-  expect_failures = [var.budget]
 }

@@ -30,14 +30,11 @@ run "a_budget_needs_one_more" {
   }
 }
 
-run "refuses_a_project_number" {
+run "refuses_a_project_number_and_a_service_without_its_domain" {
   command = plan
-  variables { project_id = "123456789012" }
-  expect_failures = [var.project_id]
-}
-
-run "refuses_a_service_without_its_domain" {
-  command = plan
-  variables { extra_services = ["billingbudgets"] }
-  expect_failures = [var.extra_services]
+  variables {
+    project_id     = "123456789012"
+    extra_services = ["billingbudgets"]
+  }
+  expect_failures = [var.project_id, var.extra_services]
 }

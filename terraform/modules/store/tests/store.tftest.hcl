@@ -32,6 +32,7 @@ run "indexes_what_is_asked_for_and_nothing_else" {
 }
 
 run "only_this_database" {
+  command = plan
   variables { settings = { database = "penstock" } }
   assert {
     condition     = alltrue([for m in google_project_iam_member.documents : m.role == "roles/datastore.user" && one(m.condition).expression == "resource.name == \"projects/my-project-1/databases/penstock\" || resource.name.startsWith(\"projects/my-project-1/databases/penstock/\")"])
@@ -44,6 +45,7 @@ run "only_this_database" {
 }
 
 run "completions_of_the_own_tenant" {
+  command = plan
   variables {
     completion_readers = {
       one = { member = "user:a@example.com", tenant = "acme" }
@@ -66,6 +68,7 @@ run "completions_of_the_own_tenant" {
 }
 
 run "protected_unless_told_otherwise" {
+  command = plan
   assert {
     condition     = google_firestore_database.this.delete_protection_state == "DELETE_PROTECTION_ENABLED" && google_firestore_database.this.deletion_policy == "ABANDON" && google_storage_bucket.blobs.force_destroy == false
     error_message = "By default a destroy would take the data along."
@@ -89,20 +92,17 @@ run "destroyable_in_dev" {
   }
 }
 
-run "refuses_a_database_name" {
+run "refuses_a_database_name_and_a_folder_that_is_a_prefix" {
   command = plan
-  variables { settings = { database = "Default" } }
-  expect_failures = [var.settings]
+  variables {
+    settings   = { database = "Default" }
+    blob_users = { responder = { member = "user:a@example.com", folder = "dead" } }
+  }
+  expect_failures = [var.settings, var.blob_users]
 }
 
 run "refuses_blobs_that_die_before_their_documents" {
   command = plan
   variables { settings = { blob_days = 31 } }
   expect_failures = [var.settings]
-}
-
-run "refuses_a_folder_that_is_a_prefix" {
-  command = plan
-  variables { blob_users = { responder = { member = "user:a@example.com", folder = "dead" } } }
-  expect_failures = [var.blob_users]
 }
