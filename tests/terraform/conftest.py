@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 
 import pytest
 
@@ -34,7 +35,7 @@ def _missing() -> str | None:
 
 
 @pytest.fixture(scope="session")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """A copy of terraform/ to run in. Absent Terraform skips, loudly; with CI=true it fails."""
     if missing := _missing():
         if os.environ.get("CI") == "true":
@@ -45,4 +46,6 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
         folder = folder.parent  # of this run, not of this process: what one has run the others need not
     shared = folder / "terraform"
     shared.mkdir(exist_ok=True)
-    return Workspace(shared)
+    made = Workspace(shared)
+    yield made
+    made.close()

@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.terraform.providers import Providers
+
 ROOT = Path(__file__).resolve().parents[2]
 TERRAFORM = ROOT / "terraform"
 MODULES = sorted(path.name for path in (TERRAFORM / "modules").iterdir() if path.is_dir())
 ENVIRONMENTS = ("dev", "staging", "prod")
-
-#: Stands for the real providers on machines that cannot download them: their schema, without the cloud.
-_STAND_IN = ROOT.parent / "shared" / "tfschema"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +58,21 @@ class Workspace:
             if not self.root.exists():
                 ignored = shutil.ignore_patterns(".terraform", ".terraform.lock.hcl", "*.tfstate*")
                 shutil.copytree(TERRAFORM, self.root, ignore=ignored)
-            self._env = {**os.environ, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "TF_INPUT": "0"}
-            self._env.update(_providers(folder))
+            self._providers = Providers(folder)
+        self._env = {**os.environ, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "TF_INPUT": "0"}
+        self._env |= self._providers.source
         self._tested: dict[str, dict[str, Run]] = {}
+
+    def close(self) -> None:
+        """End the providers."""
+        self._providers.close()
 
     def terraform(self, where: str, *words: str) -> subprocess.CompletedProcess[str]:
         """Run terraform in a folder below terraform/."""
         command = ["terraform", f"-chdir={self.root / where}", *words]
-        return subprocess.run(command, env=self._env, capture_output=True, text=True, check=False)
+        # What `init` installs it must install by itself: it compares versions.
+        env = self._env if words[0] == "init" else self._env | self._providers.running
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
 
     def init(self, where: str) -> None:
         """Make a folder ready; nothing is done the second time."""
@@ -107,19 +113,6 @@ class Workspace:
 
 def _flat(where: str) -> str:
     return where.replace("/", "-")
-
-
-def _providers(folder: Path) -> dict[str, str]:
-    """Where providers come from: the stand-in, where it lies beside the checkout; else the real ones."""
-    if not _STAND_IN.is_dir():
-        cache = folder / "providers"
-        cache.mkdir(exist_ok=True)
-        return {"TF_PLUGIN_CACHE_DIR": str(cache)}
-    home = Path(os.environ.get("TFSCHEMA_HOME") or Path.home() / ".cache" / "tfschema")
-    config = home / "terraformrc"
-    if not config.exists():
-        subprocess.run([_STAND_IN / "install.sh", home], check=True, capture_output=True)
-    return {"TF_CLI_CONFIG_FILE": str(config)}
 
 
 def read_runs(stdout: str) -> dict[str, Run]:
