@@ -62,7 +62,8 @@ class Providers:
 
     def _start(self, name: str) -> dict[str, object]:
         """Start the provider hashicorp/`name`; where it listens, as Terraform wants to be told."""
-        patch = self._folder / "stand-in"
+        # One for each test process: none writes it while the provider of another reads it.
+        patch = self._folder / f"stand-in-{os.getpid()}"
         patch.mkdir(exist_ok=True)
         (patch / "sitecustomize.py").write_text(_THREADS)
         env = os.environ | _COOKIE | {"PYTHONPATH": str(patch)}
