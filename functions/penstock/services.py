@@ -8,12 +8,12 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from penstock.gate import Gate
-from penstock.pausing import PauseWatch
+from penstock.money.pricing import PriceBook
+from penstock.pause import PauseWatch
 from penstock.ports import Blobs, Bus, Clock, Provider, Store
-from penstock.rules.pricing import PriceBook
-from penstock.rules.routes import Routes
-from penstock.rules.timing import Timing
+from penstock.targets.gate import Gate
+from penstock.targets.routes import Routes
+from penstock.timing import Timing
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The story of the sweeper: find what is due, move its time forward, wake it. It processes nothing itself.
 
 Progress is certain because every request that is not at rest carries `due_at`: the end of its lease,
-its `not_before`, or the time by which its result should have been confirmed (DESIGN.md §2.5).
+its `not_before`, or the time by which its result should have been confirmed (docs/design.md §2.5).
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from penstock import log
-from penstock.deliver import publish_wake
 from penstock.errors import BadMessage, PreconditionFailed, PublishFailed, StoreError
-from penstock.holder import changed_fields
-from penstock.messages.record import Record, State
+from penstock.paths import REQUESTS, SHARDS, moved_to, shard_range, sharded, time_of
 from penstock.ports import Fields, Snapshot, Update
-from penstock.rules.keys import REQUESTS, SHARDS, moved_to, shard_range, sharded, time_of
+from penstock.requests.deliver import publish_wake
+from penstock.requests.holder import changed_fields
+from penstock.requests.record import Record, State
 from penstock.services import Services
 
 #: Documents taken from one shard at a time.

@@ -1,6 +1,6 @@
 """The checker: reads the evidence of a run and says every way in which the promise was broken.
 
-It knows DESIGN.md §2 and §3 and nothing of the code's inside. Each violation is one sentence with ids.
+It knows docs/design.md §2 and §3 and nothing of the code's inside. Each violation is one sentence with ids.
 """
 
 from __future__ import annotations

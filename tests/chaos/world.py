@@ -16,22 +16,22 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from penstock.blobs.folder import FolderBlobs
-from penstock.buses.local import LocalBus
-from penstock.buses.push import Pusher
-from penstock.buses.subscription import Subscription
+from penstock.adapters.blobs.folder import FolderBlobs
+from penstock.adapters.buses.local import LocalBus
+from penstock.adapters.buses.push import Pusher
+from penstock.adapters.buses.subscription import Subscription
+from penstock.adapters.stores.sqlite import SCHEMA, SqliteStore
 from penstock.errors import StoreError
-from penstock.gate import gates
-from penstock.handle import handle
 from penstock.messages.envelope import Envelope, decode_push
-from penstock.respond import respond
-from penstock.rules.keys import time_of
-from penstock.rules.pricing import PriceBook
-from penstock.rules.routes import Routes
-from penstock.rules.timing import Timing
+from penstock.money.pricing import PriceBook
+from penstock.paths import time_of
+from penstock.requests.handle import handle
+from penstock.requests.respond import respond
 from penstock.services import Services, Topics
-from penstock.stores.sqlite import SCHEMA, SqliteStore
 from penstock.sweep import sweep
+from penstock.targets.gate import gates
+from penstock.targets.routes import Routes
+from penstock.timing import Timing
 from tests.chaos.adapters import DELIVERY, SimBlobs, SimBus, SimStore, Tap
 from tests.chaos.faults import Happened, NoFaults, Plan
 from tests.chaos.instance import Instance

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from penstock.adapters.stores.firestore import FirestoreStore
+from penstock.adapters.stores.sqlite import SqliteStore
 from penstock.ports import Store
-from penstock.stores.firestore import FirestoreStore
-from penstock.stores.sqlite import SqliteStore
-from penstock_ops.emulators import Emulators
+from penstock_ops.emulation.emulators import Emulators
 
 
 class SystemClock:

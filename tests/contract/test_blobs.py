@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from penstock.blobs.folder import FolderBlobs
-from penstock.blobs.gcs import BucketBlobs
+from penstock.adapters.blobs.folder import FolderBlobs
+from penstock.adapters.blobs.gcs import BucketBlobs
 from penstock.errors import BlobMissing, BlobUnavailable
 from penstock.messages.completion import BlobRef
 from penstock.ports import Blobs

@@ -20,12 +20,12 @@ from google.oauth2.credentials import Credentials
 from google.pubsub_v1 import PublisherAsyncClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcAsyncIOTransport
 
-from penstock.buses.pubsub import PubSubBus
+from penstock.adapters.buses.pubsub import PubSubBus
+from penstock.adapters.google.grpc_channel import open_transport
+from penstock.adapters.google.grpc_service import GrpcService, Unanswered
+from penstock.adapters.stores.firestore import FirestoreStore
 from penstock.errors import PublishFailed, StoreUnavailable
-from penstock.grpc_channel import open_transport
-from penstock.grpc_service import GrpcService, Unanswered
 from penstock.ports import Put
-from penstock.stores.firestore import FirestoreStore
 from tests.servers.raw_grpc import RawGrpc
 
 TOPIC = "llm-responses"

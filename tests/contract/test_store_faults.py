@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from penstock.adapters.stores.firestore import FirestoreStore
+from penstock.adapters.stores.sqlite import SqliteStore
 from penstock.errors import StoreUnavailable
 from penstock.ports import Create, Put, Snapshot, Store
-from penstock.stores.firestore import FirestoreStore
-from penstock.stores.sqlite import SqliteStore
-from penstock_ops.emulators import Emulators
+from penstock_ops.emulation.emulators import Emulators
 from tests.contract.conftest import SystemClock
 from tests.servers.cutting_proxy import Cut, CuttingProxy
 

@@ -7,9 +7,9 @@ import asyncio
 import grpc  # type: ignore[import-untyped]  # grpcio publishes no types
 import pytest
 
+from penstock.adapters.stores.firestore import FirestoreStore
 from penstock.errors import AlreadyExists, PreconditionFailed, StoreError, StoreUnavailable, WriteRefused
 from penstock.ports import Put
-from penstock.stores.firestore import FirestoreStore
 from tests.servers.refusing_grpc import RefusingGrpc
 
 STATUSES = [status for status in grpc.StatusCode if status is not grpc.StatusCode.OK]

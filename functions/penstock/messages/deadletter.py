@@ -1,4 +1,4 @@
-"""A dead letter: a message that will not be tried again, with its typed reason (DESIGN.md §2.4)."""
+"""A dead letter: a message that will not be tried again, with its typed reason (docs/design.md §2.4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A redrive: a failed request's original message once more, under the next count (DESIGN.md §2.4)."""
+"""A redrive: a failed request's original message once more, under the next count (docs/design.md §2.4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A wake: a message without data that says only "look at this request again" (DESIGN.md §2.5)."""
+"""A wake: a message without data that says only "look at this request again" (docs/design.md §2.5)."""
 
 from __future__ import annotations
 

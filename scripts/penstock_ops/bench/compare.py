@@ -30,8 +30,8 @@ from penstock_ops.bench.rig import Rig, emulated, question
 from penstock_ops.bench.source import Source, at_commit, working_tree
 from penstock_ops.bench.steps import steps
 from penstock_ops.bench.stretches import billed_s
-from penstock_ops.console import print_json
-from penstock_ops.faults import OperatorFault, exit_code, sentence
+from penstock_ops.terminal.console import print_json
+from penstock_ops.terminal.faults import OperatorFault, exit_code, sentence
 
 #: As in `cpu`: the model's time in seconds, and the requests in flight.
 _LATENCY_S, _WIDTH = 0.05, 20

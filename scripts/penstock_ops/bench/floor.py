@@ -15,14 +15,14 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from penstock.buses.pubsub import PubSubBus
+from penstock.adapters.buses.pubsub import PubSubBus
+from penstock.adapters.providers.openai import OpenAIProvider
+from penstock.adapters.stores.firestore import FirestoreStore
 from penstock.errors import AlreadyExists
 from penstock.messages.request import CacheMode, Request
 from penstock.messages.result import response_message
+from penstock.paths import cache_path, request_path
 from penstock.ports import REMOVE, Create, Put, Update
-from penstock.providers.openai import OpenAIProvider
-from penstock.rules.keys import cache_path, request_path
-from penstock.stores.firestore import FirestoreStore
 from penstock_ops.bench import cores
 
 #: Generous: nothing is to time out here.

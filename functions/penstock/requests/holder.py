@@ -1,0 +1,176 @@
+"""The holder of a request: renews the lease, and makes every write of a delivery count exactly once.
+
+A commit's answer may be lost. The rule (docs/design.md §3.2): after any unknown outcome read the document
+again. Our write id is there: it succeeded. Still leased by our owner and fence: send the very write
+again, as the difference to what is there, under the new version. Anything else: somebody took over, and we
+are out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+from penstock import log
+from penstock.errors import FencedOut, PreconditionFailed, StoreUnavailable
+from penstock.paths import request_path, sharded
+from penstock.ports import REMOVE, Snapshot, Update, Version, Write
+from penstock.requests.lease import Lease
+from penstock.requests.record import Record, State
+from penstock.services import Services
+from penstock.timing import Timing
+
+
+class Holder:
+    """The right to work on one request in one delivery.
+
+    `record` is what our last successful write left in the store, `version` its version.
+    """
+
+    def __init__(self, s: Services, record: Record, version: Version, lease: Lease) -> None:
+        self.record = record
+        self.path = request_path(record.tenant, record.request_id)
+        #: Set while a provider call is under way: then a cut-off is of unknown outcome.
+        self.calling = False
+        self._s = s
+        self._version = version
+        self._lease = lease
+        self._turn = asyncio.Lock()
+        self._lost = False
+
+    async def write(self, change: Callable[[Record], Record], *others: Write) -> None:
+        """Make `change(record)` the document, with `others` in the same batch; each exactly once.
+
+        A function and not a record, because a renewal may come in between. Raises FencedOut,
+        WriteRefused, or StoreUnavailable when nothing could be learned in `settle_s` seconds (the
+        write may yet be found to have landed).
+        """
+        async with self._turn:
+            await self._write(change(self.record), others, self._s.timing.settle_s)
+
+    async def ensure(self, reserve_s: float) -> None:
+        """Make sure that at least `reserve_s` seconds of the lease are left, renewing if need be.
+
+        Raises FencedOut or StoreUnavailable.
+        """
+        if self._lost:
+            raise FencedOut
+        if self.remaining_s() < reserve_s:
+            await self._renew()
+        if self.remaining_s() < reserve_s:
+            raise StoreUnavailable("The lease could not be renewed in time.")
+
+    def remaining_s(self) -> float:
+        """Seconds of the lease left, by whichever clock says less."""
+        return self._lease.remaining_s(self._s.clock.now(), self._s.clock.monotonic())
+
+    @contextlib.asynccontextmanager
+    async def renewing(self) -> AsyncIterator[None]:
+        """Renew the lease in the background while the body runs."""
+        # Most requests end before the first renewal is due: they need no task.
+        done = asyncio.Event()
+        renewals: list[asyncio.Task[None]] = []
+
+        def begin() -> None:
+            renewals.append(asyncio.create_task(self._renew_until(done)))
+
+        first = asyncio.get_running_loop().call_later(self._s.timing.renew_every_s, begin)
+        try:
+            yield
+        finally:
+            done.set()
+            first.cancel()
+            for renewal in renewals:
+                renewal.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await renewal
+
+    async def _renew_until(self, done: asyncio.Event) -> None:
+        while not done.is_set() and not self._lost:
+            try:
+                await self._renew()
+            except FencedOut:
+                log.warning(
+                    "lease.lost",
+                    "Somebody else took the request over.",
+                    tenant=self.record.tenant,
+                    request_id=self.record.request_id,
+                    fence=self.record.fence,
+                )
+            except StoreUnavailable:
+                log.warning("lease.unrenewed", "A renewal got no answer; trying again.")
+            await asyncio.sleep(self._s.timing.renew_every_s)
+
+    async def _renew(self) -> None:
+        async with self._turn:
+            if self.record.state is not State.LEASED:
+                return
+            lease = Lease.starting(self._s.clock.now(), self._s.clock.monotonic(), self._s.timing)
+            await self._write(leased_until(self.record, lease, self._s.timing), (), self._s.timing.commit_s)
+            self._lease = lease
+
+    async def _write(self, new: Record, others: Sequence[Write], settle_s: float) -> None:
+        if self._lost:
+            raise FencedOut
+        new = new._replace(write_id=self._s.new_id())
+        before = self.record
+        give_up = self._s.clock.monotonic() + settle_s
+        while True:
+            try:
+                batch = [Update(self.path, changed_fields(new, before), self._version), *others]
+                versions = await self._s.store.commit(batch, timeout_s=self._s.timing.commit_s)
+                self._version = versions[0]
+                break
+            except (PreconditionFailed, StoreUnavailable):
+                found = await self._look(give_up)
+            if self._is_written(found, new):
+                break
+            # Not what we last knew: the sweeper, or a write of ours that was cancelled, may have landed.
+            before = Record.decode(found.fields or {})
+            if self._s.clock.monotonic() >= give_up:
+                raise StoreUnavailable("A write found no confirmation in time.")
+        self.record = new
+
+    def _is_written(self, found: Snapshot, new: Record) -> bool:
+        """Whether the document holds `new`; adopts its version if it is still ours. Raises FencedOut."""
+        fields = found.fields or {}
+        if fields.get("write_id") == new.write_id:
+            self._version = found.version
+            return True
+        ours = (
+            fields.get("state") == State.LEASED.value
+            and fields.get("owner") == self.record.owner
+            and fields.get("fence") == self.record.fence
+        )
+        if not ours:
+            self._lost = True
+            raise FencedOut
+        self._version = found.version
+        return False
+
+    async def _look(self, give_up: float) -> Snapshot:
+        """The document as it is now; keeps asking until `give_up` (monotonic seconds)."""
+        while True:
+            try:
+                [found] = await self._s.store.read([self.path], timeout_s=self._s.timing.read_s)
+                return found
+            except StoreUnavailable:
+                if self._s.clock.monotonic() >= give_up:
+                    raise
+                await asyncio.sleep(self._s.timing.quick_retry_s * (0.5 + self._s.jitter()))
+
+
+def leased_until(record: Record, lease: Lease, timing: Timing) -> Record:
+    """`record` leased until `lease` ends; the sweeper looks when it must have expired."""
+    return record._replace(
+        state=State.LEASED,
+        lease_until=lease.wall_end,
+        due_at=sharded(record.tenant, record.request_id, lease.over_at(timing)),
+    )
+
+
+def changed_fields(new: Record, old: Record) -> dict[str, Any]:
+    """The difference of two records as the store takes it."""
+    return {name: REMOVE if value is None else value for name, value in new.changes(old).items()}
