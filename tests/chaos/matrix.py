@@ -35,7 +35,7 @@ from tests.chaos.world import Shape, World, world
 _REST_S = 2 * 3600.0
 
 #: How the names of steps without an effect begin.
-_READS = ("store.read", "store.find", "store.scan", "blobs.get", "blobs.find")
+_READS = ("store.read", "store.find", "store.count", "store.scan", "blobs.get", "blobs.find")
 _OF_READS = tuple(fault for fault in Fault if fault not in (Fault.LOST_RESPONSE, Fault.KILL_AFTER))
 
 

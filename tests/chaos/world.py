@@ -20,7 +20,8 @@ from penstock.adapters.blobs.folder import FolderBlobs
 from penstock.adapters.buses.local import LocalBus
 from penstock.adapters.buses.push import Pusher
 from penstock.adapters.buses.subscription import Subscription
-from penstock.adapters.stores.sqlite import SCHEMA, SqliteStore
+from penstock.adapters.stores.sqlite import SqliteStore
+from penstock.adapters.stores.sqlite_writes import SCHEMA
 from penstock.errors import StoreError
 from penstock.messages.envelope import Envelope, decode_push
 from penstock.money.pricing import PriceBook

@@ -184,8 +184,8 @@ class _Claim:
         write: Write = Create(self._path, record.encode())
         if look is not None and look.record is not None:
             write = Update(self._path, changed_fields(record, look.record), look.request.version)
-        versions = await self._s.store.commit([write, *others], timeout_s=self._s.timing.commit_s)
-        return record, versions[0]
+        committed = await self._s.store.commit([write, *others], timeout_s=self._s.timing.commit_s)
+        return record, committed.versions[0]
 
     async def _look_until(self, give_up: float) -> _Look:
         """A look, tried again until `give_up` (monotonic seconds) where a batch of ours may have landed: who

@@ -120,8 +120,8 @@ class Holder:
         while True:
             try:
                 batch = [Update(self.path, changed_fields(new, before), self._version), *others]
-                versions = await self._s.store.commit(batch, timeout_s=self._s.timing.commit_s)
-                self._version = versions[0]
+                committed = await self._s.store.commit(batch, timeout_s=self._s.timing.commit_s)
+                self._version = committed.versions[0]
                 break
             except (PreconditionFailed, StoreUnavailable):
                 found = await self._look(give_up)
