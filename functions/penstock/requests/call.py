@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from penstock import log
 from penstock.errors import FailureClass, ProviderFailure, Reason
+from penstock.leases.holder import Holder
 from penstock.messages.completion import Completion
 from penstock.messages.request import Request
 from penstock.requests import transitions
-from penstock.requests.holder import Holder
 from penstock.requests.record import NOT_CALLED, Record
 from penstock.services import Services
 from penstock.targets.gate import GateRefusal
@@ -55,7 +55,7 @@ class Calls:
     """
 
     def __init__(
-        self, s: Services, holder: Holder, request: Request, targets: tuple[Target, ...], began: float
+        self, s: Services, holder: Holder[Record], request: Request, targets: tuple[Target, ...], began: float
     ) -> None:
         self.provider_ms = 0
         self._s = s

@@ -14,6 +14,9 @@ from datetime import timedelta
 from typing import Any
 
 from penstock.errors import AlreadyExists, BadMessage, PreconditionFailed, StoreUnavailable
+from penstock.leases.document import changed_fields
+from penstock.leases.holder import Holder
+from penstock.leases.lease import Lease
 from penstock.messages.request import CacheMode
 from penstock.paths import cache_path, request_path
 from penstock.ports import REMOVE, Create, Snapshot, Update, Version, Write
@@ -30,9 +33,7 @@ from penstock.requests.flight import (
     admit,
     cache_document,
 )
-from penstock.requests.holder import Holder, changed_fields
 from penstock.requests.incoming import Incoming
-from penstock.requests.lease import Lease
 from penstock.requests.lifecycle import TABLE, Action, seen
 from penstock.requests.record import Record, State
 from penstock.services import Services
@@ -54,7 +55,7 @@ class Settled:
     finished: bool = False
 
 
-async def claim(s: Services, incoming: Incoming) -> Holder | Settled:
+async def claim(s: Services, incoming: Incoming) -> Holder[Record] | Settled:
     """The lease of `incoming`'s request, or what else is to be done with it.
 
     Raises StoreUnavailable when the store does not answer, or the race cannot be won.
@@ -91,7 +92,7 @@ class _Claim:
         self._sent: dict[str, tuple[Record, Lease]] = {}
         self._lease = self._new_lease()
 
-    async def run(self) -> Holder | Settled:
+    async def run(self) -> Holder[Record] | Settled:
         if self._in.is_new:
             step = await self._attempt(self._enter_cold())
             if step is not None:
@@ -105,18 +106,20 @@ class _Claim:
             await asyncio.sleep(self._s.timing.quick_retry_s * self._s.jitter() / 10)
         raise StoreUnavailable("The request is being claimed by too many deliveries at once.")
 
-    async def _attempt(self, step: Awaitable[Holder | Settled | None]) -> Holder | Settled | None:
+    async def _attempt(
+        self, step: Awaitable[Holder[Record] | Settled | None]
+    ) -> Holder[Record] | Settled | None:
         """The step's result; None when the race was lost or the outcome is unknown: look again."""
         try:
             return await step
         except (AlreadyExists, PreconditionFailed, StoreUnavailable):
             return None
 
-    async def _enter_cold(self) -> Holder | Settled | None:
+    async def _enter_cold(self) -> Holder[Record] | Settled | None:
         """What most requests are: nobody knows the id, nobody has asked the question."""
         return await self._lead(None, self._fresh(), Lead() if self._key else Alone())
 
-    async def _enter(self, look: _Look) -> Holder | Settled | None:
+    async def _enter(self, look: _Look) -> Holder[Record] | Settled | None:
         """Do what the table says with what the look found."""
         record = look.record
         if record is not None and record.write_id in self._sent:
@@ -127,7 +130,7 @@ class _Claim:
             return Settled(action, record)
         return await self._admit(look, self._next(action, record))
 
-    async def _landed(self, look: _Look, record: Record, lease: Lease) -> Holder | Settled | None:
+    async def _landed(self, look: _Look, record: Record, lease: Lease) -> Holder[Record] | Settled | None:
         """A batch of ours of unknown outcome had been written, or we follow and look again."""
         match record.state:
             case State.LEASED:
@@ -141,7 +144,7 @@ class _Claim:
                 return await self._admit(look, transitions.going_on(record))
         return Settled(Action.PUBLISH, record, finished=True)
 
-    async def _admit(self, look: _Look, base: Record) -> Holder | Settled | None:
+    async def _admit(self, look: _Look, base: Record) -> Holder[Record] | Settled | None:
         """Write what `base` becomes, given cache and flight."""
         admission = self._admission(look, base)
         match admission:
@@ -158,7 +161,7 @@ class _Claim:
                 return None  # parked; now look again: the leader may have ended in between
         return await self._lead(look, base, admission)
 
-    async def _lead(self, look: _Look | None, base: Record, admission: Admission) -> Holder:
+    async def _lead(self, look: _Look | None, base: Record, admission: Admission) -> Holder[Record]:
         """Lease `base` to ourselves, with the first call's line in its ledger, and the flight."""
         leads = isinstance(admission, Lead)
         self._lease = self._new_lease()
@@ -179,7 +182,7 @@ class _Claim:
         self, look: _Look | None, record: Record, others: list[Write]
     ) -> tuple[Record, Version]:
         """Create or update the request's document, with `others` in the same batch."""
-        record = record._replace(write_id=self._s.new_id())
+        record = record.sent_as(self._s.new_id())
         self._sent[record.write_id] = (record, self._lease)
         write: Write = Create(self._path, record.encode())
         if look is not None and look.record is not None:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from penstock.adapters.stores.sqlite import SqliteStore
 from penstock.bootstrap import build
+from penstock.leases.holder import Holder
 from penstock.messages.envelope import Envelope
 from penstock.ports import Committed, Write
 from penstock.requests import transitions
 from penstock.requests.claim import claim
-from penstock.requests.holder import Holder
 from penstock.requests.incoming import incoming_message
 from penstock.requests.record import Record
 from penstock.settings import read_settings
