@@ -170,7 +170,9 @@ class _Claim:
         if self._in.targets:
             index = min(record.target_index, len(self._in.targets) - 1)
             record = transitions.calling(record, self._in.targets[index].name, self._s.clock.now())
-        sent, version = await self._commit(look, record, self._flight(look, record.fence) if leads else [])
+        others = self._flight(look, record.fence) if leads else []
+        others += [write for seam in self._s.seams for write in seam.with_claim(self._s, self._in, record)]
+        sent, version = await self._commit(look, record, others)
         return Holder(self._s, sent, version, self._lease)
 
     async def _close(self, look: _Look, done: Record) -> Settled:

@@ -69,6 +69,8 @@ async def _receive(s: Services, envelope: Envelope) -> tuple[Holder[Record], Inc
     else:
         incoming = await incoming_message(s, envelope)
     s.pause.look(s.store, s.clock, s.timing)
+    for seam in s.seams:
+        seam.beside_claim(s, incoming)
     step = await claim(s, incoming)
     return step if isinstance(step, Settled) else (step, incoming)
 

@@ -97,6 +97,7 @@ async def _write_confirmation(s: Services, found: Snapshot, record: Record) -> N
     writes: list[Write] = [
         Update(found.path, changed_fields(done, record), found.version),
         Merge(usage, _usage(record.result or {})),
+        *(write for seam in s.seams for write in seam.with_confirmation(s, record)),
     ]
     await s.store.commit(writes, timeout_s=s.timing.commit_s)
 
