@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 RUNTIME = Path("terraform/modules/function/variables.tf")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 #: One test of each kind, in a folder that the run on the deployed Python takes too, and one elsewhere.
 TESTS = """
@@ -53,10 +53,10 @@ def project(tmp_path: Path) -> Project:
     (tmp_path / "tests" / "conftest.py").write_text("import tests.examples")
     (tmp_path / "tests" / "unit" / "test_here.py").write_text(TESTS)
     (tmp_path / "tests" / "acceptance" / "test_there.py").write_text(TESTS)
-    runtime = (tmp_path / RUNTIME).read_text()
-    (tmp_path / RUNTIME).write_text(runtime.replace('string, "python313"', 'string, "python399"'))
 
-    def run(*words: str, deployed: str | None = None) -> Ran:
+    def run(*words: str, deployed: str | None = None, runtime: str = "python399") -> Ran:
+        declared = (ROOT / RUNTIME).read_text()
+        (tmp_path / RUNTIME).write_text(declared.replace('string, "python313"', f'string, "{runtime}"'))
         commands = tmp_path / "bin"
         commands.mkdir()
         if deployed is not None:
@@ -113,6 +113,12 @@ def test_the_last_line_says_that_nothing_ran_on_the_deployed_python(
     assert code == 0, said
     last = "NOTHING RAN on Python 3.99, which is deployed: install it, so that `python3.99` runs."
     assert said.splitlines()[-1] == f"!!! {last}"
+
+
+def test_on_the_deployed_python_itself_nothing_runs_twice(project: Project) -> None:
+    code, said = project(runtime=f"python3{sys.version_info.minor}")
+    assert (code, said.count(" passed in ")) == (0, 1), said
+    assert said.endswith(": everything, in short forms\nThe functions are deployed on that Python.\n")
 
 
 def test_a_failure_on_the_deployed_python_is_one(project: Project) -> None:
