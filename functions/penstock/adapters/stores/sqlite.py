@@ -30,7 +30,9 @@ class SqliteStore:
 
     A version is an integer that grows with every commit and is never used again, not even for a document
     that was deleted and created anew. `read_at` is `clock`'s time just before the snapshot is taken, so the
-    snapshot holds everything committed before it. Limits (1 MiB a document) are Firestore's.
+    snapshot holds everything committed before it; `commit_time` is its time just after, so what a snapshot lacks
+    tells a later time. (Commits of two processes may tell theirs in the other order, when one of them was
+    held up in between.) Limits (1 MiB a document) are Firestore's.
     """
 
     def __init__(self, folder: Path, clock: Clock, *, open_file: Open = SqliteFile) -> None:
@@ -50,7 +52,7 @@ class SqliteStore:
             return Batch(connection, self._clock.now()).apply(writes)
 
         versions, results = await self._answer(self._file.write, work, timeout_s)
-        # Told after the commit: whoever read before it, and missed it, had an earlier time.
+        # A clock may be put back; our times may not go back with it.
         self._committed_at = max(self._committed_at, self._clock.now())
         return Committed(versions, results, self._committed_at)
 
