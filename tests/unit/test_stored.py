@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 
 from penstock.adapters.providers.offline import OfflineProvider
+from penstock.adapters.stores.sqlite_tables import INDEXED
 from penstock.messages.completion import Completion
 from penstock.messages.request import Request
 from penstock.paths import request_path
@@ -114,6 +117,23 @@ async def test_forget_does_what_the_row_says(lived: tuple[Folder, Recorder, floa
     assert fates == {path: row_of(path)["forget"] for path in paths}
     left = {name: await folder.services.blobs.find(name, timeout_s=10) for name in blobs}
     assert {name: "kept" if data else "deleted" for name, data in left.items()} == blobs
+
+
+def test_the_tables_of_an_embedded_folder_are_the_rows(
+    lived: tuple[Folder, Recorder, float], tmp_path: Path
+) -> None:
+    for row in table("embedded file"):
+        with closing(sqlite3.connect(tmp_path / row["embedded file"])) as connection:
+            tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+            names = {name for (name,) in connection.execute(tables)}
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+        assert names == {name.strip() for name in re.sub(r"\(.*?\)", "", row["tables"]).split(",")}
+        assert version == int(row["format"])
+
+
+def test_what_is_searched_is_what_the_embedded_store_can_find() -> None:
+    searched = {name.strip() for row in DOCUMENTS for name in row["searched"].split(",")} - {"–"}
+    assert searched == set(INDEXED)
 
 
 def _named(path: str) -> str:
