@@ -153,7 +153,8 @@ def publish(
       git diff | penstock publish --wait -
     """
     from penstock_ops.asking.publish import publish
-    from penstock_ops.asking.publish_options import Options, seconds
+    from penstock_ops.asking.publish_options import Options
+    from penstock_ops.terminal.durations import seconds
 
     options = Options(
         request_id, tenant, model, param or (), metadata or (), cache, deadline, max_wait, unchecked

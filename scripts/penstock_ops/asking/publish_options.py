@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +10,8 @@ from typing import Any
 
 from penstock.errors import BadMessage
 from penstock_ops.asking.outgoing import Body, Outgoing, check, outgoing, read_bodies
+from penstock_ops.terminal.durations import seconds
 from penstock_ops.terminal.faults import Misuse
-
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +41,6 @@ class Options:
             "metadata": dict(_pair(text, "--metadata", str) for text in self.metadata) or None,
         }
         return {name: value for name, value in given.items() if value is not None}
-
-
-def seconds(text: str) -> float:
-    """`90`, `90s`, `10m`, `2h` or `1d` in seconds. Raises Misuse."""
-    match = _DURATION.fullmatch(text.strip())
-    if match is None:
-        raise Misuse(f"{text!r} is no duration: write 90, 90s, 10m, 2h or 1d.")
-    return float(match[1]) * _SECONDS[match[2]]
 
 
 def messages_of(prompts: Sequence[str], files: Sequence[Path], options: Options) -> list[Outgoing]:
