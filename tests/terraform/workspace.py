@@ -79,6 +79,12 @@ class Workspace:
         with self._locked(where):
             self._init(where)
 
+    def copy(self, where: str, name: str) -> Path:
+        """A copy of a folder beside it, for a test that changes files: others may be running it."""
+        made = (self.root / where).with_name(name)
+        shutil.copytree(TERRAFORM / where, made, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
+        return made
+
     def test(self, where: str) -> dict[str, Run]:
         """Run a folder's tests, once; its runs by name."""
         if where not in self._tested:

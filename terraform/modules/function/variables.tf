@@ -11,7 +11,7 @@ variable "region" {
 }
 
 variable "name" {
-  description = "Name of the function, of its service account, and, with underscores, of its entry point in functions/main.py. Its caller's account is NAME-caller."
+  description = "Name of the function and, with underscores, of its entry point in functions/main.py. Its caller's account is NAME-caller."
   type        = string
   nullable    = false
 
@@ -25,6 +25,15 @@ variable "description" {
   description = "What the function does, for whoever finds it in the console."
   type        = string
   nullable    = false
+}
+
+variable "identity" {
+  description = "The service account that the function runs as: `email`, and `name`, by which a deployer is permitted to act as it."
+  type = object({
+    email = string
+    name  = string
+  })
+  nullable = false
 }
 
 variable "build" {

@@ -20,7 +20,7 @@ module "engine" {
   tgi        = try(var.engine.tgi, null)
   vllm       = try(var.engine.vllm, null)
   timeout_s  = module.timing.timing.function_timeout_s
-  invokers   = { handler = module.handler.member }
+  invokers   = local.callers
   protected  = var.data.protected
 }
 

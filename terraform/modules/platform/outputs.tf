@@ -1,16 +1,16 @@
 output "request_topic" {
   description = "Where requests are published."
-  value       = module.requests.id
+  value       = module.topic["requests"].id
 }
 
 output "response_topic" {
   description = "Where results are published."
-  value       = module.responses.id
+  value       = module.topic["responses"].id
 }
 
 output "consumer_subscriptions" {
   description = "Consumer => the subscription it pulls results from."
-  value       = module.responses.consumer_subscriptions
+  value       = module.topic["responses"].consumer_subscriptions
 }
 
 output "dead_letters" {

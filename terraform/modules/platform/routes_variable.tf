@@ -53,8 +53,8 @@ variable "routes" {
     error_message = "A target of the engine must name the model the engine serves (\"${try(var.engine.model, "")}\"): it answers 404 to any other."
   }
   validation {
-    condition     = var.engine == null || alltrue([for t in flatten(values(var.routes.routes)[*].targets) : !t.engine || var.functions.handler.max_instances * coalesce(t.max_concurrency, 200) <= local.engine_capacity])
-    error_message = "Up to handler.max_instances (${var.functions.handler.max_instances}) x the engine target's max_concurrency (200 unless set) calls would meet an engine that takes ${local.engine_capacity} (its max_instances x concurrency): the rest gets 429. Lower the target's max_concurrency or the handler's max_instances, or enlarge the engine."
+    condition     = var.engine == null || alltrue([for t in flatten(values(var.routes.routes)[*].targets) : !t.engine || local.shapes.handler.max_instances * coalesce(t.max_concurrency, 200) <= local.engine_capacity])
+    error_message = "Up to handler.max_instances (${local.shapes.handler.max_instances}) x the engine target's max_concurrency (200 unless set) calls would meet an engine that takes ${local.engine_capacity} (its max_instances x concurrency): the rest gets 429. Lower the target's max_concurrency or the handler's max_instances, or enlarge the engine."
   }
 }
 

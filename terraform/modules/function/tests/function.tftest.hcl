@@ -10,11 +10,12 @@ variables {
   name         = "request-handler"
   description  = "Under test."
   build        = { bucket = "b", object = "o", repository = "projects/p/locations/l/repositories/r", service_account = "projects/p/serviceAccounts/builder@p" }
+  identity     = { email = "request-handler@my-project-1", name = "accounts/request-handler" }
   environment  = { PENSTOCK_DATABASE = "(default)" }
   token_minter = "serviceAccount:service-1@gcp-sa-pubsub.iam.gserviceaccount.com"
 }
 
-run "private_and_with_its_own_identities" {
+run "private_and_with_its_own_caller" {
   assert {
     condition     = google_cloudfunctions2_function.this.build_config[0].entry_point == "request_handler" && google_cloudfunctions2_function.this.build_config[0].service_account == var.build.service_account
     error_message = "The entry point or the builder is wrong."
@@ -24,7 +25,7 @@ run "private_and_with_its_own_identities" {
     error_message = "The function must be internal and end after 540 s."
   }
   assert {
-    condition     = google_cloud_run_v2_service_iam_member.caller.role == "roles/run.invoker" && google_cloud_run_v2_service_iam_member.caller.member == google_service_account.caller.member && google_service_account.caller.account_id != google_service_account.this.account_id
+    condition     = google_cloud_run_v2_service_iam_member.caller.role == "roles/run.invoker" && google_cloud_run_v2_service_iam_member.caller.member == google_service_account.caller.member && google_cloudfunctions2_function.this.service_config[0].service_account_email == var.identity.email && google_service_account.caller.account_id == "request-handler-caller"
     error_message = "Only the caller's own account may invoke, and it is not the one the function runs as."
   }
   assert {

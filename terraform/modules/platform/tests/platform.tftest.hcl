@@ -13,27 +13,27 @@ mock_provider "time" {}
 
 # Mocks make random strings; grants can only be read when every identity has its name.
 override_resource {
-  target = module.handler.google_service_account.this
+  target = google_service_account.function["handler"]
   values = { member = "serviceAccount:request-handler@my-project-1", email = "request-handler@my-project-1", name = "accounts/request-handler" }
 }
 override_resource {
-  target = module.handler.google_service_account.caller
+  target = module.function["handler"].google_service_account.caller
   values = { member = "serviceAccount:request-handler-caller@my-project-1", email = "request-handler-caller@my-project-1", name = "accounts/request-handler-caller" }
 }
 override_resource {
-  target = module.responder.google_service_account.this
+  target = google_service_account.function["responder"]
   values = { member = "serviceAccount:response-processor@my-project-1", email = "response-processor@my-project-1", name = "accounts/response-processor" }
 }
 override_resource {
-  target = module.responder.google_service_account.caller
+  target = module.function["responder"].google_service_account.caller
   values = { member = "serviceAccount:response-processor-caller@my-project-1", email = "response-processor-caller@my-project-1", name = "accounts/response-processor-caller" }
 }
 override_resource {
-  target = module.sweeper.google_service_account.this
+  target = google_service_account.function["sweeper"]
   values = { member = "serviceAccount:sweeper@my-project-1", email = "sweeper@my-project-1", name = "accounts/sweeper" }
 }
 override_resource {
-  target = module.sweeper.google_service_account.caller
+  target = module.function["sweeper"].google_service_account.caller
   values = { member = "serviceAccount:sweeper-caller@my-project-1", email = "sweeper-caller@my-project-1", name = "accounts/sweeper-caller" }
 }
 override_resource {
@@ -80,7 +80,7 @@ run "as_small_as_it_gets" {
     error_message = "Engine and delivery must be off by default."
   }
   assert {
-    condition     = google_cloud_scheduler_job.sweeper.schedule == "* * * * *" && one(one(google_cloud_scheduler_job.sweeper.http_target).oidc_token).audience == one(google_cloud_scheduler_job.sweeper.http_target).uri && google_cloud_scheduler_job.sweeper.paused == false
+    condition     = google_cloud_scheduler_job.this["sweeper"].schedule == "* * * * *" && one(one(google_cloud_scheduler_job.this["sweeper"].http_target).oidc_token).audience == one(google_cloud_scheduler_job.this["sweeper"].http_target).uri && google_cloud_scheduler_job.this["sweeper"].paused == false
     error_message = "The sweeper must be called each minute, with a token made for it."
   }
 }
@@ -89,7 +89,7 @@ run "with_everything" {
   variables {
     publishers         = { app = "serviceAccount:publisher@elsewhere" }
     response_consumers = { app = { member = "serviceAccount:consumer@elsewhere", tenant = "acme" } }
-    functions          = { bundle = "tests/bundle.stand-in", peak_in_flight = 80, handler = { max_instances = 2 } }
+    functions          = { bundle = "tests/bundle.stand-in", peak_in_flight = 80, shapes = { handler = { max_instances = 2 } } }
     operations         = { operators = ["user:operator@example.com"], emails = ["ops@example.com"], thresholds = { p95_s = 60 }, budget = { billing_account = "012345-6789AB-CDEF01", units = 50 } }
     delivery           = { state_bucket = "my-state", repository = "projects/p/locations/us-central1/connections/c/repositories/r" }
     data               = { analysts = ["group:analyst@example.com"] }
@@ -134,7 +134,7 @@ run "paused" {
   command = plan
   variables { functions = { bundle = "tests/bundle.stand-in", paused = true } }
   assert {
-    condition     = google_cloud_scheduler_job.sweeper.paused
+    condition     = google_cloud_scheduler_job.this["sweeper"].paused
     error_message = "A pause must rest the sweeper too, or its wakes pile up."
   }
 }

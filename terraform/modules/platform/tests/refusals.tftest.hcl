@@ -14,7 +14,7 @@ variables {
   region      = "us-central1"
   environment = "test"
   secrets     = ["openai"]
-  functions   = { bundle = "tests/bundle.stand-in", peak_in_flight = 80, handler = { max_instances = 2 } }
+  functions   = { bundle = "tests/bundle.stand-in", peak_in_flight = 80, shapes = { handler = { max_instances = 2 } } }
   routes = {
     default = "own"
     routes  = { own = { targets = [{ name = "gpu", model = "some/model", engine = true, max_concurrency = 16 }] } }
@@ -30,7 +30,7 @@ run "a_zone_for_a_region_and_less_room_than_the_peak" {
   command = plan
   variables {
     region    = "us-central1-a"
-    functions = { bundle = "tests/bundle.stand-in", peak_in_flight = 161, handler = { max_instances = 2 } }
+    functions = { bundle = "tests/bundle.stand-in", peak_in_flight = 161, shapes = { handler = { max_instances = 2 } } }
   }
   expect_failures = [var.region, var.functions]
 }
@@ -39,9 +39,21 @@ run "a_region_that_does_not_exist_and_a_peak_beyond_pubsubs_window" {
   command = plan
   variables {
     region    = "us-centrl1"
-    functions = { bundle = "tests/bundle.stand-in", peak_in_flight = 3001, handler = { max_instances = 100 } }
+    functions = { bundle = "tests/bundle.stand-in", peak_in_flight = 3001, shapes = { handler = { max_instances = 100 } } }
   }
   expect_failures = [var.region, var.functions]
+}
+
+run "a_room_that_does_not_exist" {
+  command = plan
+  variables { functions = { bundle = "tests/bundle.stand-in", peak_in_flight = 80, rooms = ["batchr"], shapes = { handler = { max_instances = 2 } } } }
+  expect_failures = [var.functions]
+}
+
+run "a_shape_of_no_function" {
+  command = plan
+  variables { functions = { bundle = "tests/bundle.stand-in", peak_in_flight = 80, shapes = { handler = { max_instances = 2 }, handlr = { max_instances = 2 } } } }
+  expect_failures = [var.functions]
 }
 
 run "more_calls_than_the_engine_takes" {
