@@ -78,7 +78,7 @@ def runs(workspace: Workspace) -> dict[str, Run]:
     _insert(folder / "names.tf", "  collections = {\n", '    batches = "batches"\n')
     (folder / "to_come").mkdir()
     (folder / "to_come/rooms.tftest.hcl").write_text(HEAD + "".join(RUN % run for run in RUNS))
-    where = folder.relative_to(workspace.root).as_posix()
+    where = folder.as_posix()
     workspace.init(where)
     done = workspace.terraform(where, "test", "-json", "-verbose", "-test-directory=to_come")
     return read_runs(done.stdout)

@@ -56,6 +56,11 @@ variable "environment" {
     condition     = alltrue([for name in keys(var.environment) : !can(regex("(KEY|TOKEN|SECRET|PASSWORD)$", name))])
     error_message = "An environment variable is readable by everyone who may look at the function: keep keys in Secret Manager and name the secret in the routes."
   }
+  validation {
+    # As modules/routes/pasted.tf; a test compares the two.
+    condition     = !can(regex("(^|[^A-Za-z0-9])(sk-[A-Za-z0-9_-]{12,}|AIza[A-Za-z0-9_-]{12,}|gsk_[A-Za-z0-9]{8,}|hf_[A-Za-z0-9]{16,}|AQ\\.[A-Za-z0-9_-]{16,}|ya29\\.[A-Za-z0-9_-]+|(xai|pplx)-[A-Za-z0-9]{20,}|nvapi-[A-Za-z0-9_-]{20,}|r8_[A-Za-z0-9]{20,}|(AKIA|ASIA)[A-Z0-9]{16}|gh[pousr]_[A-Za-z0-9]{20,}|-----BEGIN |[Bb]earer )|(^|[\"'/])\\s*(sk-|AIza|gsk_)", jsonencode(var.environment)))
+    error_message = "An environment variable holds what reads like a key: keep keys in Secret Manager and name the secret in the routes."
+  }
 }
 
 variable "shape" {

@@ -7,26 +7,7 @@ locals {
     PENSTOCK_DEAD_LETTER_TOPIC = local.topics.dead_letters
     PENSTOCK_DATABASE          = module.store.database
     PENSTOCK_BUCKET            = module.store.bucket
-    PENSTOCK_ROUTES            = jsonencode(local.routes)
-  }
-
-  # The routes as the code reads them: a secret by its full name, the engine by its address, and nothing that was left out.
-  routes = {
-    default = var.routes.default
-    routes = { for alias, route in var.routes.routes : alias => {
-      fallback = route.fallback
-      targets = [for target in route.targets : { for name, value in {
-        name            = target.name
-        provider        = target.engine ? (try(var.engine.kind, "") == "tgi" ? "tgi" : "openai") : target.provider
-        model           = target.model
-        base_url        = target.engine ? try(local.engine.base_url, null) : target.base_url
-        secret          = target.secret == null ? null : "projects/${var.project_id}/secrets/${target.secret}/versions/${target.secret_version}"
-        auth            = target.engine ? "id_token" : null
-        timeout_s       = target.timeout_s
-        max_concurrency = target.max_concurrency
-        price           = target.price
-      } : name => value if value != null }]
-    } }
+    PENSTOCK_ROUTES            = jsonencode(module.routes.routes)
   }
 }
 

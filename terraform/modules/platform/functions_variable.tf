@@ -43,4 +43,9 @@ variable "functions" {
     condition     = var.functions.peak_in_flight >= 1 && var.functions.peak_in_flight <= 3000
     error_message = "peak_in_flight is ${var.functions.peak_in_flight}; Pub/Sub's push window ends at about 3,000 in flight per subscription: plan for 1 to 3000, and for more throughput with shorter answers or a second installation."
   }
+
+  validation {
+    condition     = !can(regex(module.routes.key, jsonencode(var.functions)))
+    error_message = "What reads like a key stands in functions: keys belong into Secret Manager and nowhere else."
+  }
 }

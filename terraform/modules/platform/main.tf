@@ -11,9 +11,12 @@ locals {
 }
 
 module "project" {
-  source         = "../project"
-  project_id     = var.project_id
-  extra_services = var.operations.budget == null ? [] : ["billingbudgets.googleapis.com"]
+  source     = "../project"
+  project_id = var.project_id
+  extra_services = concat(
+    var.operations.budget == null ? [] : ["billingbudgets.googleapis.com"],
+    module.routes.by_google ? ["aiplatform.googleapis.com"] : [],
+  )
 }
 
 module "store" {

@@ -85,3 +85,9 @@ run "refuses_a_key_in_the_environment_and_a_name_too_long_for_its_accounts" {
   }
   expect_failures = [var.environment, var.name]
 }
+
+run "refuses_a_key_under_a_harmless_name" {
+  command = plan
+  variables { environment = { PENSTOCK_DATABASE = "sk-not-a-real-one" } }
+  expect_failures = [var.environment]
+}

@@ -56,48 +56,6 @@ run "a_shape_of_no_function" {
   expect_failures = [var.functions]
 }
 
-run "more_calls_than_the_engine_takes" {
-  command = plan
-  variables { routes = { default = "own", routes = { own = { targets = [{ name = "gpu", model = "some/model", engine = true, max_concurrency = 17 }] } } } }
-  expect_failures = [var.routes]
-}
-
-run "an_engine_target_without_an_engine" {
-  command = plan
-  variables { engine = null }
-  expect_failures = [var.routes]
-}
-
-run "a_model_the_engine_does_not_serve" {
-  command = plan
-  variables { routes = { default = "own", routes = { own = { targets = [{ name = "gpu", model = "other/model", engine = true, max_concurrency = 16 }] } } } }
-  expect_failures = [var.routes]
-}
-
-run "a_default_that_is_no_route" {
-  command = plan
-  variables { routes = { default = "fast", routes = { own = { targets = [{ name = "n", provider = "offline", model = "m" }] } } } }
-  expect_failures = [var.routes]
-}
-
-run "a_secret_nobody_made" {
-  command = plan
-  variables { routes = { default = "own", routes = { own = { targets = [{ name = "n", provider = "openai", model = "m", secret = "open-ai" }] } } } }
-  expect_failures = [var.routes]
-}
-
-run "a_target_without_a_provider" {
-  command = plan
-  variables { routes = { default = "own", routes = { own = { targets = [{ name = "n", model = "m" }] } } } }
-  expect_failures = [var.routes]
-}
-
-run "a_call_longer_than_the_budget" {
-  command = plan
-  variables { routes = { default = "own", routes = { own = { targets = [{ name = "n", provider = "offline", model = "m", timeout_s = 481 }] } } } }
-  expect_failures = [var.routes]
-}
-
 run "a_misspelt_knob" {
   command = plan
   variables { engine = { kind = "vllm", image = "a/b@sha256:0000000000000000000000000000000000000000000000000000000000000000", model = "some/model", gpu = "nvidia-l4", concurrency = 32, vllm = { max_num_seq = 8 } } }
@@ -108,4 +66,25 @@ run "an_engine_that_is_a_name" {
   command = plan
   variables { engine = "vllm" }
   expect_failures = [var.engine]
+}
+
+run "routes_that_are_a_name" {
+  command = plan
+  variables { routes = "fast" }
+  expect_failures = [var.routes]
+}
+
+run "keys_in_the_place_of_names" {
+  command = plan
+  variables {
+    secrets            = ["sk-not-a-real-one"]
+    publishers         = { sk-not-a-real-one = "user:a@example.com" }
+    response_consumers = { app = { member = "user:a@example.com", tenant = "sk-not-a-real-one" } }
+    data               = { database = "sk-not-a-real-one" }
+    operations         = { emails = ["sk-not-a-real-one"] }
+    delivery           = { state_bucket = "sk-not-a-real-one" }
+    engine             = { kind = "vllm", model = "sk-not-a-real-one" }
+    functions          = { bundle = "sk-not-a-real-one", peak_in_flight = 80, shapes = { handler = { max_instances = 2 } } }
+  }
+  expect_failures = [var.secrets, var.publishers, var.response_consumers, var.data, var.operations, var.delivery, var.engine, var.functions]
 }
