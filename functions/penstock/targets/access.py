@@ -52,7 +52,8 @@ def access_warnings(routes: Routes) -> list[str]:
 
 def may_have_access_token(base_url: str, *, in_cloud: bool) -> bool:
     """Whether an access token may be sent to `base_url`."""
-    return bool(re.fullmatch(GOOGLE, base_url)) or (not in_cloud and bool(re.fullmatch(_LOOPBACK, base_url)))
+    allowed = [GOOGLE] if in_cloud else [GOOGLE, _LOOPBACK]
+    return any(re.fullmatch(address, base_url) for address in allowed)
 
 
 def _called(target: Target) -> str:
