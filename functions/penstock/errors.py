@@ -15,6 +15,7 @@ PenstockError
 │   ├── BlobMissing          there is no such blob
 │   └── BlobUnavailable      the blob store did not answer
 ├── SecretError              a provider key could not be fetched
+│   └── SecretUnavailable    its keeper did not answer: asking again may help
 └── FencedOut                somebody else holds the request now; what we know must not be written
 """
 
@@ -160,6 +161,10 @@ class BlobUnavailable(BlobError):
 
 class SecretError(PenstockError):
     """A provider key could not be fetched; `str(error)` names the secret, never its value."""
+
+
+class SecretUnavailable(SecretError):
+    """The keeper of a key did not answer, or not now; the next try may succeed."""
 
 
 class FencedOut(PenstockError):

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from penstock.errors import SettingsError
+from penstock.targets.access import access_faults, access_warnings
+from penstock.targets.pasted import without_keys
 from penstock.targets.routes import Routes, Target, parse_routes, single_route
 
 Where = Literal["cloud", "local"]
@@ -87,7 +89,7 @@ def read_settings(env: Mapping[str, str]) -> Settings:
     reader = _Reader(env)
     settings = reader.read()
     if reader.faults:
-        raise SettingsError(reader.faults)
+        raise SettingsError([without_keys(fault) for fault in reader.faults])
     return settings
 
 
@@ -168,8 +170,8 @@ class _Reader:
         except SettingsError as error:
             self.faults.extend(error.faults)
             return _offline()
-        if self._mode == "cloud":
-            self._check_keys(routes)
+        self.faults.extend(access_faults(routes, in_cloud=self._mode == "cloud"))
+        self._warnings.extend(access_warnings(routes))
         return routes
 
     def _routes_text(self, value: str) -> str:
@@ -199,14 +201,6 @@ class _Reader:
         model = model or DEFAULT_MODEL
         target = Target(name="openai", provider="openai", model=model, base_url=base_url)
         return single_route(target, "default", model)
-
-    def _check_keys(self, routes: Routes) -> None:
-        for target in routes.targets.values():
-            if target.provider == "openai" and target.auth == "key" and not target.secret:
-                self.faults.append(
-                    f"PENSTOCK_ROUTES: target {target.name!r} needs a secret (projects/…/secrets/…), "
-                    'or "auth": "id_token" for a private Cloud Run service.'
-                )
 
 
 def _offline() -> Routes:

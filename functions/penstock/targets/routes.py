@@ -26,8 +26,9 @@ class Target(BaseModel):
     base_url: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
     #: A Secret Manager version, or None: the local key, or an ID token where `auth` says so.
     secret: str | None = Field(default=None, pattern=r"^projects/[^/]+/secrets/[^/]+(/versions/[^/]+)?$")
-    #: `id_token`: a private Cloud Run service; the function's own identity is the key.
-    auth: Literal["key", "id_token"] = "key"
+    #: The function's own identity is the key: `id_token` to a private Cloud Run service, `access_token` to
+    #: Google's own models.
+    auth: Literal["key", "id_token", "access_token"] = "key"
     timeout_s: float = Field(default=120, gt=0, le=Timing().provider_budget_s)
     max_concurrency: int = Field(default=200, ge=1, le=10_000)
     price: str | None = None
