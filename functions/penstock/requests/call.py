@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from penstock import log
 from penstock.errors import FailureClass, ProviderFailure, Reason
-from penstock.messages.completion import Completion
+from penstock.messages.completion import Completion, Withheld
 from penstock.messages.request import Request
 from penstock.requests import transitions
 from penstock.requests.holder import Holder
@@ -39,6 +39,8 @@ class Refused:
 
     fail: Fail
     target: Target | None
+    #: What came with a refusal, and is paid.
+    withheld: Completion | None = None
 
 
 Outcome = Answered | Refused | Park
@@ -176,6 +178,7 @@ class Calls:
             tries=self._tries,
             quick=self._quick,
             parks=record.parks,
+            same=record.in_a_row(failure.message),
             remaining_s=(record.deadline - self._s.clock.now()).total_seconds(),
             asked=self._index + 1,
             more_targets=self._index + 1 < len(self._targets),
@@ -195,7 +198,7 @@ class Calls:
                 await self._open_attempt()
                 return None
             case Fail() as fail:
-                return Refused(fail, target)
+                return Refused(fail, target, failure.completion if isinstance(failure, Withheld) else None)
             case Park() as park:
                 return park
 

@@ -12,6 +12,7 @@ import aiohttp
 
 from penstock.adapters.providers.aiohttp_failures import VERDICTS
 from penstock.adapters.providers.reply_limit import IDENTITY, ReplyLimit
+from penstock.adapters.providers.reply_packing import unpacked
 
 #: Seconds until a connection must stand, name look-up and TLS included; nothing is paid by then.
 CONNECT_S = 10.0
@@ -78,8 +79,9 @@ class Connections:
             return b""
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        limit = ReplyLimit(self._max_reply_bytes, response.headers.get("Content-Encoding"))
-        return b"".join([limit.take(piece) async for piece in response.content.iter_any()])
+        limit = ReplyLimit(self._max_reply_bytes)
+        data = b"".join([limit.take(piece) async for piece in response.content.iter_any()])
+        return unpacked(data, response.headers.get("Content-Encoding"), self._max_reply_bytes)
 
     def _opened(self) -> aiohttp.ClientSession:
         """The session, which belongs to the running loop."""
