@@ -85,7 +85,7 @@ def _with_unsure(answer: Answer, calls: int) -> Answer:
     if not calls:
         return answer
     why = answer.cost.breakdown.get("unknown")
-    told = "; ".join(part for part in (why, _perhaps_paid(calls, "more call")) if part)
+    told = "; ".join(part.rstrip(".") for part in (why, _perhaps_paid(calls, "more call")) if part)
     return replace(answer, cost=replace(answer.cost, breakdown={**answer.cost.breakdown, "unknown": told}))
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from penstock.messages.completion import COMPLETE, EMPTY, REASONING_ONLY
 from penstock_ops.asking.outgoing import Sent
 from penstock_ops.asking.pending import Ended
 from penstock_ops.terminal.console import coloured, counted, dollars, milliseconds, tokens
@@ -29,19 +30,33 @@ def show_result(console: Console, result: Result, text: str | None = None) -> No
     status = coloured(result["status"])
     name = escape(result["request_id"])
     console.print(f"{status}  [bold]{name}[/bold]  {escape(_facts(result))}")
+    if unknown := result["cost"]["breakdown"].get("unknown"):
+        console.print(f"[yellow]cost: {escape(unknown.rstrip('.'))}.[/yellow]", soft_wrap=True)
     if result["error"]:
         show_failure(console, result["error"]["reason"], result["error"]["message"])
-        return
     completion = result["completion"] or {}
     text = text if text is not None else completion.get("text", "")
-    console.print()
-    console.print(text, markup=False, soft_wrap=True)
+    if text or not result["error"]:
+        console.print()
+        console.print(text, markup=False, soft_wrap=True)
     for call in completion.get("tool_calls", ()):
         console.print(f"tool call {call['name']}({call['arguments']})", markup=False, soft_wrap=True)
-    if completion.get("finish_reason") not in (None, "stop", "tool_calls"):
-        console.print(f"[yellow]The answer is not whole: {escape(completion['finish_reason'])}.[/yellow]")
-    if result["metadata"]:
+    if not result["error"]:
+        _show_what_is_missing(console, completion)
+    if result["metadata"] and not result["error"]:
         console.print(f"\n[dim]metadata {escape(json.dumps(result['metadata'], ensure_ascii=False))}[/dim]")
+
+
+def _show_what_is_missing(console: Console, completion: Mapping[str, Any]) -> None:
+    """Why an answer is none, or not all of it."""
+    finish = completion.get("finish_reason")
+    if finish == REASONING_ONLY:
+        console.print("[yellow]The answer is empty: the model ended after its reasoning, which is:[/yellow]")
+        console.print(completion.get("reasoning", ""), markup=False, soft_wrap=True, style="dim")
+    elif finish == EMPTY:
+        console.print("[yellow]The answer is empty: the model ended without a word.[/yellow]")
+    elif finish is not None and finish not in COMPLETE:
+        console.print(f"[yellow]The answer is not whole: {escape(finish)}.[/yellow]")
 
 
 def show_failure(console: Console, reason: str, message: str | None) -> None:
