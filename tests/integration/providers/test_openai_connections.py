@@ -88,7 +88,7 @@ async def test_a_redirect_is_not_followed(providers: list[OpenAIProvider], statu
         (reply("401 No", body=b"no"), UNPAID, 401, None),
         (reply("500 No", "Connection: close", length=999), AMBIGUOUS, 500, None),
         # Without a status there is nothing to go by.
-        (reply("200 OK", "Connection: close", length=999), AMBIGUOUS, None, None),
+        (reply("200 OK", "Connection: close", body=_COMPLETION[:-1], length=999), AMBIGUOUS, None, None),
         (b"220 mail.example ESMTP\r\nConnection: close\r\n\r\n", AMBIGUOUS, None, None),
         (
             b"HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\n",

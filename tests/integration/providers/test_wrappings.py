@@ -243,3 +243,32 @@ async def test_no_stream_is_asked_for(make: MakeProvider) -> None:
     async with Script(reply("200 OK", JSON, body=PLAIN)) as script:
         await make(script.base_url).complete(ask("hello"), timeout_s=30)
         assert json.loads(script.bodies[0])["stream"] is False
+
+
+@pytest.mark.parametrize(
+    ("headers", "data"),
+    [
+        (("Content-Length: 9999",), PLAIN),
+        (("Content-Length: 9999", "Content-Encoding: gzip"), gzip.compress(PLAIN)),
+        (("Content-Length: 9999",), events(*STREAM)),
+        # Chunks without the last one, which is empty.
+        (("Transfer-Encoding: chunked",), f"{len(PLAIN):x}\r\n".encode() + PLAIN + b"\r\n"),
+    ],
+)
+async def test_an_answer_that_is_whole_though_more_was_announced(
+    make: MakeProvider, headers: tuple[str, ...], data: bytes
+) -> None:
+    head = "\r\n".join(["HTTP/1.1 200 OK", JSON, "Connection: close", *headers, "", ""]).encode()
+    async with Script(head + data) as script:
+        assert (await make(script.base_url).complete(ask("hello"), timeout_s=30)).text == TEXT
+    # And what is not whole was cut off.
+    async with Script(head + data[: len(data) // 2]) as script:
+        if b"data:" not in data:
+            with pytest.raises(ProviderFailure, match="broke before its reply was whole"):
+                await make(script.base_url).complete(ask("hello"), timeout_s=30)
+
+
+async def test_two_headers_are_one_list(make: MakeProvider) -> None:
+    packed = _deflated(zlib.compress(PLAIN))
+    answer = await complete(make, packed, JSON, "Content-Encoding: deflate", "Content-Encoding: deflate")
+    assert answer.text == TEXT

@@ -103,9 +103,10 @@ def _first_choice(body: Mapping[str, Any]) -> Mapping[str, Any]:
         raise MALFORMED.failure(status=200)
     if not choices:
         raise EMPTY.failure(status=200)
-    if not isinstance(choices[0], Mapping):
+    first = next((choice for choice in choices if isinstance(choice, Mapping)), None)
+    if first is None:
         raise MALFORMED.failure(status=200)
-    return choices[0]
+    return first
 
 
 def _message(choice: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ import httpx2
 
 from penstock.adapters.providers.reply_limit import Redirected, ReplyLimit
 from penstock.adapters.providers.reply_packing import unpacked
+from penstock.adapters.providers.reply_text import holds_an_answer
 
 
 def limit_reply(max_bytes: int) -> Callable[[httpx2.Response], Awaitable[None]]:
@@ -34,9 +35,18 @@ class _Limited(httpx2.AsyncByteStream):
         self._stream, self._max_bytes, self._encoding = stream, max_bytes, encoding
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        limit = ReplyLimit(self._max_bytes)
-        packed = b"".join([limit.take(piece) async for piece in self._stream])
-        yield unpacked(packed, self._encoding, self._max_bytes)
+        limit, pieces = ReplyLimit(self._max_bytes), list[bytes]()
+        try:
+            async for piece in self._stream:
+                pieces.append(limit.take(piece))
+        except httpx2.RemoteProtocolError:
+            # Fewer bytes than were announced, which may be all there ever were.
+            data = unpacked(b"".join(pieces), self._encoding, self._max_bytes)
+            if not holds_an_answer(data):
+                raise
+        else:
+            data = unpacked(b"".join(pieces), self._encoding, self._max_bytes)
+        yield data
 
     async def aclose(self) -> None:
         await self._stream.aclose()

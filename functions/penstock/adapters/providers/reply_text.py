@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
-from penstock.adapters.providers.stream_reply import joined
+from penstock.adapters.providers.stream_reply import CutShort, joined
 
 #: Control characters inside strings are taken as they are: several servers do not escape them.
 _DECODER = json.JSONDecoder(strict=False)
@@ -29,6 +30,12 @@ def decoded(data: bytes, content_type: str | None = None) -> Any:
         return json.loads(data)
     except (ValueError, RecursionError):
         return _unwrapped(_text(data, content_type))
+
+
+def holds_an_answer(data: bytes) -> bool:
+    """Whether a reply that broke off is whole all the same: its JSON, or its stream, has come to its end."""
+    body = decoded(data)
+    return isinstance(body, Mapping) and bool(body.get("choices")) and not isinstance(body, CutShort)
 
 
 def is_web_page(data: bytes) -> bool:

@@ -88,3 +88,10 @@ async def test_layers_upon_layers_end() -> None:
     for _ in range(9):
         packed = gzip.compress(packed)
     assert gzip.decompress(await read(Pieces(packed), MIB, ", ".join(["gzip"] * 9))) != b"abc"
+
+
+async def test_members_share_one_limit() -> None:
+    packed = gzip.compress(b"x" * 400) * 4
+    assert len(await read(Pieces(packed), 1600, "gzip")) == 1600
+    with pytest.raises(ReplyTooLong):
+        await read(Pieces(packed), 1599, "gzip")
