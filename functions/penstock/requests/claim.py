@@ -14,6 +14,9 @@ from datetime import timedelta
 from typing import Any
 
 from penstock.errors import AlreadyExists, BadMessage, PreconditionFailed, StoreUnavailable
+from penstock.leases.document import changed_fields
+from penstock.leases.holder import Holder
+from penstock.leases.lease import Lease
 from penstock.messages.request import CacheMode
 from penstock.paths import cache_path, request_path
 from penstock.ports import REMOVE, Create, Snapshot, Update, Version, Write
@@ -30,11 +33,10 @@ from penstock.requests.flight import (
     admit,
     cache_document,
 )
-from penstock.requests.holder import Holder, changed_fields
 from penstock.requests.incoming import Incoming
-from penstock.requests.lease import Lease
 from penstock.requests.lifecycle import TABLE, Action, seen
 from penstock.requests.record import Record, State
+from penstock.requests.seams import seams_of
 from penstock.services import Services
 
 #: How often a lost race or an unknown outcome is looked at again before the delivery gives up.
@@ -54,7 +56,7 @@ class Settled:
     finished: bool = False
 
 
-async def claim(s: Services, incoming: Incoming) -> Holder | Settled:
+async def claim(s: Services, incoming: Incoming) -> Holder[Record] | Settled:
     """The lease of `incoming`'s request, or what else is to be done with it.
 
     Raises StoreUnavailable when the store does not answer, or the race cannot be won.
@@ -91,7 +93,7 @@ class _Claim:
         self._sent: dict[str, tuple[Record, Lease]] = {}
         self._lease = self._new_lease()
 
-    async def run(self) -> Holder | Settled:
+    async def run(self) -> Holder[Record] | Settled:
         if self._in.is_new:
             step = await self._attempt(self._enter_cold())
             if step is not None:
@@ -105,18 +107,20 @@ class _Claim:
             await asyncio.sleep(self._s.timing.quick_retry_s * self._s.jitter() / 10)
         raise StoreUnavailable("The request is being claimed by too many deliveries at once.")
 
-    async def _attempt(self, step: Awaitable[Holder | Settled | None]) -> Holder | Settled | None:
+    async def _attempt(
+        self, step: Awaitable[Holder[Record] | Settled | None]
+    ) -> Holder[Record] | Settled | None:
         """The step's result; None when the race was lost or the outcome is unknown: look again."""
         try:
             return await step
         except (AlreadyExists, PreconditionFailed, StoreUnavailable):
             return None
 
-    async def _enter_cold(self) -> Holder | Settled | None:
+    async def _enter_cold(self) -> Holder[Record] | Settled | None:
         """What most requests are: nobody knows the id, nobody has asked the question."""
         return await self._lead(None, self._fresh(), Lead() if self._key else Alone())
 
-    async def _enter(self, look: _Look) -> Holder | Settled | None:
+    async def _enter(self, look: _Look) -> Holder[Record] | Settled | None:
         """Do what the table says with what the look found."""
         record = look.record
         if record is not None and record.write_id in self._sent:
@@ -127,7 +131,7 @@ class _Claim:
             return Settled(action, record)
         return await self._admit(look, self._next(action, record))
 
-    async def _landed(self, look: _Look, record: Record, lease: Lease) -> Holder | Settled | None:
+    async def _landed(self, look: _Look, record: Record, lease: Lease) -> Holder[Record] | Settled | None:
         """A batch of ours of unknown outcome had been written, or we follow and look again."""
         match record.state:
             case State.LEASED:
@@ -141,7 +145,7 @@ class _Claim:
                 return await self._admit(look, transitions.going_on(record))
         return Settled(Action.PUBLISH, record, finished=True)
 
-    async def _admit(self, look: _Look, base: Record) -> Holder | Settled | None:
+    async def _admit(self, look: _Look, base: Record) -> Holder[Record] | Settled | None:
         """Write what `base` becomes, given cache and flight."""
         admission = self._admission(look, base)
         match admission:
@@ -158,7 +162,7 @@ class _Claim:
                 return None  # parked; now look again: the leader may have ended in between
         return await self._lead(look, base, admission)
 
-    async def _lead(self, look: _Look | None, base: Record, admission: Admission) -> Holder:
+    async def _lead(self, look: _Look | None, base: Record, admission: Admission) -> Holder[Record]:
         """Lease `base` to ourselves, with the first call's line in its ledger, and the flight."""
         leads = isinstance(admission, Lead)
         self._lease = self._new_lease()
@@ -167,7 +171,10 @@ class _Claim:
         if self._in.targets:
             index = min(record.target_index, len(self._in.targets) - 1)
             record = transitions.calling(record, self._in.targets[index].name, self._s.clock.now())
-        sent, version = await self._commit(look, record, self._flight(look, record.fence) if leads else [])
+        others = self._flight(look, record.fence) if leads else []
+        for seam in seams_of(self._s):
+            others += seam.with_claim(self._s, self._in, record)
+        sent, version = await self._commit(look, record, others)
         return Holder(self._s, sent, version, self._lease)
 
     async def _close(self, look: _Look, done: Record) -> Settled:
@@ -179,13 +186,13 @@ class _Claim:
         self, look: _Look | None, record: Record, others: list[Write]
     ) -> tuple[Record, Version]:
         """Create or update the request's document, with `others` in the same batch."""
-        record = record._replace(write_id=self._s.new_id())
+        record = record.sent_as(self._s.new_id())
         self._sent[record.write_id] = (record, self._lease)
         write: Write = Create(self._path, record.encode())
         if look is not None and look.record is not None:
             write = Update(self._path, changed_fields(record, look.record), look.request.version)
-        versions = await self._s.store.commit([write, *others], timeout_s=self._s.timing.commit_s)
-        return record, versions[0]
+        committed = await self._s.store.commit([write, *others], timeout_s=self._s.timing.commit_s)
+        return record, committed.versions[0]
 
     async def _look_until(self, give_up: float) -> _Look:
         """A look, tried again until `give_up` (monotonic seconds) where a batch of ours may have landed: who

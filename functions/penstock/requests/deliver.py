@@ -9,12 +9,11 @@ import hashlib
 from dataclasses import replace
 
 from penstock import log
-from penstock.errors import BadMessage, BlobError, BlobMissing, PublishFailed, Reason
+from penstock.errors import BadMessage, BlobError, BlobMissing, PublishFailed
 from penstock.messages.deadletter import INLINE_LIMIT, DeadLetter
 from penstock.messages.envelope import Envelope
 from penstock.messages.request import REQUEST_ID_LIMIT, TENANT_LIMIT, id_fault
 from penstock.messages.result import response_message
-from penstock.messages.wake import Wake
 from penstock.paths import dead_letter_blob
 from penstock.requests.record import Record
 from penstock.services import Services
@@ -71,23 +70,17 @@ async def send_dead_letter(s: Services, letter: DeadLetter, original: bytes) -> 
     log.warning(
         "deadletter.published",
         letter.error,
-        reason=letter.reason.value,
+        reason=str(letter.reason),
         tenant=letter.tenant or None,
         request_id=letter.request_id or None,
         source_message_id=letter.source_message_id,
     )
 
 
-async def publish_wake(s: Services, record: Record) -> None:
-    """Say: look at this request again, if its fence is still the same. Raises PublishFailed."""
-    wake = Wake(record.tenant, record.request_id, record.fence)
-    await s.bus.publish(s.topics.request, b"", wake.encode(), timeout_s=s.timing.publish_s)
-
-
 async def _publish_dead_letter(s: Services, record: Record) -> None:
     error = (record.result or {})["error"]
     letter = DeadLetter(
-        reason=Reason(error["reason"]),
+        reason=error["reason"],
         error=error["message"],
         source_topic=s.topics.request,
         source_message_id=record.message_id,

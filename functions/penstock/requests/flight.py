@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from penstock.leases.lease import is_expired
 from penstock.messages.request import CacheMode, Request
 from penstock.messages.result import Answer
-from penstock.requests.lease import is_expired
 from penstock.requests.record import Record, State
 from penstock.timing import Timing
 
@@ -107,6 +107,8 @@ def admit(
         return Hit(entry.answer)
     if entry.flight is None or entry.flight == path:
         return Lead()
+    if flier is not None and flier.state is State.LATER:
+        return Alone()  # whether that flies, and how long it takes, only a later release can say
     if not _flies(flier, key, read_at, timing):
         return Lead()
     if refresh or read_at >= record.deadline or not _fits(flier, record, timing):
@@ -142,7 +144,7 @@ def _flies(leader: Record | None, key: str, read_at: datetime, timing: Timing) -
     if leader is None or leader.flight != key:
         return False
     if leader.state is State.LEASED:
-        return not is_expired(leader, read_at, timing)
+        return not is_expired(leader.lease_until, read_at, timing)
     return leader.state is State.PARKED
 
 

@@ -11,20 +11,22 @@ from datetime import timedelta
 
 from penstock import log
 from penstock.errors import BadMessage, BlobError, FencedOut, PublishFailed, Reason, StoreError
+from penstock.leases.holder import Holder
 from penstock.messages.envelope import Envelope
 from penstock.messages.result import Answer
-from penstock.messages.wake import Wake
+from penstock.messages.wake import Wake, is_of_a_later_release
 from penstock.paths import request_path
 from penstock.pause import Pause
 from penstock.requests import transitions
 from penstock.requests.call import Answered, Calls, Outcome, Refused
 from penstock.requests.claim import ENTERING, Settled, claim
 from penstock.requests.deliver import deliver, refuse
-from penstock.requests.holder import Holder
 from penstock.requests.incoming import Incoming, incoming_message, incoming_wake, is_wake
 from penstock.requests.lifecycle import TABLE, Action, arrival_of_wake, seen
 from penstock.requests.record import NOT_CALLED, Record, State
+from penstock.requests.room import NAMED
 from penstock.requests.save import recovered, save_answer, save_recovered, save_refusal
+from penstock.requests.seams import seams_of
 from penstock.services import Services
 from penstock.targets.retry import Park
 from penstock.verdict import Verdict
@@ -54,10 +56,13 @@ async def handle(s: Services, envelope: Envelope) -> Verdict:
     return Verdict.ACK
 
 
-async def _receive(s: Services, envelope: Envelope) -> tuple[Holder, Incoming] | Settled:
+async def _receive(s: Services, envelope: Envelope) -> tuple[Holder[Record], Incoming] | Settled:
     """The lease and the request, or what else to do. Raises BadMessage, StoreError, BlobError."""
+    if is_of_a_later_release(envelope.attributes):
+        log.warning("request.left", "A message of a kind that only a later release knows; left to it.")
+        return Settled(Action.NACK, None)
     if is_wake(envelope):
-        wake = Wake.decode(envelope.attributes)
+        wake = Wake.decode(envelope.attributes, NAMED)
         found = await _read_woken(s, wake)
         if isinstance(found, Settled):
             return found
@@ -65,18 +70,20 @@ async def _receive(s: Services, envelope: Envelope) -> tuple[Holder, Incoming] |
     else:
         incoming = await incoming_message(s, envelope)
     s.pause.look(s.store, s.clock, s.timing)
+    for seam in seams_of(s):
+        seam.beside_claim(s, incoming)
     step = await claim(s, incoming)
     return step if isinstance(step, Settled) else (step, incoming)
 
 
 async def _read_woken(s: Services, wake: Wake) -> Record | Settled:
     """The record that a wake means, if there is something to do with it."""
-    path = request_path(wake.tenant, wake.request_id)
+    path = request_path(wake.tenant, wake.name)
     [found] = await s.store.read([path], timeout_s=s.timing.read_s)
     try:
         record = Record.decode(found.fields) if found.fields is not None else None
     except BadMessage as error:
-        log.error("wake.unreadable", str(error), tenant=wake.tenant, request_id=wake.request_id)
+        log.error("wake.unreadable", str(error), tenant=wake.tenant, request_id=wake.name)
         return Settled(Action.ACK, None)
     action = TABLE[seen(record, found.read_at, s.timing)][arrival_of_wake(record, wake.fence)]
     return record if record is not None and action in ENTERING else Settled(action, record)
@@ -94,7 +101,7 @@ async def _settle(s: Services, envelope: Envelope, step: Settled) -> Verdict:
             # What is confirmed nobody repeats but whoever asked for it just now.
             if not delivered and step.record.confirmed_at is not None:
                 return Verdict.NACK
-    return Verdict.NACK if step.action is Action.RETURN else Verdict.ACK
+    return Verdict.NACK if step.action in (Action.RETURN, Action.NACK) else Verdict.ACK
 
 
 def _conflict(record: Record | None) -> BadMessage:
@@ -112,7 +119,7 @@ async def _refuse(s: Services, envelope: Envelope, error: BadMessage) -> Verdict
     return Verdict.ACK
 
 
-async def _work(s: Services, holder: Holder, incoming: Incoming, began: float) -> None:
+async def _work(s: Services, holder: Holder[Record], incoming: Incoming, began: float) -> None:
     """Call, save, publish, under a renewed lease. From here on it is durable: nothing is nacked.
 
     `began` is when the delivery came, in monotonic seconds.
@@ -134,7 +141,7 @@ async def _work(s: Services, holder: Holder, incoming: Incoming, began: float) -
         await deliver(s, holder.record)
 
 
-async def _within_limit(s: Services, holder: Holder, calls: Calls, began: float) -> Ending | None:
+async def _within_limit(s: Services, holder: Holder[Record], calls: Calls, began: float) -> Ending | None:
     """What came of the delivery; None when it was cut off: by its own time, or by SIGTERM."""
     left = s.timing.self_cancel_s - (s.clock.monotonic() - began)
     try:
@@ -148,7 +155,7 @@ async def _within_limit(s: Services, holder: Holder, calls: Calls, began: float)
         return None
 
 
-async def _outcome(s: Services, holder: Holder, calls: Calls) -> Ending:
+async def _outcome(s: Services, holder: Holder[Record], calls: Calls) -> Ending:
     """An answer that is paid for already, the pause, or what came of the calls."""
     try:
         if holder.record.lost_a_holder:
@@ -165,7 +172,7 @@ async def _outcome(s: Services, holder: Holder, calls: Calls) -> Ending:
 
 
 async def _save(
-    s: Services, holder: Holder, incoming: Incoming, calls: Calls, outcome: Ending | None
+    s: Services, holder: Holder[Record], incoming: Incoming, calls: Calls, outcome: Ending | None
 ) -> None:
     match outcome:
         case Answered():
@@ -182,7 +189,7 @@ async def _save(
             await _release(s, holder, calls)
 
 
-async def _park(s: Services, holder: Holder, calls: Calls, wait_s: float) -> None:
+async def _park(s: Services, holder: Holder[Record], calls: Calls, wait_s: float) -> None:
     until = s.clock.now() + timedelta(seconds=wait_s)
     await holder.write(lambda record: transitions.parked(calls.noted(record).with_outcome(NOT_CALLED), until))
     message = "Put aside; the sweeper will wake it."
@@ -194,15 +201,14 @@ async def _park(s: Services, holder: Holder, calls: Calls, wait_s: float) -> Non
     )  # fmt: skip
 
 
-async def _hold(s: Services, holder: Holder, pause: Pause) -> None:
+async def _hold(s: Services, holder: Holder[Record], pause: Pause) -> None:
     """Durable, and nothing more while the pause lasts."""
     until = pause.held_until(s.clock.now(), s.jitter(), s.timing)
     await holder.write(lambda record: transitions.held(record.with_outcome(NOT_CALLED), until))
-    ids = {"tenant": holder.record.tenant, "request_id": holder.record.request_id}
-    log.event("request.held", "Paused: put aside until the operator resumes.", **ids)
+    log.event("request.held", "Paused: put aside until the operator resumes.", **holder.record.ids())
 
 
-async def _release(s: Services, holder: Holder, calls: Calls) -> None:
+async def _release(s: Services, holder: Holder[Record], calls: Calls) -> None:
     """Cut off: record what was under way, and let the next delivery go on at once."""
     now = s.clock.now()
 
@@ -238,6 +244,5 @@ def _log_finished(record: Record) -> None:
     )
 
 
-def _ids(holder: Holder) -> dict[str, object]:
-    record = holder.record
-    return {"tenant": record.tenant, "request_id": record.request_id, "fence": record.fence}
+def _ids(holder: Holder[Record]) -> dict[str, object]:
+    return {**holder.record.ids(), "fence": holder.record.fence}

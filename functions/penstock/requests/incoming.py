@@ -10,7 +10,7 @@ from penstock.messages.completion import BlobRef
 from penstock.messages.envelope import Envelope
 from penstock.messages.redrive import redrive_count
 from penstock.messages.request import CacheMode, Request, decode_request
-from penstock.messages.wake import KIND, Wake
+from penstock.messages.wake import KIND, WAKE, Wake
 from penstock.paths import cache_key, payload_blob
 from penstock.requests.flight import cacheable
 from penstock.requests.lifecycle import Arrival, arrival_of_redrive, arrival_of_request, arrival_of_wake
@@ -59,7 +59,7 @@ class Incoming:
 
 
 def is_wake(envelope: Envelope) -> bool:
-    return envelope.attributes.get(KIND) == "wake"
+    return envelope.attributes.get(KIND) == WAKE
 
 
 async def incoming_message(s: Services, envelope: Envelope) -> Incoming:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from penstock.requests.lease import is_expired
+from penstock.leases.lease import is_expired
 from penstock.requests.record import Record, State
 from penstock.timing import Timing
 
@@ -39,6 +39,8 @@ class Seen(StrEnum):
     FAILED_CONFIRMED = "failed, confirmed"
     #: Kept longer than promised; the TTL has not removed it yet.
     RETIRED = "past its retention"
+    #: A later release put it there, and works on it: durable, and none of ours.
+    LATER = "in a state of a later release"
 
 
 class Arrival(StrEnum):
@@ -79,6 +81,8 @@ class Action(StrEnum):
     DEAD_LETTER = "dead letter, ack"
     #: It is durable, and somebody or the sweeper sees to it.
     ACK = "ack"
+    #: Only a release that knows the state can tell; until one takes it, it comes again.
+    NACK = "nack"
 
 
 def _row(
@@ -110,6 +114,7 @@ TABLE: Final[dict[Seen, dict[Arrival, Action]]] = {
     Seen.COMPLETED_CONFIRMED: _row( _A.ACK,       _A.PUBLISH,   _A.DEAD_LETTER,  _A.ACK,       _A.PUBLISH),
     Seen.FAILED_CONFIRMED: _row(    _A.ACK,       _A.PUBLISH,   _A.DEAD_LETTER,  _A.ACK,       _A.REOPEN),
     Seen.RETIRED: _row(             _A.REPLACE,   _A.REPLACE,   _A.REPLACE,      _A.ACK,       _A.REPLACE),
+    Seen.LATER: _row(               _A.ACK,       _A.ACK,       _A.DEAD_LETTER,  _A.ACK,       _A.NACK),
 }  # fmt: skip
 
 
@@ -121,7 +126,7 @@ def seen(record: Record | None, read_at: datetime, timing: Timing) -> Seen:
         return Seen.RETIRED
     match record.state:
         case State.LEASED:
-            return Seen.EXPIRED if is_expired(record, read_at, timing) else Seen.LEASED
+            return Seen.EXPIRED if is_expired(record.lease_until, read_at, timing) else Seen.LEASED
         case State.PARKED:
             tolerance = timedelta(seconds=timing.skew_s)
             due = record.not_before is None or read_at >= record.not_before - tolerance
@@ -130,6 +135,8 @@ def seen(record: Record | None, read_at: datetime, timing: Timing) -> Seen:
             return Seen.FOLLOWING
         case State.TERMINAL:
             return _terminal(record)
+        case State.LATER:
+            return Seen.LATER
 
 
 def _terminal(record: Record) -> Seen:

@@ -14,7 +14,11 @@ from itertools import takewhile
 from typing import Any, NamedTuple
 
 from penstock.errors import BadMessage, Reason
+from penstock.leases.document import LEASED
+from penstock.leases.lease import Lease
 from penstock.messages.completion import BlobRef
+from penstock.paths import request_path, sharded
+from penstock.timing import Timing
 
 #: The outcome of an attempt whose call never started: it does not count as one.
 NOT_CALLED = "not called"
@@ -30,13 +34,20 @@ class State(StrEnum):
     """What the document says of itself. Whether a lease is live, the reader's clock decides."""
 
     #: Somebody holds the right to work on it until `lease_until`.
-    LEASED = "leased"
+    LEASED = LEASED
     #: Put aside until `not_before`.
     PARKED = "parked"
     #: Waits for the answer of `leader`, who asks the same question.
     FOLLOWING = "following"
     #: Has its `result`; it stays to be confirmed.
     TERMINAL = "terminal"
+    #: A state that this release does not know: read, shown, left alone, and never written.
+    LATER = "in a state of a later release"
+
+    @classmethod
+    def _missing_(cls, value: object) -> State | None:
+        """One release reads what the next one writes."""
+        return cls.LATER if isinstance(value, str) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +154,7 @@ class Record(NamedTuple):
 
     @classmethod
     def decode(cls, document: Mapping[str, Any]) -> Record:
-        """The record of a document; fields of a later version are ignored.
+        """The record of a document; fields of a later release are ignored, so is what its state means.
 
         Raises BadMessage (internal) on a document that no version of Penstock wrote.
         """
@@ -164,6 +175,24 @@ class Record(NamedTuple):
             # Written before there was a counter: what the kept lines say is all that is known.
             known["perhaps_paid"] = sum(line.outcome in _PERHAPS_PAID for line in known["attempts"])
         return cls(**known)
+
+    @property
+    def path(self) -> str:
+        return request_path(self.tenant, self.request_id)
+
+    def ids(self) -> dict[str, Any]:
+        return {"tenant": self.tenant, "request_id": self.request_id}
+
+    def sent_as(self, write_id: str) -> Record:
+        return self._replace(write_id=write_id)
+
+    def leased_until(self, lease: Lease, timing: Timing) -> Record:
+        """Leased until `lease` ends; the sweeper looks when it must have expired."""
+        return self._replace(
+            state=State.LEASED,
+            lease_until=lease.wall_end,
+            due_at=sharded(self.tenant, self.request_id, lease.over_at(timing)),
+        )
 
     def with_attempt(self, attempt: Attempt) -> Record:
         """A call may start: the ledger gets its line. Lines of calls that never started make room first."""

@@ -18,15 +18,18 @@ from penstock.errors import (
     StoreError,
     StoreUnavailable,
 )
+from penstock.leases.document import changed_fields
+from penstock.leases.wake import publish_wake
 from penstock.messages.deadletter import DeadLetter
 from penstock.messages.envelope import Envelope
 from penstock.messages.result import Delivered, decode_response
 from penstock.paths import REQUESTS, request_path, usage_path
 from penstock.ports import Increment, Merge, Snapshot, Update, Write
 from penstock.requests import transitions
-from penstock.requests.deliver import publish_wake, send_dead_letter
-from penstock.requests.holder import changed_fields
+from penstock.requests.deliver import send_dead_letter
 from penstock.requests.record import Record, State
+from penstock.requests.room import NAMED, wake_of
+from penstock.requests.seams import seams_of
 from penstock.services import Services
 from penstock.verdict import Verdict
 
@@ -95,6 +98,7 @@ async def _write_confirmation(s: Services, found: Snapshot, record: Record) -> N
     writes: list[Write] = [
         Update(found.path, changed_fields(done, record), found.version),
         Merge(usage, _usage(record.result or {})),
+        *(write for seam in seams_of(s) for write in seam.with_confirmation(s, record)),
     ]
     await s.store.commit(writes, timeout_s=s.timing.commit_s)
 
@@ -124,7 +128,7 @@ async def _wake_followers(s: Services, key: str) -> None:
     """Everybody who waits for the flight of `key` looks again."""
     waiting = await s.store.find(REQUESTS, "following", key, key, limit=_FOLLOWERS, timeout_s=s.timing.read_s)
     records = [Record.decode(found.fields) for found in waiting if found.fields is not None]
-    await asyncio.gather(*(publish_wake(s, record) for record in records))
+    await asyncio.gather(*(publish_wake(s, s.topics.request, wake_of(record), NAMED) for record in records))
 
 
 async def _refuse(s: Services, envelope: Envelope, error: BadMessage) -> Verdict:

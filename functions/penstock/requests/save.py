@@ -25,6 +25,7 @@ from penstock.errors import (
     StoreUnavailable,
     WriteRefused,
 )
+from penstock.leases.holder import Holder
 from penstock.messages.completion import BlobRef, Completion
 from penstock.messages.request import Request
 from penstock.messages.result import Answer, Failure
@@ -34,9 +35,9 @@ from penstock.ports import Create, Put, Write
 from penstock.requests.call import Answered, Calls, Refused
 from penstock.requests.conclude import answered, gave_up
 from penstock.requests.flight import answered_document
-from penstock.requests.holder import Holder
 from penstock.requests.incoming import INLINE_LIMIT, Incoming
 from penstock.requests.record import NOT_CALLED, Record
+from penstock.requests.seams import seams_of
 from penstock.services import Services
 from penstock.targets.routes import Target
 
@@ -48,7 +49,7 @@ Change = Callable[[Record, Answer], Record]
 
 
 async def save_answer(
-    s: Services, holder: Holder, incoming: Incoming, calls: Calls, outcome: Answered
+    s: Services, holder: Holder[Record], incoming: Incoming, calls: Calls, outcome: Answered
 ) -> Record:
     """Make `outcome` the request's result.
 
@@ -68,7 +69,7 @@ def _priced(s: Services, completion: Completion, target: Target) -> Answer:
     return Answer.of(completion, provider=target.provider, target=target.name, cost=cost)
 
 
-async def save_recovered(s: Services, holder: Holder, incoming: Incoming, answer: Answer) -> Record:
+async def save_recovered(s: Services, holder: Holder[Record], incoming: Incoming, answer: Answer) -> Record:
     """Make an answer that `recovered` found the request's result: this holder asked nobody. Raises alike."""
 
     def change(record: Record, saved: Answer) -> Record:
@@ -78,7 +79,7 @@ async def save_recovered(s: Services, holder: Holder, incoming: Incoming, answer
 
 
 async def _save(
-    s: Services, holder: Holder, request: Request, answer: Answer, key: str | None, change: Change
+    s: Services, holder: Holder[Record], request: Request, answer: Answer, key: str | None, change: Change
 ) -> Record:
     """Write the terminal record, and the cache document of `key` with it."""
     try:
@@ -99,7 +100,7 @@ async def _save(
 
 
 async def save_refusal(
-    s: Services, holder: Holder, incoming: Incoming, calls: Calls, outcome: Refused
+    s: Services, holder: Holder[Record], incoming: Incoming, calls: Calls, outcome: Refused
 ) -> Record:
     """Make a failure the request's result. Raises FencedOut, StoreError."""
     failure = Failure(outcome.fail.reason, outcome.fail.message)
@@ -109,7 +110,7 @@ async def save_refusal(
     def change(record: Record) -> Record:
         return gave_up(s, incoming.request, calls.noted(record), failure, key, calls.provider_ms, withheld)
 
-    await holder.write(change)
+    await holder.write(change, *_of_seams(s, holder.record, failure))
     return holder.record
 
 
@@ -128,7 +129,7 @@ async def _withheld(s: Services, request: Request, outcome: Refused) -> Answer |
         )  # fmt: skip
 
 
-async def recovered(s: Services, holder: Holder) -> Answer | None:
+async def recovered(s: Services, holder: Holder[Record]) -> Answer | None:
     """An answer that an earlier holder paid for and could not save. Raises StoreError, BlobError."""
     record = holder.record
     data = await s.blobs.find(_unsaved(record), timeout_s=s.timing.blob_s)
@@ -143,12 +144,18 @@ async def recovered(s: Services, holder: Holder) -> Answer | None:
     return None
 
 
-async def _write(s: Services, holder: Holder, answer: Answer, key: str | None, change: Change) -> None:
-    others: list[Write] = []
+async def _write(
+    s: Services, holder: Holder[Record], answer: Answer, key: str | None, change: Change
+) -> None:
+    others = _of_seams(s, holder.record, answer)
     if key is not None:
         document = answered_document(answer, s.clock.now(), s.timing)
         others.append(Put(cache_path(holder.record.tenant, key), document))
     await holder.write(lambda record: change(record, answer), *others)
+
+
+def _of_seams(s: Services, record: Record, outcome: Answer | Failure) -> list[Write]:
+    return [write for seam in seams_of(s) for write in seam.with_save(s, record, outcome)]
 
 
 def _size(answer: Answer) -> int:
@@ -181,7 +188,7 @@ def _unsaved(record: Record) -> str:
     return unsaved_blob(record.tenant, record.request_id, record.created_at, record.redrive_count)
 
 
-async def _orphan(s: Services, holder: Holder, answer: Answer) -> None:
+async def _orphan(s: Services, holder: Holder[Record], answer: Answer) -> None:
     """Somebody took over while we were paying: keep the proof, and the answer, beside the request."""
     record, now = holder.record, s.clock.now()
     fields: dict[str, Any] = {
@@ -201,7 +208,7 @@ async def _orphan(s: Services, holder: Holder, answer: Answer) -> None:
         await _set_by(s, holder, answer)
 
 
-async def _set_by(s: Services, holder: Holder, answer: Answer) -> None:
+async def _set_by(s: Services, holder: Holder[Record], answer: Answer) -> None:
     record = holder.record
     try:
         await _put(s, _unsaved(record), canonical(answer.encode()))

@@ -1,18 +1,18 @@
 """What a record becomes: one pure function for each step of a request's life.
 
-Every function returns the whole next record; what is written is the difference (messages/record.py).
+Every function returns the whole next record; what is written is the difference (requests/record.py).
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from penstock.leases.lease import Lease
 from penstock.messages.completion import BlobRef
 from penstock.messages.envelope import Envelope
 from penstock.messages.request import Request
 from penstock.messages.result import Answer, Cost, Failure, Result, Timings
 from penstock.paths import sharded
-from penstock.requests.lease import Lease
 from penstock.requests.record import NOT_CALLED, Attempt, Record, State
 from penstock.timing import Timing
 
@@ -78,16 +78,9 @@ def reopened(old: Record, deadline: datetime, message_id: str, now: datetime) ->
 
 
 def leased(record: Record, owner: str, lease: Lease, timing: Timing) -> Record:
-    """`record` held by `owner` until `lease` ends; the sweeper looks when it must have expired."""
-    return record._replace(
-        state=State.LEASED,
-        owner=owner,
-        lease_until=lease.wall_end,
-        not_before=None,
-        following=None,
-        leader=None,
-        due_at=sharded(record.tenant, record.request_id, lease.over_at(timing)),
-    )
+    """`record` held by `owner` until `lease` ends."""
+    waiting_no_more = record._replace(owner=owner, not_before=None, following=None, leader=None)
+    return waiting_no_more.leased_until(lease, timing)
 
 
 def calling(record: Record, target: str, now: datetime) -> Record:

@@ -93,7 +93,7 @@ class Floor:
     async def create(self, documents: Mapping[str, Mapping[str, Any]]) -> Any:
         """All or none; the first one's version. Raises AlreadyExists."""
         creates = [Create(path, fields) for path, fields in documents.items()]
-        return (await self._store.commit(creates, timeout_s=_LIMIT_S))[0]
+        return (await self._store.commit(creates, timeout_s=_LIMIT_S)).versions[0]
 
     async def call(self, name: str) -> None:
         await self._provider.complete(self._request, timeout_s=_LIMIT_S)

@@ -11,7 +11,7 @@ from itertools import product
 import pytest
 
 from penstock.errors import WriteRefused
-from penstock.ports import Delete, Snapshot, Version, Write
+from penstock.ports import Committed, Delete, Snapshot, Write
 from penstock.targets.routes import Route, Routes
 from tests.chaos.adapters import SimStore
 from tests.chaos.faults import AtNamed, Fault, Unreachable
@@ -155,7 +155,7 @@ class _Narrow(SimStore):
 
     LIMIT = 100_000
 
-    async def commit(self, writes: Sequence[Write], *, timeout_s: float) -> list[Version]:
+    async def commit(self, writes: Sequence[Write], *, timeout_s: float) -> Committed:
         if any(len(str(write.fields)) > self.LIMIT for write in writes if not isinstance(write, Delete)):
             raise WriteRefused("simulated: a document is too long")
         return await super().commit(writes, timeout_s=timeout_s)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from penstock.errors import Reason
+from penstock.leases.lease import Lease
 from penstock.messages.envelope import Envelope
 from penstock.messages.request import CacheMode, Request
 from penstock.messages.result import Cost, Failure, Timings
 from penstock.paths import time_of
 from penstock.requests import transitions
-from penstock.requests.lease import Lease
 from penstock.requests.record import Attempt, State
 from penstock.timing import Timing
 from tests.unit.requests.records import NOW, after, failed, record

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from penstock.adapters.stores.sqlite import SqliteStore
 from penstock.bootstrap import build
+from penstock.leases.holder import Holder
 from penstock.messages.envelope import Envelope
-from penstock.ports import Version, Write
+from penstock.ports import Committed, Write
 from penstock.requests import transitions
 from penstock.requests.claim import claim
-from penstock.requests.holder import Holder
 from penstock.requests.incoming import incoming_message
 from penstock.requests.record import Record
 from penstock.settings import read_settings
@@ -78,11 +78,11 @@ async def test_a_cancelled_write_leaves_nothing_behind_that_the_holder_does_not_
     hang = False
 
     class Hanging(SqliteStore):
-        async def commit(self, writes: Sequence[Write], *, timeout_s: float) -> list[Version]:
-            versions = await super().commit(writes, timeout_s=timeout_s)
+        async def commit(self, writes: Sequence[Write], *, timeout_s: float) -> Committed:
+            committed = await super().commit(writes, timeout_s=timeout_s)
             if hang:
                 await asyncio.sleep(60)
-            return versions
+            return committed
 
     s = replace(s, store=Hanging(tmp_path, s.clock))
     body = json.dumps({"prompt": "hello", "request_id": "r", "cache": "off"}).encode()

@@ -11,20 +11,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from penstock.errors import WriteRefused
-from penstock.ports import Fields
 
 #: What encoding raises: out of 64 bits, lone surrogates; foreign types.
 UNENCODABLE = (ValueError, TypeError)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def encode_fields(target: Any, path: str, fields: Fields) -> None:
-    """Fill `target`, a protobuf map of values. Raises WriteRefused, naming the field."""
-    for name, value in fields.items():
-        try:
-            encode(target[name], value)
-        except UNENCODABLE as error:
-            raise refusal(path, name, error) from None
 
 
 def encode(target: Any, value: Any) -> None:

@@ -1,4 +1,4 @@
-"""The holder of a request: renews the lease, and makes every write of a delivery count exactly once.
+"""The holder of a document: renews the lease, and makes every write of a delivery count exactly once.
 
 A commit's answer may be lost. The rule (docs/design.md §3.2): after any unknown outcome read the document
 again. Our write id is there: it succeeded. Still leased by our owner and fence: send the very write
@@ -11,27 +11,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from typing import Generic, TypeVar
 
 from penstock import log
 from penstock.errors import FencedOut, PreconditionFailed, StoreUnavailable
-from penstock.paths import request_path, sharded
-from penstock.ports import REMOVE, Snapshot, Update, Version, Write
-from penstock.requests.lease import Lease
-from penstock.requests.record import Record, State
+from penstock.leases.document import LEASED, Leased, changed_fields
+from penstock.leases.lease import Lease
+from penstock.ports import Snapshot, Update, Version, Write
 from penstock.services import Services
-from penstock.timing import Timing
+
+Document = TypeVar("Document", bound=Leased)
 
 
-class Holder:
-    """The right to work on one request in one delivery.
+class Holder(Generic[Document]):
+    """The right to work on one document in one delivery.
 
     `record` is what our last successful write left in the store, `version` its version.
     """
 
-    def __init__(self, s: Services, record: Record, version: Version, lease: Lease) -> None:
+    def __init__(self, s: Services, record: Document, version: Version, lease: Lease) -> None:
         self.record = record
-        self.path = request_path(record.tenant, record.request_id)
+        self.path = record.path
         #: Set while a provider call is under way: then a cut-off is of unknown outcome.
         self.calling = False
         self._s = s
@@ -40,7 +40,7 @@ class Holder:
         self._turn = asyncio.Lock()
         self._lost = False
 
-    async def write(self, change: Callable[[Record], Record], *others: Write) -> None:
+    async def write(self, change: Callable[[Document], Document], *others: Write) -> None:
         """Make `change(record)` the document, with `others` in the same batch; each exactly once.
 
         A function and not a record, because a renewal may come in between. Raises FencedOut,
@@ -94,10 +94,9 @@ class Holder:
             except FencedOut:
                 log.warning(
                     "lease.lost",
-                    "Somebody else took the request over.",
-                    tenant=self.record.tenant,
-                    request_id=self.record.request_id,
+                    "Somebody else took the document over.",
                     fence=self.record.fence,
+                    **self.record.ids(),
                 )
             except StoreUnavailable:
                 log.warning("lease.unrenewed", "A renewal got no answer; trying again.")
@@ -105,42 +104,43 @@ class Holder:
 
     async def _renew(self) -> None:
         async with self._turn:
-            if self.record.state is not State.LEASED:
+            if self.record.state != LEASED:
                 return
             lease = Lease.starting(self._s.clock.now(), self._s.clock.monotonic(), self._s.timing)
-            await self._write(leased_until(self.record, lease, self._s.timing), (), self._s.timing.commit_s)
+            renewed = self.record.leased_until(lease, self._s.timing)
+            await self._write(renewed, (), self._s.timing.commit_s)
             self._lease = lease
 
-    async def _write(self, new: Record, others: Sequence[Write], settle_s: float) -> None:
+    async def _write(self, new: Document, others: Sequence[Write], settle_s: float) -> None:
         if self._lost:
             raise FencedOut
-        new = new._replace(write_id=self._s.new_id())
+        new = new.sent_as(self._s.new_id())
         before = self.record
         give_up = self._s.clock.monotonic() + settle_s
         while True:
             try:
                 batch = [Update(self.path, changed_fields(new, before), self._version), *others]
-                versions = await self._s.store.commit(batch, timeout_s=self._s.timing.commit_s)
-                self._version = versions[0]
+                committed = await self._s.store.commit(batch, timeout_s=self._s.timing.commit_s)
+                self._version = committed.versions[0]
                 break
             except (PreconditionFailed, StoreUnavailable):
                 found = await self._look(give_up)
             if self._is_written(found, new):
                 break
             # Not what we last knew: the sweeper, or a write of ours that was cancelled, may have landed.
-            before = Record.decode(found.fields or {})
+            before = type(self.record).decode(found.fields or {})
             if self._s.clock.monotonic() >= give_up:
                 raise StoreUnavailable("A write found no confirmation in time.")
         self.record = new
 
-    def _is_written(self, found: Snapshot, new: Record) -> bool:
+    def _is_written(self, found: Snapshot, new: Document) -> bool:
         """Whether the document holds `new`; adopts its version if it is still ours. Raises FencedOut."""
         fields = found.fields or {}
         if fields.get("write_id") == new.write_id:
             self._version = found.version
             return True
         ours = (
-            fields.get("state") == State.LEASED.value
+            fields.get("state") == LEASED
             and fields.get("owner") == self.record.owner
             and fields.get("fence") == self.record.fence
         )
@@ -160,17 +160,3 @@ class Holder:
                 if self._s.clock.monotonic() >= give_up:
                     raise
                 await asyncio.sleep(self._s.timing.quick_retry_s * (0.5 + self._s.jitter()))
-
-
-def leased_until(record: Record, lease: Lease, timing: Timing) -> Record:
-    """`record` leased until `lease` ends; the sweeper looks when it must have expired."""
-    return record._replace(
-        state=State.LEASED,
-        lease_until=lease.wall_end,
-        due_at=sharded(record.tenant, record.request_id, lease.over_at(timing)),
-    )
-
-
-def changed_fields(new: Record, old: Record) -> dict[str, Any]:
-    """The difference of two records as the store takes it."""
-    return {name: REMOVE if value is None else value for name, value in new.changes(old).items()}

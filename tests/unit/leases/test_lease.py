@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from penstock.requests.lease import Lease, is_expired
-from penstock.requests.record import State
+from penstock.leases.lease import Lease, is_expired
 from penstock.timing import Timing
-from tests.unit.requests.records import NOW, after, record
+from tests.unit.requests.records import NOW, after
 
 TIMING = Timing()
 
@@ -18,14 +17,14 @@ def test_whichever_clock_says_over_first_is_believed() -> None:
 
 
 def test_only_the_stores_clock_past_the_grace_expires_a_lease() -> None:
-    assert not is_expired(record(), after(65), TIMING)
-    assert is_expired(record(), after(65.001), TIMING)
-    assert not is_expired(record(State.PARKED, not_before=NOW), after(9999), TIMING)
+    assert not is_expired(after(60), after(65), TIMING)
+    assert is_expired(after(60), after(65.001), TIMING)
+    assert not is_expired(None, after(9999), TIMING)
 
 
 def test_the_sweeper_looks_when_the_store_must_agree() -> None:
     over = Lease.starting(NOW, 0.0, TIMING).over_at(TIMING)
-    assert is_expired(record(lease_until=after(60)), over, TIMING)
+    assert is_expired(after(60), over, TIMING)
 
 
 def test_one_delivery_fits_into_its_ack_deadline_in_every_scale() -> None:

@@ -1,11 +1,10 @@
-"""The lease: who may work on a request, for how long, and by which clock (docs/design.md §3.4)."""
+"""The lease: who may work on a document, for how long, and by which clock (docs/design.md §3.4)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from penstock.requests.record import Record, State
 from penstock.timing import Timing
 
 
@@ -33,8 +32,8 @@ class Lease:
         return self.wall_end + timedelta(seconds=timing.lease_grace_s + timing.skew_s)
 
 
-def is_expired(record: Record, read_at: datetime, timing: Timing) -> bool:
-    """Whether a leased record may be taken over, by the store's clock at the read and no other."""
-    if record.state is not State.LEASED or record.lease_until is None:
+def is_expired(lease_until: datetime | None, read_at: datetime, timing: Timing) -> bool:
+    """Whether a leased document may be taken over, by the store's clock at the read and no other."""
+    if lease_until is None:
         return False
-    return read_at > record.lease_until + timedelta(seconds=timing.lease_grace_s)
+    return read_at > lease_until + timedelta(seconds=timing.lease_grace_s)
