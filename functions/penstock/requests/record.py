@@ -171,9 +171,9 @@ class Record(NamedTuple):
         if known.get("payload_ref"):
             known["payload_ref"] = BlobRef.decode(known["payload_ref"])
         known["attempts"] = tuple(Attempt.decode(value) for value in document.get("attempts", ()))
-        if "perhaps_paid" not in known:
-            # Written before there was a counter: what the kept lines say is all that is known.
-            known["perhaps_paid"] = sum(line.outcome in _PERHAPS_PAID for line in known["attempts"])
+        # A release without the counter has written before this one, or between: then its lines say more.
+        lines = sum(line.outcome in _PERHAPS_PAID for line in known["attempts"])
+        known["perhaps_paid"] = max(lines, known.get("perhaps_paid", 0))
         return cls(**known)
 
     @property

@@ -63,6 +63,9 @@ def test_a_document_from_before_the_counter_counts_its_lines() -> None:
     old = _ended(record(), "ambiguous", "unpaid", "unknown", "ok").encode()
     del old["perhaps_paid"]
     assert Record.decode(old).perhaps_paid == 2
+    # Or one into which a release without it wrote, while a deploy went through.
+    assert Record.decode(old | {"perhaps_paid": 1}).perhaps_paid == 2
+    assert Record.decode(old | {"perhaps_paid": 9}).perhaps_paid == 9
 
 
 @pytest.mark.parametrize(
