@@ -104,6 +104,7 @@ class ProviderFailure(PenstockError):
     `retry_after_s` is what the provider asked for, in seconds, already parsed; None: it asked nothing.
     `status` is the HTTP status, where there was one: after 401 and 403 the key is fetched once more.
     On a failure that is not final, `reason` says what the request would end with.
+    `enough`: a reply that cannot be read; so many of the same in a row, and no further one is bought.
     """
 
     def __init__(
@@ -114,6 +115,7 @@ class ProviderFailure(PenstockError):
         reason: Reason = Reason.PROVIDER_REJECTED,
         retry_after_s: float | None = None,
         status: int | None = None,
+        enough: int | None = None,
     ) -> None:
         super().__init__(message)
         self.kind = kind
@@ -121,6 +123,7 @@ class ProviderFailure(PenstockError):
         self.reason = reason
         self.retry_after_s = retry_after_s
         self.status = status
+        self.enough = enough
 
 
 class StoreError(PenstockError):

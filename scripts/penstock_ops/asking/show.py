@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
+from penstock.messages.completion import COMPLETE, EMPTY, REASONING_ONLY
 from penstock_ops.asking.pending import Ended
 from penstock_ops.asking.publishing import Sent
 from penstock_ops.terminal.console import coloured, counted, dollars, milliseconds, stdout, tokens, write
@@ -29,18 +30,32 @@ def show_result(console: Console, result: Result) -> None:
     status = coloured(result["status"])
     name = shown(result["request_id"])
     console.print(f"{status}  [bold]{name}[/bold]  {shown(_facts(result))}")
+    if unknown := result["cost"]["breakdown"].get("unknown"):
+        console.print(f"[yellow]cost: {shown(unknown.rstrip('.'))}.[/yellow]", soft_wrap=True)
     if result["error"]:
         show_failure(console, result["error"]["reason"], result["error"]["message"])
-        return
     completion = result["completion"] or {}
-    write("")
-    write(completion.get("text", ""))
+    if completion.get("text") or not result["error"]:
+        write("")
+        write(completion.get("text", ""))
     for call in completion.get("tool_calls", ()):
         write(f"tool call {call['name']}({call['arguments']})")
-    if completion.get("finish_reason") not in (None, "stop", "tool_calls"):
-        console.print(f"[yellow]The answer is not whole: {shown(completion['finish_reason'])}.[/yellow]")
-    if result["metadata"]:
+    if not result["error"]:
+        _show_what_is_missing(console, completion)
+    if result["metadata"] and not result["error"]:
         console.print(f"\n[dim]metadata {shown(json.dumps(result['metadata'], ensure_ascii=False))}[/dim]")
+
+
+def _show_what_is_missing(console: Console, completion: Mapping[str, Any]) -> None:
+    """Why an answer is none, or not all of it."""
+    finish = completion.get("finish_reason")
+    if finish == REASONING_ONLY:
+        console.print("[yellow]The answer is empty: the model ended after its reasoning, which is:[/yellow]")
+        write(completion.get("reasoning", ""))
+    elif finish == EMPTY:
+        console.print("[yellow]The answer is empty: the model ended without a word.[/yellow]")
+    elif finish is not None and finish not in COMPLETE:
+        console.print(f"[yellow]The answer is not whole: {shown(finish)}.[/yellow]")
 
 
 def show_failure(console: Console, reason: str, message: str | None) -> None:
