@@ -19,7 +19,7 @@ from penstock.targets.sleep import Sleep
 from penstock.timing import Timing
 
 #: What a server says that has too much to do.
-_CONGESTED = frozenset({429, 503})
+_CONGESTED = frozenset({429, 498, 503, 529})
 
 
 class Passage:
