@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from penstock.errors import BadMessage, Reason
+from penstock.errors import BadMessage, FailureClass, Reason
 from penstock.leases.document import LEASED
 from penstock.leases.lease import Lease
 from penstock.messages.completion import BlobRef
@@ -21,6 +21,8 @@ from penstock.timing import Timing
 
 #: The outcome of an attempt whose call never started: it does not count as one.
 NOT_CALLED = "not called"
+#: Outcomes of a call of which somebody told.
+_TOLD = frozenset(FailureClass)
 #: How many attempts a document keeps; the counters keep the sums.
 ATTEMPTS_KEPT = 20
 
@@ -51,6 +53,7 @@ class Attempt:
 
     `outcome` is `open` from the moment the call may start until somebody knows better:
     an attempt that stays open was cut off, and counts as one call of unknown outcome.
+    `asked`: how often the provider was asked under this line; what is surely unpaid is asked again under it.
     """
 
     fence: int
@@ -58,19 +61,29 @@ class Attempt:
     at: datetime
     outcome: str = "open"
     message: str = ""
+    asked: int = 1
 
     def encode(self) -> dict[str, Any]:
-        return {
+        line = {
             "fence": self.fence,
             "target": self.target,
             "at": self.at,
             "outcome": self.outcome,
             "message": self.message,
         }
+        return line if self.asked == 1 else line | {"asked": self.asked}
 
     @classmethod
     def decode(cls, value: Mapping[str, Any]) -> Attempt:
-        return cls(value["fence"], value["target"], value["at"], value["outcome"], value["message"])
+        """Of this release, or of one that did not count how often was asked."""
+        return cls(
+            value["fence"],
+            value["target"],
+            value["at"],
+            value["outcome"],
+            value["message"],
+            value.get("asked", 1),
+        )
 
 
 class Record(NamedTuple):
@@ -188,13 +201,32 @@ class Record(NamedTuple):
         """A call may start: the ledger gets its line."""
         return self._replace(calls=self.calls + 1, attempts=(*self.attempts, attempt)[-ATTEMPTS_KEPT:])
 
-    def with_outcome(self, outcome: str, message: str = "") -> Record:
-        """What became of the newest attempt, if it is still open."""
+    def with_outcome(self, outcome: str, message: str = "", asked: int = 1) -> Record:
+        """What became of the newest attempt, if it is still open, and how often was asked under it.
+
+        It takes the place of a line before it whose call never started: a day of waiting for a target at rest
+        would else push every real call out of the ledger.
+        """
         if not self.attempts or self.attempts[-1].outcome != "open":
             return self
-        last = replace(self.attempts[-1], outcome=outcome, message=message)
-        calls = self.calls - (outcome == NOT_CALLED)
-        return self._replace(calls=calls, attempts=(*self.attempts[:-1], last))
+        *before, last = self.attempts
+        known = replace(last, outcome=outcome, message=message, asked=asked)
+        if before and before[-1].outcome == NOT_CALLED:
+            idle = before.pop()
+            known = known if message or outcome != NOT_CALLED else idle
+        calls = self.calls - 1 + (0 if outcome == NOT_CALLED else asked)
+        return self._replace(calls=calls, attempts=(*before, known))
+
+    @property
+    def last_answer(self) -> Attempt | None:
+        """The newest call that was made and brought no answer: what the request really waits for."""
+        return next((line for line in reversed(self.attempts) if line.outcome in _TOLD), None)
+
+    @property
+    def not_asked(self) -> str:
+        """Why the newest call was not made; empty where that is not known, or one was made since."""
+        known = next((line for line in reversed(self.attempts) if line.outcome != "open"), None)
+        return known.message if known is not None and known.outcome == NOT_CALLED else ""
 
     @property
     def lost_a_holder(self) -> bool:

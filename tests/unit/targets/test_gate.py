@@ -132,14 +132,66 @@ def test_a_row_of_failures_opens_the_breaker_and_one_probe_closes_it() -> None:
         with pytest.raises(GateRefusal) as refusal:
             await answer(broken)
         assert refusal.value.retry_after_s is not None
-        # When its time is up, one goes through and the others still wait
+        assert refusal.value.resting
+        # When its time is up, one goes through and the others wait for what it is told
         await asyncio.sleep(refusal.value.retry_after_s + 0.01)
-        probe = asyncio.create_task(answer(broken))
+        began = asyncio.get_running_loop().time()
+        probe = asyncio.create_task(answer(broken, 3.0))
+        await asyncio.sleep(0)
+        await asyncio.gather(*(answer(broken, 1.0) for _ in range(5)))
+        assert asyncio.get_running_loop().time() - began == 4.0
+        assert probe.done()
+
+    run_virtual(story())
+
+
+async def rested(resting: Gate) -> None:
+    """A row of failures, and its rest is over: the next call is the probe."""
+    for _ in range(THRESHOLD):
+        await fail(resting, 401)
+    await asyncio.sleep(TIMING.park_min_s + 0.01)
+
+
+def test_who_waits_for_a_probe_that_fails_goes_away_with_it() -> None:
+    async def story() -> None:
+        broken = gate(most=100)
+        await rested(broken)
+        probe = asyncio.create_task(fail(broken, 401))
+        await asyncio.sleep(0)
+        refusals = await asyncio.gather(*(answer(broken) for _ in range(5)), return_exceptions=True)
+        assert [isinstance(one, GateRefusal) and one.resting for one in refusals] == [True] * 5
+        assert asyncio.get_running_loop().time() < TIMING.park_min_s + 2
+        await probe
+
+    run_virtual(story())
+
+
+def test_nobody_waits_for_a_probe_longer_than_a_delivery_waits_for_anything() -> None:
+    async def story() -> None:
+        broken = gate(most=100)
+        await rested(broken)
+        began = asyncio.get_running_loop().time()
+        probe = asyncio.create_task(answer(broken, 100))
         await asyncio.sleep(0)
         with pytest.raises(GateRefusal):
             await answer(broken)
+        assert asyncio.get_running_loop().time() - began == TIMING.patience_s
         await probe
-        await asyncio.gather(*(answer(broken) for _ in range(5)))
+
+    run_virtual(story())
+
+
+def test_after_a_probe_that_was_cut_off_one_of_those_who_wait_is_the_next() -> None:
+    async def story() -> None:
+        broken = gate(most=100)
+        await rested(broken)
+        probe = asyncio.create_task(answer(broken, 100))
+        await asyncio.sleep(0)
+        others = [asyncio.create_task(answer(broken)) for _ in range(3)]
+        await asyncio.sleep(1)
+        probe.cancel()
+        ended = await asyncio.gather(*others, return_exceptions=True)
+        assert sum(one is None for one in ended) == 1
 
     run_virtual(story())
 
