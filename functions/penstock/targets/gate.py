@@ -90,9 +90,7 @@ class Gate:
 
     async def _check_open(self, passage: Passage) -> None:
         self._check_asked()
-        wait = self._breaker.wait_s(self._clock.monotonic(), passage)
-        if wait > 0 and self._breaker.probe is not None:
-            wait = await self._after_probe(passage)
+        wait = await self._after_probe(passage)
         if wait > 0:
             raise self._refusal(self._resting(), wait, resting=True)
         if self._sleep is not None:
@@ -107,15 +105,21 @@ class Gate:
         return f"is resting after a row of failures{last}"
 
     async def _after_probe(self, passage: Passage) -> float:
-        """Seconds to wait once the probe has ended, or taken longer than a delivery waits for anything.
+        """0 when the call may go; else seconds to wait. A probe that is out is waited for, though no longer
+        than a delivery waits for anything.
 
         Who comes back after a long rest, with others, would else go away again for as long because one of
         them was first.
         """
+        wait = self._breaker.wait_s(self._clock.monotonic(), passage)
+        if self._breaker.probe in (None, passage):
+            return wait
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._timing.patience_s):
-                await self._breaker.probe_ended.wait()
-        return self._breaker.wait_s(self._clock.monotonic(), passage)
+                while wait > 0 and self._breaker.probe is not None:
+                    await self._breaker.probe_ended.wait()
+                    wait = self._breaker.wait_s(self._clock.monotonic(), passage)
+        return wait
 
     async def _take_slot(self, passage: Passage) -> None:
         """Wait for a slot, first come first served, no longer than a delivery may wait for anything."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from penstock.requests.record import Record
+from penstock.targets.breaker import THRESHOLD
 from tests.chaos.provider import Kind, Reply
 from tests.chaos.stage import Stage, play
 from tests.chaos.workload import ROUTES
@@ -98,6 +99,23 @@ def test_what_is_parked_says_what_it_waits_for_and_how_often_was_asked() -> None
         stage.world.ledger.script = lambda *_: Reply()
 
     play(scene, always=Reply("locked", 0.1), shape=ALONE)
+
+
+def test_what_the_gate_says_after_a_real_answer_hides_nothing() -> None:
+    """Given many who are throttled at once, and find their target at rest when they ask again."""
+
+    async def scene(stage: Stage) -> None:
+        for number in range(20):
+            await stage.ask(f"r{number}", cache="off")
+        await asyncio.sleep(30)
+        lines = [line for record in await records(stage) for line in record.attempts]
+        asked = [line for line in lines if line.outcome == "unpaid"]
+        assert len(asked) > THRESHOLD
+        assert {line.message for line in asked} == {"simulated: 429"}
+        assert sum(line.asked for line in asked) == stage.calls()
+        stage.world.ledger.script = lambda *_: Reply()
+
+    play(scene, always=Reply("throttled", 0.1), shape=ALONE)
 
 
 def test_what_never_came_through_says_at_its_deadline_what_was_answered_last() -> None:
