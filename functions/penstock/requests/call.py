@@ -16,6 +16,7 @@ from penstock.messages.completion import Completion
 from penstock.messages.request import Request
 from penstock.requests import transitions
 from penstock.requests.record import NOT_CALLED, Record
+from penstock.requests.seams import seams_of
 from penstock.services import Services
 from penstock.targets.gate import GateRefusal
 from penstock.targets.retry import MAX_TRIES, Again, Fail, NextTarget, Park, decide
@@ -142,7 +143,7 @@ class Calls:
     async def _before(self, target: Target) -> Outcome | None:
         """Why a room that is switched on lets no call start."""
         try:
-            for seam in self._s.seams:
+            for seam in seams_of(self._s):
                 stop = await seam.before_call(self._s, self._holder, target)
                 if stop is not None:
                     return Refused(stop, target) if isinstance(stop, Fail) else stop
@@ -155,10 +156,10 @@ class Calls:
         try:
             completion = await self._call(target)
         except ProviderFailure as failure:
-            for seam in self._s.seams:
+            for seam in seams_of(self._s):
                 await seam.after_call(self._s, self._holder, target, failure)
             raise
-        for seam in self._s.seams:
+        for seam in seams_of(self._s):
             await seam.after_call(self._s, self._holder, target, completion)
         self._holder.calling = False
         return Answered(completion, target)

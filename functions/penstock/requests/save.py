@@ -37,6 +37,7 @@ from penstock.requests.conclude import answered, gave_up
 from penstock.requests.flight import answered_document
 from penstock.requests.incoming import INLINE_LIMIT, Incoming
 from penstock.requests.record import NOT_CALLED, Record
+from penstock.requests.seams import seams_of
 from penstock.services import Services
 
 #: Orphans looked through for one of this life.
@@ -135,7 +136,7 @@ async def _write(
 
 
 def _of_seams(s: Services, record: Record, outcome: Answer | Failure) -> list[Write]:
-    return [write for seam in s.seams for write in seam.with_save(s, record, outcome)]
+    return [write for seam in seams_of(s) for write in seam.with_save(s, record, outcome)]
 
 
 def _size(answer: Answer) -> int:

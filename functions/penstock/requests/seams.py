@@ -52,3 +52,8 @@ class Seam:
     def with_confirmation(self, s: Services, record: Record) -> Sequence[Write]:
         """Writes in the batch that confirms the result of `record`."""
         return ()
+
+
+def seams_of(s: Services) -> tuple[Seam, ...]:
+    """What the rooms that are switched on add, in the order of the rooms."""
+    return s.seams
