@@ -2,7 +2,7 @@ variable "routes" {
   description = <<-EOT
     Which model answers. `default`: the route of requests that name none. `routes`: alias => `targets` in the order they are asked; with `fallback` the next one is asked when one fails in a way that another may not.
     A target: `name`; `provider` openai (any OpenAI-compatible URL), tgi or offline; `model` as that API names it; `base_url` (null: the provider's own); `secret`: one of var.secrets, with `secret_version` ("latest" follows a rotation).
-    `engine = true`: our own engine; provider, base_url and access are filled in. `timeout_s` of one call. `max_concurrency`: calls at once per handler instance. `price`: its entry in the price book, when not the model's name.
+    `engine = true`: our own engine; provider, base_url and access are filled in. `timeout_s` of one call. `max_concurrency`: calls at once per handler instance. `price`: its entry in the price book, when not the model's name. `max_tokens_as`: max_tokens or max_completion_tokens, the name by which an openai server takes the limit of an answer, when its address and model do not tell.
   EOT
   type = object({
     default = string
@@ -19,6 +19,7 @@ variable "routes" {
         timeout_s       = optional(number)
         max_concurrency = optional(number)
         price           = optional(string)
+        max_tokens_as   = optional(string)
       }))
     }))
   })
@@ -39,6 +40,10 @@ variable "routes" {
   validation {
     condition     = alltrue([for t in flatten(values(var.routes.routes)[*].targets) : t.engine ? (t.provider == null && t.base_url == null && t.secret == null) : contains(["openai", "tgi", "offline"], coalesce(t.provider, "-"))])
     error_message = "Every target needs a provider (openai, tgi or offline), or engine = true and then no provider, base_url or secret of its own."
+  }
+  validation {
+    condition     = alltrue([for t in flatten(values(var.routes.routes)[*].targets) : t.max_tokens_as == null || (contains(["max_tokens", "max_completion_tokens"], coalesce(t.max_tokens_as, "-")) && coalesce(t.provider, "-") == "openai")])
+    error_message = "A target's max_tokens_as must be max_tokens or max_completion_tokens, and only a target with provider openai has one."
   }
   validation {
     condition     = alltrue([for t in flatten(values(var.routes.routes)[*].targets) : t.timeout_s == null || try(t.timeout_s > 0 && t.timeout_s <= module.timing.timing.provider_budget_s, false)])

@@ -106,8 +106,8 @@ run "with_everything" {
     routes = {
       default = "fast"
       routes = {
-        fast = { targets = [{ name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "openai", secret_version = "3" }] }
-        own  = { fallback = true, targets = [{ name = "gpu", model = "some/model", engine = true, max_concurrency = 16 }, { name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "openai", secret_version = "3" }] }
+        fast = { targets = [{ name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "openai", secret_version = "3", max_tokens_as = "max_completion_tokens" }] }
+        own  = { fallback = true, targets = [{ name = "gpu", model = "some/model", engine = true, max_concurrency = 16 }, { name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "openai", secret_version = "3", max_tokens_as = "max_completion_tokens" }] }
       }
     }
   }
@@ -115,10 +115,10 @@ run "with_everything" {
     condition = jsondecode(output.environment.PENSTOCK_ROUTES) == {
       default = "fast"
       routes = {
-        fast = { fallback = false, targets = [{ name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "projects/my-project-1/secrets/openai/versions/3" }] }
+        fast = { fallback = false, targets = [{ name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "projects/my-project-1/secrets/openai/versions/3", max_tokens_as = "max_completion_tokens" }] }
         own = { fallback = true, targets = [
           { name = "gpu", provider = "openai", model = "some/model", base_url = "https://engine.example.run.app/v1", auth = "id_token", max_concurrency = 16 },
-          { name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "projects/my-project-1/secrets/openai/versions/3" },
+          { name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "projects/my-project-1/secrets/openai/versions/3", max_tokens_as = "max_completion_tokens" },
         ] }
       }
     }

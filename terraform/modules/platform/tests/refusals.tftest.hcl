@@ -50,6 +50,18 @@ run "more_calls_than_the_engine_takes" {
   expect_failures = [var.routes]
 }
 
+run "a_name_of_the_limit_that_is_none" {
+  command = plan
+  variables { routes = { default = "own", routes = { own = { targets = [{ name = "nano", provider = "openai", model = "m", max_tokens_as = "tokens" }] } } } }
+  expect_failures = [var.routes]
+}
+
+run "a_name_of_the_limit_where_none_is_chosen" {
+  command = plan
+  variables { routes = { default = "own", routes = { own = { targets = [{ name = "nano", provider = "offline", model = "m", max_tokens_as = "max_tokens" }] } } } }
+  expect_failures = [var.routes]
+}
+
 run "an_engine_target_without_an_engine" {
   command = plan
   variables { engine = null }
