@@ -153,7 +153,12 @@ def _provider(target: Target, settings: Settings) -> Provider:
         case "openai":
             from penstock.adapters.providers.openai import OpenAIProvider
 
-            return OpenAIProvider(model=target.model, base_url=target.base_url, key=_key(target, settings))
+            return OpenAIProvider(
+                model=target.model,
+                base_url=target.base_url,
+                key=_key(target, settings),
+                max_tokens_as=target.max_tokens_as,
+            )
         case "tgi":
             from penstock.adapters.providers.tgi import TgiProvider
 

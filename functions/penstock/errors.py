@@ -102,7 +102,8 @@ class ProviderFailure(PenstockError):
 
     `message` is fit for logs and results: it never holds a key, a prompt or a completion.
     `retry_after_s` is what the provider asked for, in seconds, already parsed; None: it asked nothing.
-    `status` is the HTTP status, where there was one: after 401 and 403 the key is fetched once more.
+    `status` is the HTTP status, where there was one, or the one that the error's own words stand for: after
+    401 and 403 the key is fetched once more.
     On a failure that is not final, `reason` says what the request would end with.
     `enough`: a reply that cannot be read; so many of the same in a row, and no further one is bought.
     """

@@ -16,7 +16,7 @@ from tests.chaos.faults import Fault
 from tests.chaos.instance import Instance
 
 Kind = Literal[
-    "ok", "throttled", "refused", "broken", "hangs", "rejected", "filtered", "cut",
+    "ok", "throttled", "refused", "locked", "broken", "hangs", "rejected", "filtered", "cut",
     "withheld", "unreadable", "empty",
 ]  # fmt: skip
 
@@ -60,7 +60,7 @@ class Ledger:
     async def call(self, request: Request, target: str, instance: str, timeout_s: float) -> Completion:
         loop = asyncio.get_running_loop()
         reply = self.script(request, target, loop.time())
-        unpaid = reply.kind in ("throttled", "refused", "rejected")
+        unpaid = reply.kind in ("throttled", "refused", "locked", "rejected")
         call = Call(
             len(self.calls), loop.time(), instance, target, request.tenant, request.request_id, reply.kind,
             paid=not unpaid,
@@ -88,6 +88,10 @@ def _failure(reply: Reply) -> ProviderFailure | None:
             )
         case "refused":
             return ProviderFailure(FailureClass.UNPAID, "simulated: connection refused")
+        case "locked":
+            return ProviderFailure(
+                FailureClass.UNPAID, "The simulated key is not let in (HTTP 401).", status=401
+            )
         case "broken":
             return ProviderFailure(FailureClass.AMBIGUOUS, "simulated: 500", status=500)
         case "unreadable":

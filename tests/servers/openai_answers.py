@@ -81,10 +81,13 @@ def _error(asked: Asked, behaviour: Behaviour, dialect: str) -> web.Response:
     options = behaviour.options
     default = {"status": 500, "policy": 400, "error_body": 200}[behaviour.kind]
     status = behaviour.number("code", default)
+    if (body := options.get("body")) is not None:
+        headers = _retry_headers(behaviour)
+        return web.Response(body=body, status=status, headers=headers, content_type="application/json")
     code = options.get("error", "content_policy_violation" if behaviour.kind == "policy" else None)
     type = options.get("type", TGI_TYPES.get(status, "server_error") if dialect == "tgi" else "server_error")
-    body = error_body(dialect, f"This call failed on purpose; it asked: {asked.text}", type=type, code=code)
-    return web.json_response(body, status=status, headers=_retry_headers(behaviour))
+    error = error_body(dialect, f"This call failed on purpose; it asked: {asked.text}", type=type, code=code)
+    return web.json_response(error, status=status, headers=_retry_headers(behaviour))
 
 
 def _retry_headers(behaviour: Behaviour) -> dict[str, str]:

@@ -8,7 +8,7 @@ The first word is the kind, the rest are `name=value` options (a value holds no 
 | kind | what the caller sees | billed |
 | --- | --- | --- |
 | answer | a completion; shaped by `size= finish= cached= reasoning= usage=no tool=`, see below | yes |
-| status | HTTP `code=` and an error body with `error=CODE type=TYPE`; `retry_after= retry_after_ms=` | no |
+| status | HTTP `code=`, its body of `error=CODE type=TYPE` or `body=`; `retry_after= retry_after_ms=` | no |
 | hold | the answer, but only after `POST /_release` | yes |
 | hang | nothing, until the client goes | yes |
 | drip | a good answer at one byte per second | yes |

@@ -47,6 +47,12 @@ BAD: Final[dict[str, tuple[Routes, str]]] = {
     "an empty url": (one(base_url=""), "no http(s) address"),
     "no scheme": (one(base_url="api.together.xyz/v1"), "no http(s) address"),
     "tgi without url": (one(provider="tgi", secret=None), "tgi server and needs a base_url"),
+    "a password in the url": (one(base_url="https://user:pass@llm.example.com/v1"), "no http(s) address"),
+    "a limit's name that is none": (one(max_tokens_as="tokens"), "has a max_tokens_as"),
+    "a limit's name where none is chosen": (
+        one(provider="offline", secret=None, max_tokens_as="max_tokens"),
+        "has a max_tokens_as",
+    ),
     # Names.
     "a name with a space": (one(name="n 1"), "target number 1 must have a name"),
     "an empty name": (one(name=""), "must have a name"),
@@ -130,6 +136,7 @@ PASTED: Final[dict[str, Routes]] = {
 
 #: Routes that both take.
 GOOD: Final[dict[str, Routes]] = {
+    "a limit's name chosen": one(max_tokens_as="max_completion_tokens"),
     "hosted": one(),
     "a pinned version": one(secret_version="3"),
     "another address": one(

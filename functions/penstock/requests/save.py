@@ -59,7 +59,7 @@ async def save_answer(
     key = incoming.key_of(outcome.target) if outcome.completion.whole else None
 
     def change(record: Record, saved: Answer) -> Record:
-        return answered(s, incoming.request, record, saved, key, calls.provider_ms)
+        return answered(s, incoming.request, calls.made(record, "ok"), saved, key, calls.provider_ms)
 
     return await _save(s, holder, incoming.request, answer, key, change)
 

@@ -32,6 +32,9 @@ class Target(BaseModel):
     #: Google's own models.
     auth: Literal["key", "id_token", "access_token"] = "key"
     timeout_s: float = Field(default=120, gt=0, le=Timing().provider_budget_s)
+    #: The name under which the server takes a request's `max_tokens`, where its address and model do not tell
+    #: (adapters/providers/params.py): a gateway or a deployment of one's own naming.
+    max_tokens_as: Literal["max_tokens", "max_completion_tokens"] | None = None
     max_concurrency: int = Field(default=200, ge=1, le=10_000)
     price: str | None = None
     #: A self-hosted engine that sleeps while nobody asks: one call wakes it, the others park meanwhile.
@@ -130,5 +133,10 @@ def _cross_faults(parsed: _Routes) -> list[str]:
             if target.provider == "tgi" and target.base_url is None:
                 faults.append(
                     f"PENSTOCK_ROUTES: target {target.name!r} is a tgi server and needs a base_url."
+                )
+            if target.provider != "openai" and target.max_tokens_as is not None:
+                faults.append(
+                    f"PENSTOCK_ROUTES: target {target.name!r} is no openai server, which alone takes "
+                    "max_tokens_as: leave it out."
                 )
     return faults

@@ -89,12 +89,14 @@ def _show_state(record: Record, system: System, as_json: bool) -> None:
 
 def _sentence(record: Record) -> str:
     until = f" until {_clock(record.not_before)}" if record.not_before else ""
+    told = record.last_answer
+    waits_for = f" The last answer: {told.message}" if told else f" {record.not_asked}".rstrip()
     deadline = f"Its deadline is {_clock(record.deadline)}."
     match record.state:
         case State.LEASED:
             return f"It is being worked on (fence {record.fence}). {deadline}"
         case State.PARKED:
-            return f"It is parked{until}, then tried again. {deadline}"
+            return f"It is parked{until}, then tried again.{waits_for} {deadline}"
         case State.FOLLOWING:
             leader = (record.leader or "").rpartition("/")[2]
             return f"It follows {leader}, which asks the same question. {deadline}"
@@ -112,6 +114,7 @@ def _state(record: Record) -> dict[str, Any]:
         "following": record.leader,
         "fence": record.fence,
         "calls": record.calls,
+        "last_answer": record.last_answer.encode() if record.last_answer else None,
         "attempts": [attempt.encode() for attempt in record.attempts],
     }
 
@@ -123,8 +126,9 @@ def _show_attempts(out: Console, record: Record) -> None:
     out.print(f"\n[bold]Calls[/bold] ({record.calls} in all)")
     for attempt in record.attempts:
         message = f"  {attempt.message}" if attempt.message else ""
+        times = f" ({attempt.asked} times)" if attempt.asked > 1 else ""
         out.print(
-            f"  {_clock(attempt.at)}  {shown(attempt.target)}  {shown(attempt.outcome + message)}",
+            f"  {_clock(attempt.at)}  {shown(attempt.target)}  {shown(attempt.outcome + times + message)}",
             soft_wrap=True,
         )
 

@@ -42,6 +42,7 @@ output "routes" {
         timeout_s       = target.timeout_s
         max_concurrency = target.max_concurrency
         price           = target.price
+        max_tokens_as   = target.max_tokens_as
       } : name => value if value != null }]
     } }
   }

@@ -5,6 +5,7 @@ variable "routes" {
     How it is let in: `secret`, one of var.secrets, with `secret_version` ("latest" follows a rotation); or `auth` "id_token" (a private Cloud Run service) or "access_token" (Google's own models), by the functions' identity and without a key.
     `engine = true`: our own engine; provider, base_url and access are filled in. `scales_to_zero`: another engine that sleeps while nobody asks.
     `timeout_s` of one call. `max_concurrency`: calls at once per handler instance. `price`: its entry in the price book, when not the model's name.
+    `max_tokens_as`: max_tokens or max_completion_tokens, the name by which an openai server takes the limit of an answer, when its address and model do not tell.
   EOT
   type = object({
     default = string
@@ -23,6 +24,7 @@ variable "routes" {
         timeout_s       = optional(number)
         max_concurrency = optional(number)
         price           = optional(string)
+        max_tokens_as   = optional(string)
       }))
     }))
   })

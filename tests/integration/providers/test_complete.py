@@ -58,7 +58,7 @@ async def test_an_answer_that_was_cut_short_says_so(provider: Served) -> None:
         ("status code=408", UNPAID, 408),
         ("status code=425", UNPAID, 425),
         ("status code=429", UNPAID, 429),
-        ("status code=429 error=insufficient_quota type=insufficient_quota", UNPAID, 429),
+        ("status code=429 error=insufficient_quota type=insufficient_quota", UNPAID, 402),
         ("status code=503", UNPAID, 503),
         ("status code=424", AMBIGUOUS, 424),
         ("status code=500", AMBIGUOUS, 500),

@@ -66,10 +66,10 @@ REFUSED = {
     "a key twice further in": (b'{"a": [{"b": 1, "c": 2, "b": 3}]}', "`b` twice"),
     "a key twice by another spelling": (b'{"ab": 1, "\\u0061b": 2}', "`ab` twice"),
     "a prompt as key, twice": (f'{{"say {SECRET}": 1, "say {SECRET}": 2}}'.encode(), "twice"),
-    "17 levels of objects": (nested(17), "16 levels"),
-    "17 levels of lists": (nested(17, b"[", b"]"), "16 levels"),
-    "100,000 levels": (nested(100_000), "16 levels"),
-    "100,000 levels that never close": (b'{"a":' + b"[" * 100_000, "16 levels"),
+    "65 levels of objects": (nested(65), "64 levels"),
+    "65 levels of lists": (nested(65, b"[", b"]"), "64 levels"),
+    "100,000 levels": (nested(100_000), "64 levels"),
+    "100,000 levels that never close": (b'{"a":' + b"[" * 100_000, "64 levels"),
 }
 
 

@@ -77,6 +77,11 @@ def test_an_unknown_alias_names_the_known_ones() -> None:
         (routes(a={"targets": [target("one", base_url="ftp://x")]}), "base_url is no http(s) address"),
         (routes(a={"targets": [target("one", secret="sk-123")]}), "secret"),
         (routes(a={"targets": [target("one", provider="tgi")]}), "base_url"),
+        (routes(a={"targets": [target("one", max_tokens_as="tokens")]}), "max_tokens_as"),
+        (
+            routes(a={"targets": [target("one", provider="offline", max_tokens_as="max_tokens")]}),
+            "no openai server",
+        ),
         (
             routes(a={"targets": [target("one")]}, b={"targets": [target("one", model="other")]}),
             "differently",
