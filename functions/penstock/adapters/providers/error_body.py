@@ -30,8 +30,9 @@ _MOST_PARTS, _LONGEST_JSON = 64, 100_000
 
 @dataclass(slots=True)
 class Told:
-    """`words`: codes, types and numbers, the outermost first. `prose`: sentences, in lower case; they may
-    repeat the prompt or the key, and are for comparison only. `flagged`: moderation says why."""
+    """`words`: codes, types and numbers, the outermost first. `prose`: sentences, and the words of JSON in
+    them, in lower case; they may repeat the prompt or the key, and are for comparison only. `flagged`:
+    moderation says why."""
 
     words: list[str] = field(default_factory=list)
     prose: list[str] = field(default_factory=list)
@@ -41,26 +42,29 @@ class Told:
 def told(body: Any) -> Told:
     """Everything that a decoded error body says; nothing for what is no error body."""
     found = Told()
-    left: deque[Any] = deque([body] if isinstance(body, Mapping | list) else ())
+    #: What is still to be read, and the list that its words go to.
+    left: deque[tuple[Any, list[str]]] = deque()
+    if isinstance(body, Mapping | list):
+        left.append((body, found.words))
     for _ in range(_MOST_PARTS):
         if not left:
             break
-        part = left.popleft()
+        part, words = left.popleft()
         if isinstance(part, Mapping):
-            _read(part, found)
-            left.extend(part[name] for name in _INNER if part.get(name))
+            _read(part, words)
+            found.flagged = found.flagged or _is_flagged(part)
+            left.extend((part[name], words) for name in _INNER if part.get(name))
         elif isinstance(part, list):
-            left.extend(part[:_MOST_PARTS])
+            left.extend((item, words) for item in part[:_MOST_PARTS])
         elif isinstance(part, str):
             _hear(part.strip(), found, left)
     return found
 
 
-def _read(part: Mapping[Any, Any], found: Told) -> None:
+def _read(part: Mapping[Any, Any], words: list[str]) -> None:
     named = (part.get(name) for name in _NAMES)
-    words = (str(one) for one in named if isinstance(one, str | int) and not isinstance(one, bool))
-    found.words.extend(word for word in words if word not in ("", "error", *found.words))
-    found.flagged = found.flagged or _is_flagged(part)
+    found = (str(one) for one in named if isinstance(one, str | int) and not isinstance(one, bool))
+    words.extend(word for word in found if word not in ("", "error", *words))
 
 
 def _is_flagged(part: Mapping[Any, Any]) -> bool:
@@ -69,11 +73,11 @@ def _is_flagged(part: Mapping[Any, Any]) -> bool:
     return bool(part.get("flagged_input") or (isinstance(why, Mapping) and why.get("reasons")))
 
 
-def _hear(text: str, found: Told, left: deque[Any]) -> None:
+def _hear(text: str, found: Told, left: deque[tuple[Any, list[str]]]) -> None:
     """A sentence, or the JSON of the error that a proxy was given itself."""
     if text[:1] in ("{", "[") and len(text) <= _LONGEST_JSON:
         try:
-            left.append(json.loads(text))
+            left.append((json.loads(text), found.prose))
             return
         except (ValueError, RecursionError):
             pass

@@ -130,10 +130,8 @@ def of_status(status: int, body: Any = None, retry_after_s: float | None = None)
     said = told(body)
     if status < 500 and _refuses(said):
         return REFUSED.failure(status=status)
-    meant = _said_in_prose(said) or _unpaid_cause(status, said) if _asks(status) else None
-    if status == 408 and 504 in _meanings(said):
-        meant = 504  # Bedrock: it is the model that took too long
-    return _shown(_verdict(meant or status), meant or status, f"HTTP {status}", said, retry_after_s)
+    meant = _meant(status, said)
+    return _shown(_verdict(meant), meant, f"HTTP {status}", said, retry_after_s)
 
 
 def of_error_body(body: Any) -> ProviderFailure:
@@ -141,7 +139,8 @@ def of_error_body(body: Any) -> ProviderFailure:
     said = told(body)
     if _refuses(said):
         return REFUSED.failure(status=200)
-    meant = _said_in_prose(said) or next(iter(_meanings(said)), None)
+    named_first = next(_meanings(said), None)
+    meant = _said_in_prose(said) if named_first is None else _meant(named_first, said)
     if meant is None:
         return _shown(ambiguous("The provider answered 200 with an error"), 200, "", said, None)
     return _shown(_verdict(meant), meant, f"HTTP 200 with error {meant}", said, None)
@@ -160,7 +159,7 @@ def _shown(verdict: Verdict, status: int, how: str, said: Told, wait_s: float | 
 
 
 def _refuses(said: Told) -> bool:
-    words = {named(word) for word in said.words}
+    words = {named(word) for word in (*said.words, *said.prose)}
     return said.flagged or bool(words & REFUSALS) or any(map(_begins_with_refusal, said.prose))
 
 
@@ -168,9 +167,14 @@ def _begins_with_refusal(sentence: str) -> bool:
     return sentence.startswith(REFUSING_OPENINGS)
 
 
-def _asks(status: int) -> bool:
-    """Whether a body may say that the status is not all: Groq's 413 calls its limit on tokens a rate."""
-    return (400 <= status < 500 and status != 413) or status in (500, 502)
+def _meant(status: int, said: Told) -> int:
+    """The status that a status and what is said beside it mean together."""
+    # Groq's 413 calls its limit on tokens a rate; what other servers fail with may have been paid.
+    if status == 413 or (status >= 500 and status not in (500, 502)):
+        return status
+    if status == 408 and 504 in _meanings(said):
+        return 504  # Bedrock: it is the model that took too long
+    return _said_in_prose(said) or _unpaid_cause(status, said) or status
 
 
 def _said_in_prose(said: Told) -> int | None:

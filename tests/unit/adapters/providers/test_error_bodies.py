@@ -185,6 +185,17 @@ def test_moderation_is_a_refusal_and_no_matter_of_the_key(of: str) -> None:
             UNPAID,
             f"{DOWN} (HTTP 200 with error 503, overloaded_error).",
         ),
+        (
+            {"error": {"code": 429, "type": "insufficient_quota"}},
+            UNPAID,
+            f"{CREDIT} (HTTP 200 with error 402, insufficient_quota).",
+        ),
+        (
+            {"error": {"code": 400, "details": [{"reason": "API_KEY_INVALID"}]}},
+            UNPAID,
+            f"{KEY} (HTTP 200 with error 401, API_KEY_INVALID).",
+        ),
+        ({"error": "Incorrect API key provided: x"}, UNPAID, f"{KEY} (HTTP 200 with error 401)."),
         ({"error": "Rate limited"}, UNPAID, f"{RATE} (HTTP 200 with error 429)."),
         ({"error": {"code": "gremlins"}}, AMBIGUOUS, "The provider answered 200 with an error (gremlins)."),
     ],
@@ -199,6 +210,13 @@ def test_what_names_a_cause_in_the_middle_of_prose_names_none() -> None:
     quoted = openai(None, message='Cannot parse "API key not valid. Content violates usage guidelines"')
     failure = failures.of_status(400, quoted)
     assert (failure.kind, failure.status) == (FINAL, 400)
+
+
+def test_words_of_json_within_a_sentence_are_read_and_not_shown() -> None:
+    # It may be the prompt, repeated.
+    told_so = json.dumps({"error": {"code": "insufficient_quota", "type": "mysecret"}})
+    failure = failures.of_status(400, {"error": {"message": told_so, "type": "upstream"}})
+    assert (failure.kind, failure.message) == (UNPAID, f"{CREDIT} (HTTP 400, upstream).")
 
 
 def test_an_error_of_any_depth_and_breadth_is_read_in_bounds() -> None:
