@@ -208,12 +208,8 @@ class Record(NamedTuple):
         )
 
     def with_attempt(self, attempt: Attempt) -> Record:
-        """A call may start: the ledger gets its line. Lines of calls that never started make room first."""
-        kept = (*self.attempts, attempt)
-        if len(kept) > ATTEMPTS_KEPT:
-            first = next((at for at, line in enumerate(kept) if line.outcome == NOT_CALLED), 0)
-            kept = kept[:first] + kept[first + 1 :]
-        return self._replace(calls=self.calls + 1, attempts=kept)
+        """A call may start: the ledger gets its line."""
+        return self._replace(calls=self.calls + 1, attempts=(*self.attempts, attempt)[-ATTEMPTS_KEPT:])
 
     def with_outcome(self, outcome: str, message: str = "", asked: int = 1) -> Record:
         """What became of the newest attempt, if it is still open, and how often was asked under it.
