@@ -11,7 +11,7 @@ import contextlib
 import random
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,16 +23,19 @@ from penstock.adapters.buses.subscription import Subscription
 from penstock.adapters.stores.sqlite import SqliteStore
 from penstock.adapters.stores.sqlite_tables import FORMAT
 from penstock.errors import StoreError
+from penstock.leases.room import Room
 from penstock.messages.envelope import Envelope, decode_push
 from penstock.money.pricing import PriceBook
 from penstock.paths import time_of
 from penstock.requests.handle import handle
 from penstock.requests.respond import respond
+from penstock.requests.seams import Seam
 from penstock.services import Services, Topics
-from penstock.sweep import sweep
+from penstock.sweep import ROOMS, sweep
 from penstock.targets.gate import gates
 from penstock.targets.routes import Routes
 from penstock.timing import Timing
+from penstock.verdict import Verdict
 from tests.chaos.adapters import DELIVERY, SimBlobs, SimBus, SimStore, Tap
 from tests.chaos.faults import Happened, NoFaults, Plan
 from tests.chaos.instance import Instance
@@ -54,6 +57,9 @@ _SHM = Path("/dev/shm")
 #: Answers one push: (instance, endpoint, envelope) → HTTP status.
 Door = Callable[[Instance, str, Envelope], Awaitable[int]]
 
+#: What a function does with one delivery.
+Story = Callable[[Services, Envelope], Awaitable[Verdict]]
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -68,6 +74,12 @@ class Shape:
     #: How likely a push arrives twice, and by how many seconds the copy may come later.
     duplicates: float = 0.0
     later_s: tuple[float, ...] = (0.0, 0.05, 1.0, 70.0)
+    #: What rooms add to a request's life.
+    seams: tuple[Seam, ...] = ()
+    #: The rooms that the sweeper looks through, and the stories of the functions that they add, each with a
+    #: topic and a subscription of its name.
+    rooms: tuple[Room, ...] = ROOMS
+    stories: Mapping[str, Story] = field(default_factory=dict)
 
 
 class World:
@@ -103,6 +115,9 @@ class World:
             await self.bus.create_topic(topic)
         for name, topic in (("requests", TOPICS.request), ("responses", TOPICS.response)):
             await self.bus.create_subscription(_push(name, topic, self.shape.max_attempts))
+        for name in self.shape.stories:
+            await self.bus.create_topic(name)
+            await self.bus.create_subscription(_push(name, name, self.shape.max_attempts))
         audits = {RESULTS: TOPICS.response, LETTERS: TOPICS.dead_letter, PUBLISHED: TOPICS.request}
         for name, topic in audits.items():
             await self.bus.create_subscription(Subscription(name, topic, retention_s=1e9))
@@ -132,10 +147,11 @@ class World:
 
     async def at_rest(self) -> bool:
         """Nothing open in the store, nothing unacked before the functions."""
-        for field in ("open_since", "due_at"):
-            if await self._earliest(field) is not None:
+        for when in ("open_since", "due_at"):
+            if await self._earliest(when) is not None:
                 return False
-        waiting = [await self.bus.waiting(name) for name in ("requests", "responses")]
+        pushed = ("requests", "responses", *self.shape.stories)
+        waiting = [await self.bus.waiting(name) for name in pushed]
         return sum(waiting) == 0
 
     async def rest(self, within_s: float) -> bool:
@@ -172,6 +188,7 @@ class World:
             gates=gates(self.shape.routes, clock, TIMING),
             jitter=rng.random,
             new_id=lambda: f"{rng.getrandbits(64):016x}",
+            seams=self.shape.seams,
         )
         return instance
 
@@ -197,8 +214,8 @@ class World:
             await self._serve(self.rng.choice(self._alive()), endpoint, body)
 
     async def _serve(self, instance: Instance, endpoint: str, body: bytes) -> int:
-        story = handle if endpoint.endswith("requests") else respond
-
+        stories = {"requests": handle, "responses": respond, **self.shape.stories}
+        story = stories[endpoint.rpartition("/")[2]]
         self._deliveries += 1
         name = f"{instance.name}/{self._deliveries}"
 
@@ -241,7 +258,7 @@ class World:
     async def _sweep(self, instance: Instance) -> int:
         async def answer() -> int:
             try:
-                return (await sweep(instance.services)).woken
+                return (await sweep(instance.services, self.shape.rooms)).woken
             except StoreError:
                 return 503
 

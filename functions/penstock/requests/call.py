@@ -10,12 +10,13 @@ import asyncio
 from dataclasses import dataclass
 
 from penstock import log
-from penstock.errors import FailureClass, ProviderFailure, Reason
+from penstock.errors import BlobError, FailureClass, ProviderFailure, Reason, StoreError
 from penstock.leases.holder import Holder
 from penstock.messages.completion import Completion
 from penstock.messages.request import Request
 from penstock.requests import transitions
 from penstock.requests.record import NOT_CALLED, Record
+from penstock.requests.seams import seams_of
 from penstock.services import Services
 from penstock.targets.gate import GateRefusal
 from penstock.targets.retry import MAX_TRIES, Again, Fail, NextTarget, Park, decide
@@ -82,11 +83,15 @@ class Calls:
             target = self._targets[self._index]
             if self._must_pause(target):
                 return Park(0)
+            stop = await self._before(target)
+            if stop is not None:
+                return stop
             try:
-                return Answered(await self._call(target), target)
+                return await self._answered(target)
             except _NotNow:
                 return self._refusal() or Park(0)
             except ProviderFailure as failure:
+                self._holder.calling = False
                 outcome = await self._after(failure, target) or self._refusal()
         return outcome
 
@@ -122,6 +127,30 @@ class Calls:
         spent = self._called and self._budget_end - now < target.timeout_s
         return self._s.draining.is_set() or spent or self._cut_off_at - now < target.timeout_s
 
+    async def _before(self, target: Target) -> Outcome | None:
+        """Why a room that is switched on lets no call start."""
+        try:
+            for seam in seams_of(self._s):
+                stop = await seam.before_call(self._s, self._holder, target)
+                if stop is not None:
+                    return Refused(stop, target) if isinstance(stop, Fail) else stop
+        except (StoreError, BlobError):
+            return Park(self._s.timing.park_min_s)
+        return None
+
+    async def _answered(self, target: Target) -> Answered:
+        """Call, and tell the rooms what came. Until they have seen it, a cut-off is of unknown outcome."""
+        try:
+            completion = await self._call(target)
+        except ProviderFailure as failure:
+            for seam in seams_of(self._s):
+                await seam.after_call(self._s, self._holder, target, failure)
+            raise
+        for seam in seams_of(self._s):
+            await seam.after_call(self._s, self._holder, target, completion)
+        self._holder.calling = False
+        return Answered(completion, target)
+
     async def _call(self, target: Target) -> Completion:
         self._called = True
         started = self._s.clock.monotonic()
@@ -140,10 +169,8 @@ class Calls:
                 completion = await provider.complete(self._request, timeout_s=target.timeout_s)
                 passage.queued_s = completion.queued_s
             outcome = "ok"
-            self._holder.calling = False
             return completion
         except ProviderFailure as failure:
-            self._holder.calling = False
             outcome = "not_called" if isinstance(failure, GateRefusal) else failure.kind.value
             raise
         except _NotNow:

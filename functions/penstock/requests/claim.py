@@ -36,6 +36,7 @@ from penstock.requests.flight import (
 from penstock.requests.incoming import Incoming
 from penstock.requests.lifecycle import TABLE, Action, seen
 from penstock.requests.record import Record, State
+from penstock.requests.seams import seams_of
 from penstock.services import Services
 
 #: How often a lost race or an unknown outcome is looked at again before the delivery gives up.
@@ -170,7 +171,10 @@ class _Claim:
         if self._in.targets:
             index = min(record.target_index, len(self._in.targets) - 1)
             record = transitions.calling(record, self._in.targets[index].name, self._s.clock.now())
-        sent, version = await self._commit(look, record, self._flight(look, record.fence) if leads else [])
+        others = self._flight(look, record.fence) if leads else []
+        for seam in seams_of(self._s):
+            others += seam.with_claim(self._s, self._in, record)
+        sent, version = await self._commit(look, record, others)
         return Holder(self._s, sent, version, self._lease)
 
     async def _close(self, look: _Look, done: Record) -> Settled:

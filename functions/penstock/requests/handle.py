@@ -26,6 +26,7 @@ from penstock.requests.lifecycle import TABLE, Action, arrival_of_wake, seen
 from penstock.requests.record import NOT_CALLED, Record, State
 from penstock.requests.room import NAMED
 from penstock.requests.save import recovered, save_answer, save_recovered, save_refusal
+from penstock.requests.seams import seams_of
 from penstock.services import Services
 from penstock.targets.retry import Park
 from penstock.verdict import Verdict
@@ -69,6 +70,8 @@ async def _receive(s: Services, envelope: Envelope) -> tuple[Holder[Record], Inc
     else:
         incoming = await incoming_message(s, envelope)
     s.pause.look(s.store, s.clock, s.timing)
+    for seam in seams_of(s):
+        seam.beside_claim(s, incoming)
     step = await claim(s, incoming)
     return step if isinstance(step, Settled) else (step, incoming)
 

@@ -29,6 +29,7 @@ from penstock.requests import transitions
 from penstock.requests.deliver import send_dead_letter
 from penstock.requests.record import Record, State
 from penstock.requests.room import NAMED, wake_of
+from penstock.requests.seams import seams_of
 from penstock.services import Services
 from penstock.verdict import Verdict
 
@@ -97,6 +98,7 @@ async def _write_confirmation(s: Services, found: Snapshot, record: Record) -> N
     writes: list[Write] = [
         Update(found.path, changed_fields(done, record), found.version),
         Merge(usage, _usage(record.result or {})),
+        *(write for seam in seams_of(s) for write in seam.with_confirmation(s, record)),
     ]
     await s.store.commit(writes, timeout_s=s.timing.commit_s)
 

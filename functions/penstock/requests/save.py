@@ -37,6 +37,7 @@ from penstock.requests.conclude import answered, gave_up
 from penstock.requests.flight import answered_document
 from penstock.requests.incoming import INLINE_LIMIT, Incoming
 from penstock.requests.record import NOT_CALLED, Record
+from penstock.requests.seams import seams_of
 from penstock.services import Services
 
 #: Orphans looked through for one of this life.
@@ -105,7 +106,7 @@ async def save_refusal(
     def change(record: Record) -> Record:
         return gave_up(s, incoming.request, calls.noted(record), failure, key, calls.provider_ms)
 
-    await holder.write(change)
+    await holder.write(change, *_of_seams(s, holder.record, failure))
     return holder.record
 
 
@@ -127,11 +128,15 @@ async def recovered(s: Services, holder: Holder[Record]) -> Answer | None:
 async def _write(
     s: Services, holder: Holder[Record], answer: Answer, key: str | None, change: Change
 ) -> None:
-    others: list[Write] = []
+    others = _of_seams(s, holder.record, answer)
     if key is not None:
         document = answered_document(answer, s.clock.now(), s.timing)
         others.append(Put(cache_path(holder.record.tenant, key), document))
     await holder.write(lambda record: change(record, answer), *others)
+
+
+def _of_seams(s: Services, record: Record, outcome: Answer | Failure) -> list[Write]:
+    return [write for seam in seams_of(s) for write in seam.with_save(s, record, outcome)]
 
 
 def _size(answer: Answer) -> int:

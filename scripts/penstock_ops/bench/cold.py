@@ -10,7 +10,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from penstock_ops.bench import cores
-from penstock_ops.bench.instance import Instance
+from penstock_ops.bench.instance import FUNCTIONS, Instance
 from penstock_ops.bench.model_process import model_process
 from penstock_ops.bench.options import Options
 from penstock_ops.bench.report import Figure, Section, median, spread
@@ -39,14 +39,14 @@ async def run(rig: Rig, options: Options) -> Section:
     found: dict[str, list[float]] = defaultdict(list)
     async with model_process(0.0, rig.folder) as model_url:
         env = rig.env(model_url)
-        await _first_answer(rig, env, question("known"))
+        await first_answer(rig, env, question("known"))
         for number in range(rounds):
             options.step(f"round {number + 1}: import everything")
             found["import everything"].append(_import_s())
             hit = question("known") | {"request_id": f"hit-{number}"}
             for name, body in (("first hit", hit), ("first miss", question(number))):
                 options.step(f"round {number + 1}: {name}")
-                listens, answered = await _first_answer(rig, env, body)
+                listens, answered = await first_answer(rig, env, body)
                 found[f"{name}: listens"].append(listens)
                 found[name].append(answered)
         imports = {}
@@ -80,9 +80,11 @@ async def run(rig: Rig, options: Options) -> Section:
     )
 
 
-async def _first_answer(rig: Rig, env: dict[str, str], body: dict[str, str]) -> tuple[float, float]:
-    """Seconds from the start of a process until it listens, and until it has answered `body`."""
-    instance = Instance("request_handler", env, rig.folder)
+async def first_answer(
+    rig: Rig, env: dict[str, str], body: dict[str, str], source: Path = FUNCTIONS
+) -> tuple[float, float]:
+    """Seconds from the start of a process of `source` until it listens, and until it has answered `body`."""
+    instance = Instance("request_handler", env, rig.folder, source=source)
     started = time.perf_counter()
     async with rig.running(instance):
         listens = time.perf_counter() - started
@@ -104,7 +106,7 @@ def _import_s() -> float:
 async def _imports(rig: Rig, env: dict[str, str], body: dict[str, str]) -> dict[str, float]:
     """Seconds by package of everything that a fresh process imports until it has answered `body`."""
     before = {path: path.stat().st_size for path in rig.folder.glob("*.log")}
-    await _first_answer(rig, env | {"PYTHONPROFILEIMPORTTIME": "1"}, body)
+    await first_answer(rig, env | {"PYTHONPROFILEIMPORTTIME": "1"}, body)
     told = [path.read_text() for path in rig.folder.glob("*.log") if path not in before]
     return own_seconds("\n".join(told))
 

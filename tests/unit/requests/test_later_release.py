@@ -121,10 +121,11 @@ def test_a_follower_asks_alone_beside_a_leader_in_a_state_of_a_later_release() -
         flight = (await stage.document("r"))["flight"]
         await _write(stage, state="queued")
         await stage.ask("follower")
+        await asyncio.sleep(5)
+        [cache] = await stage.world.store.read([f"tenants/default/cache/{flight}"], timeout_s=5)
+        assert (cache.fields or {})["flight"] == PATH
         await asyncio.sleep(30)
         assert (await stage.result("follower"))["status"] == "completed"
-        [cache] = await stage.world.store.read([f"tenants/default/cache/{flight}"], timeout_s=5)
-        assert (cache.fields or {}).get("flight") in (None, PATH)
         await _write(stage, state="parked")
 
-    play(scene, replies=[THROTTLED], shape=ALONE, checked=False)
+    play(scene, replies=[THROTTLED, Reply("ok", 20.0)], shape=ALONE, checked=False)
