@@ -9,13 +9,16 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from penstock.errors import FailureClass, ProviderFailure, Reason
-from penstock.messages.completion import Completion, Usage
+from penstock.messages.completion import Completion, Usage, Withheld
 from penstock.messages.request import Request
 from penstock.messages.strict_json import canonical
 from tests.chaos.faults import Fault
 from tests.chaos.instance import Instance
 
-Kind = Literal["ok", "throttled", "refused", "broken", "hangs", "rejected", "filtered", "cut"]
+Kind = Literal[
+    "ok", "throttled", "refused", "broken", "hangs", "rejected", "filtered", "cut",
+    "withheld", "unreadable", "empty",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,10 @@ class Ledger:
         call.answered_at = loop.time()
         if failure := _failure(reply):
             raise failure
-        return _completion(request, target, call.number, reply)
+        answer = _completion(request, target, call.number, reply)
+        if reply.kind == "withheld":
+            raise Withheld("simulated: the model refused", answer)
+        return answer
 
 
 def _failure(reply: Reply) -> ProviderFailure | None:
@@ -84,6 +90,11 @@ def _failure(reply: Reply) -> ProviderFailure | None:
             return ProviderFailure(FailureClass.UNPAID, "simulated: connection refused")
         case "broken":
             return ProviderFailure(FailureClass.AMBIGUOUS, "simulated: 500", status=500)
+        case "unreadable":
+            told = "simulated: no completion"
+            return ProviderFailure(
+                FailureClass.AMBIGUOUS, told, reason=Reason.ATTEMPTS_EXHAUSTED, status=200, enough=2
+            )
         case "rejected":
             return ProviderFailure(FailureClass.FINAL, "simulated: 400", status=400)
         case "filtered":
@@ -101,7 +112,7 @@ def question(request: Request) -> str:
 
 def _completion(request: Request, target: str, number: int, reply: Reply) -> Completion:
     text = f"{request.tenant}|{target}|{question(request)}|call {number}|" + "x" * reply.padding
-    finish = "length" if reply.kind == "cut" else "stop"
+    finish = {"cut": "length", "withheld": "refusal", "empty": "empty"}.get(reply.kind, "stop")
     return Completion(text, (), finish, Usage(10, 5), "sim-model")
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from penstock import log
 from penstock.errors import BlobError, FailureClass, ProviderFailure, Reason, StoreError
 from penstock.leases.holder import Holder
-from penstock.messages.completion import Completion
+from penstock.messages.completion import Completion, Withheld
 from penstock.messages.request import Request
 from penstock.requests import transitions
 from penstock.requests.record import NOT_CALLED, Record
@@ -40,6 +40,8 @@ class Refused:
 
     fail: Fail
     target: Target | None
+    #: What came with a refusal, and is paid.
+    withheld: Completion | None = None
 
 
 Outcome = Answered | Refused | Park
@@ -203,6 +205,7 @@ class Calls:
             tries=self._tries,
             quick=self._quick,
             parks=record.parks,
+            same=record.in_a_row(failure.message),
             remaining_s=(record.deadline - self._s.clock.now()).total_seconds(),
             asked=self._index + 1,
             more_targets=self._index + 1 < len(self._targets),
@@ -222,7 +225,7 @@ class Calls:
                 await self._open_attempt()
                 return None
             case Fail() as fail:
-                return Refused(fail, target)
+                return Refused(fail, target, failure.completion if isinstance(failure, Withheld) else None)
             case Park() as park:
                 return park
 

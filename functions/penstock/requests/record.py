@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from penstock.errors import BadMessage, Reason
@@ -21,6 +22,10 @@ from penstock.timing import Timing
 
 #: The outcome of an attempt whose call never started: it does not count as one.
 NOT_CALLED = "not called"
+#: Outcomes that no answer of the model's stands behind.
+_NO_ANSWER = (NOT_CALLED, "unpaid")
+#: Outcomes of a call that may have been paid for nothing.
+_PERHAPS_PAID = ("ambiguous", "unknown")
 #: How many attempts a document keeps; the counters keep the sums.
 ATTEMPTS_KEPT = 20
 
@@ -116,6 +121,8 @@ class Record(NamedTuple):
     #: Calls started, ambiguous ones among them, parkings in a row, take-overs without a saved outcome.
     calls: int = 0
     tries: int = 0
+    #: Calls that may have been paid for nothing, over all lives of the request; nothing resets it.
+    perhaps_paid: int = 0
     parks: int = 0
     takeovers: int = 0
     attempts: tuple[Attempt, ...] = ()
@@ -164,6 +171,9 @@ class Record(NamedTuple):
         if known.get("payload_ref"):
             known["payload_ref"] = BlobRef.decode(known["payload_ref"])
         known["attempts"] = tuple(Attempt.decode(value) for value in document.get("attempts", ()))
+        # A release without the counter has written before this one, or between: then its lines say more.
+        lines = sum(line.outcome in _PERHAPS_PAID for line in known["attempts"])
+        known["perhaps_paid"] = max(lines, known.get("perhaps_paid", 0))
         return cls(**known)
 
     @property
@@ -185,8 +195,12 @@ class Record(NamedTuple):
         )
 
     def with_attempt(self, attempt: Attempt) -> Record:
-        """A call may start: the ledger gets its line."""
-        return self._replace(calls=self.calls + 1, attempts=(*self.attempts, attempt)[-ATTEMPTS_KEPT:])
+        """A call may start: the ledger gets its line. Lines of calls that never started make room first."""
+        kept = (*self.attempts, attempt)
+        if len(kept) > ATTEMPTS_KEPT:
+            first = next((at for at, line in enumerate(kept) if line.outcome == NOT_CALLED), 0)
+            kept = kept[:first] + kept[first + 1 :]
+        return self._replace(calls=self.calls + 1, attempts=kept)
 
     def with_outcome(self, outcome: str, message: str = "") -> Record:
         """What became of the newest attempt, if it is still open."""
@@ -194,7 +208,16 @@ class Record(NamedTuple):
             return self
         last = replace(self.attempts[-1], outcome=outcome, message=message)
         calls = self.calls - (outcome == NOT_CALLED)
-        return self._replace(calls=calls, attempts=(*self.attempts[:-1], last))
+        perhaps_paid = self.perhaps_paid + (outcome in _PERHAPS_PAID)
+        return self._replace(calls=calls, perhaps_paid=perhaps_paid, attempts=(*self.attempts[:-1], last))
+
+    def in_a_row(self, message: str) -> int:
+        """How many calls in a row ended with `message`: the one under way, which does, and those before it.
+
+        Calls that were refused unpaid, or never started, are no answer and do not end a row.
+        """
+        ended = (line for line in reversed(self.attempts[:-1]) if line.outcome not in _NO_ANSWER)
+        return 1 + sum(1 for _ in takewhile(lambda line: line.message == message, ended))
 
     @property
     def lost_a_holder(self) -> bool:

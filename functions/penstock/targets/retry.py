@@ -15,6 +15,9 @@ MAX_QUICK = 2
 _SPREAD = (0.002, 0.018, 0.08, 0.25, 0.65)
 
 
+_UNREADABLE = "The provider answered the same unreadable thing {} times in a row; no more was paid for it. {}"
+
+
 @dataclass(frozen=True, slots=True)
 class Again:
     """Ask the same target in this delivery, after `wait_s` seconds."""
@@ -51,6 +54,7 @@ def decide(
     tries: int,
     quick: int,
     parks: int,
+    same: int,
     remaining_s: float,
     asked: int,
     more_targets: bool,
@@ -60,7 +64,8 @@ def decide(
     """The next step after `failure`.
 
     `tries` counts ambiguous failures of the request, this one included; `quick` the unpaid retries
-    of this delivery; `parks` the parkings in a row; `remaining_s` what is left to the deadline;
+    of this delivery; `parks` the parkings in a row; `same` the calls in a row, this one included, that failed
+    with this one's message; `remaining_s` what is left to the deadline;
     `asked` the targets of the route asked in this round, this one included; `jitter` is uniform in [0, 1).
     """
     match failure.kind:
@@ -69,6 +74,8 @@ def decide(
         case FailureClass.AMBIGUOUS:
             if tries >= MAX_TRIES:
                 return Fail(Reason.ATTEMPTS_EXHAUSTED, f"Gave up after {tries} tries. {failure.message}")
+            if failure.enough is not None and not more_targets and same >= failure.enough * asked:
+                return Fail(Reason.ATTEMPTS_EXHAUSTED, _UNREADABLE.format(same, failure.message))
             # The last try is never made without having waited, however many targets there are.
             if more_targets and tries < MAX_TRIES - 1:
                 return NextTarget()

@@ -72,9 +72,6 @@ async def test_an_answer_that_was_cut_short_says_so(provider: Served) -> None:
         ("disconnect", AMBIGUOUS, None),
         ("error_body", AMBIGUOUS, None),
         ("error_body type=overloaded", UNPAID, 503),
-        ("answer encoding=br", AMBIGUOUS, None),
-        # Only claimed: there is nothing to unpack.
-        ("answer encoding=deflate", AMBIGUOUS, None),
     ],
 )
 async def test_a_failure_that_may_pass_has_its_class(

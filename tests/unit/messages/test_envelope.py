@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from penstock.errors import NotAPush
 from penstock.messages.envelope import Envelope, decode_push, encode_push, format_time, parse_time
+from tests.examples import examples
 
 SECRET = "hunter2-the-planted-secret"
 PUBLISHED = "google.cloud.pubsub.topic.v1.messagePublished"
@@ -170,7 +171,7 @@ def test_what_is_no_push_is_refused(headers: dict[str, str], body: object, says:
 unicode_text = st.text(st.characters(exclude_categories=["Cs"]))
 
 
-@settings(derandomize=True, max_examples=200, deadline=None)
+@examples(200)
 @given(
     st.builds(
         Envelope,

@@ -8,11 +8,12 @@ import math
 import traceback
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.errors import BadMessage, Reason
 from penstock.messages.strict_json import MAX_DEPTH, canonical, decode_object
+from tests.examples import examples
 
 SECRET = "hunter2-the-planted-secret"
 
@@ -116,7 +117,7 @@ def test_a_number_is_kept_as_it_was_meant() -> None:
     assert [type(value) for value in decoded.values()] == [int, float, bool]
 
 
-@settings(derandomize=True, max_examples=200, deadline=None)
+@examples(200)
 @given(st.dictionaries(st.text(), json_values, max_size=5))
 def test_canonical_bytes_decode_to_the_same_object(value: dict[str, object]) -> None:
     # Given any JSON object, if I spell it canonically and decode that, I expect the same object,

@@ -15,6 +15,8 @@ import pytest
 
 from tests.unit.tune import shapes
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).parents[3]
 Serve = Callable[..., str]
 FAST = ("--step", "0.0004", "--sequence", "0.00002", "--slots", "4")

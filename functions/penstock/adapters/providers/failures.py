@@ -16,15 +16,24 @@ from penstock.errors import FailureClass, ProviderFailure, Reason
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A failure's class and its sentence; `reason` is what a request fails with that ends on it."""
+    """A failure's class and its sentence; `reason` is what a request fails with that ends on it.
+
+    `enough` is that of a ProviderFailure.
+    """
 
     kind: FailureClass
     sentence: str
     reason: Reason
+    enough: int | None = None
 
     def failure(self, *, status: int | None = None, retry_after_s: float | None = None) -> ProviderFailure:
         return ProviderFailure(
-            self.kind, self.sentence, reason=self.reason, status=status, retry_after_s=retry_after_s
+            self.kind,
+            self.sentence,
+            reason=self.reason,
+            status=status,
+            retry_after_s=retry_after_s,
+            enough=self.enough,
         )
 
 
@@ -36,21 +45,29 @@ def ambiguous(sentence: str) -> Verdict:
     return Verdict(FailureClass.AMBIGUOUS, sentence, Reason.ATTEMPTS_EXHAUSTED)
 
 
+def unreadable(sentence: str, enough: int) -> Verdict:
+    return replace(ambiguous(sentence), enough=enough)
+
+
 def rejected(sentence: str) -> Verdict:
     return Verdict(FailureClass.FINAL, sentence, Reason.PROVIDER_REJECTED)
 
 
-REFUSED = Verdict(
-    FailureClass.FINAL,
-    "The provider's content filter refused the question or its answer.",
-    Reason.CONTENT_REFUSED,
-)
+FILTERED = "The provider's content filter refused the question or its answer."
+MODEL_REFUSED = "The model refused to answer; the completion's text is what it said instead."
+REFUSED = Verdict(FailureClass.FINAL, FILTERED, Reason.CONTENT_REFUSED)
 UNREACHED = unpaid("The provider could not be reached.")
 UNSENDABLE = rejected("The request cannot be sent; check the target's base_url.")
 BROKEN_OFF = ambiguous("The connection to the provider broke before its reply was whole.")
 NO_ANSWER_IN_TIME = ambiguous("The provider did not answer in time.")
-MALFORMED = ambiguous("The provider's reply is not a chat completion.")
-EMPTY = ambiguous("The provider's reply holds no choice.")
+#: What a provider writes itself, it writes again: two of the same are enough.
+MALFORMED = unreadable("The provider's reply is not a chat completion.", 2)
+EMPTY = unreadable("The provider's reply holds no choice.", 2)
+#: What is no JSON comes from something in between as often, and passes as a 502 does: the third decides.
+NO_JSON = replace(MALFORMED, enough=3)
+WEB_PAGE = unreadable(
+    "The provider's reply is a web page, not a chat completion; check the target's base_url.", 3
+)
 UNEXPECTED = ambiguous("The call failed in an unexpected way")
 
 #: Statuses that differ from their hundred. 402, and a 429 for want of quota, end when the account is topped

@@ -11,13 +11,14 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from penstock.adapters.providers.aiohttp_failures import of_error
-from penstock.adapters.providers.chat_reply import decoded, read_completion
+from penstock.adapters.providers.chat_reply import read_completion
 from penstock.adapters.providers.connections import Connections, Reply
 from penstock.adapters.providers.failures import UNSENDABLE, of_status
 from penstock.adapters.providers.key import Key
 from penstock.adapters.providers.one_call import call_once, reload, utc_now
 from penstock.adapters.providers.params import openai_params
 from penstock.adapters.providers.reply_limit import MAX_REPLY_BYTES
+from penstock.adapters.providers.reply_text import decoded
 from penstock.messages.completion import Completion
 from penstock.messages.request import Request
 from penstock.targets.retry_after import retry_after_s
@@ -57,12 +58,13 @@ class OpenAIProvider:
         reply = await call_once(ask, key=self._key, timeout_s=timeout_s, of_error=of_error)
         if not reply.succeeded:
             wait = retry_after_s(reply.headers, self._now())
-            raise of_status(reply.status, decoded(reply.data), wait)
-        return read_completion(reply.data, request, model=self._model)
+            raise of_status(reply.status, decoded(reply.data, reply.headers.get("Content-Type")), wait)
+        return read_completion(reply.data, reply.headers, request, model=self._model)
 
     def _body(self, request: Request) -> bytes:
         params = openai_params(request.params, self._base_url)
-        body = {"model": self._model, "messages": list(request.messages), **params}
+        # Said, because some servers and proxies stream unless they are told not to.
+        body = {"model": self._model, "messages": list(request.messages), "stream": False, **params}
         return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
     async def reload_key(self) -> bool:

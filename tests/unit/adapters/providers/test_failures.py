@@ -235,7 +235,6 @@ def test_every_error_of_huggingface_hub_that_a_call_can_raise_is_in_the_table() 
         (hub.GenerationError, AMBIGUOUS),
         (hub.IncompleteGenerationError, AMBIGUOUS),
         (reply_limit.ReplyTooLong, AMBIGUOUS),
-        (reply_limit.ReplyEncoded, AMBIGUOUS),
         (reply_limit.Redirected, FINAL),
     ],
 )
