@@ -115,7 +115,10 @@ def publish(
     file: Annotated[
         list[Path] | None,
         typer.Option(
-            "--file", "-f", help="Request objects (.jsonl: one a line; .json: one, or a list), or text."
+            "--file",
+            "-f",
+            help="Request objects (.jsonl: one a line; .json: one, or a list), or text; without a suffix "
+            "and on stdin what is in it decides. Unicode in any of its encodings.",
         ),
     ] = None,
     request_id: Annotated[
@@ -162,7 +165,7 @@ def publish(
         request_id, tenant, model, param or (), metadata or (), cache, deadline, max_wait, unchecked
     )
     wait_s = seconds(timeout) if wait else None
-    _run(lambda: publish(prompts or [], file or [], options, wait_s=wait_s, as_json=as_json))
+    raise typer.Exit(publish(prompts or [], file or [], options, wait_s=wait_s, as_json=as_json))
 
 
 @app.command()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import resource
+import signal
 import socket
 import subprocess
+import sys
+import termios
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +21,7 @@ import pytest
 
 from penstock.adapters.buses.local import LocalBus
 from penstock.clock import SystemClock
-from tests.acceptance.penstock_command import PENSTOCK, Done, Operator
+from tests.acceptance.penstock_command import PENSTOCK, Done, Operator, eventually
 
 BOM_LINES = (
     b'\xef\xbb\xbf{"prompt": "@ok Name a river.", "request_id": "bom-1"}\r\n'
@@ -268,3 +272,26 @@ def test_a_prompt_typed_in_another_encoding(operator: Operator) -> None:
         assert b"Traceback" not in done.stderr
     [body] = published(operator)
     assert (body["prompt"], body["metadata"]) == ("Straße", {"note": "Straße"})
+
+
+def test_ctrl_c_ends_the_wait_for_stdin(operator: Operator) -> None:
+    """Given a stdin that does not end. If Ctrl-C comes, I expect the end at once, and nothing published."""
+    process = subprocess.Popen(
+        [str(PENSTOCK), "publish", "-"], env=operator.env, stdin=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdin is not None
+    stdin = process.stdin.fileno()
+    os.write(stdin, b"Name")
+    assert eventually(lambda: _unread(stdin) == 0, within_s=60)
+
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert b"Traceback" not in err
+    assert published(operator) == []
+
+
+def _unread(pipe: int) -> int:
+    """The bytes in it."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)

@@ -21,20 +21,25 @@ from penstock_ops.terminal.system import System, open_system
 from penstock_ops.upkeep.pause import warn_if_paused
 
 
-async def publish(
+def publish(
     prompts: Sequence[str], files: Sequence[Path], options: Options, *, wait_s: float | None, as_json: bool
 ) -> int:
     """Publish them all, or none when one is wrong; the exit code. `wait_s` None: do not wait."""
     with Spool() as messages:
+        # Before there is an event loop: it would keep Ctrl-C from whoever waits for stdin.
         fill(messages, prompts, files, options)
-        async with open_system() as system:
-            say(f"penstock publish → {system.name}")
-            if wait_s is None:
-                await _publish(system, messages, lambda sent: _print_ids(sent, as_json))
-                _say_when_unserved(system)
-                return 0
-            await warn_if_paused(system)
-            return await _publish_and_wait(system, messages, wait_s, as_json)
+        return asyncio.run(_publish_filled(messages, wait_s, as_json))
+
+
+async def _publish_filled(messages: Spool, wait_s: float | None, as_json: bool) -> int:
+    async with open_system() as system:
+        say(f"penstock publish → {system.name}")
+        if wait_s is None:
+            await _publish(system, messages, lambda sent: _print_ids(sent, as_json))
+            _say_when_unserved(system)
+            return 0
+        await warn_if_paused(system)
+        return await _publish_and_wait(system, messages, wait_s, as_json)
 
 
 async def _publish(system: System, messages: Spool, tell: Callable[[Sequence[Sent]], None]) -> list[Sent]:
