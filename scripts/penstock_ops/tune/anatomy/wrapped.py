@@ -44,6 +44,8 @@ class Wrapper:
     vision: str = ""
     #: Names of tower and projector in the checkpoint.
     names: tuple[str, str] = ("vision_tower", "multi_modal_projector")
+    #: Whether the outer class ties embeddings and head where nothing is said; None: it follows the inner one.
+    tied: bool | None = False
     #: The language model's fields stand beside `vision_config`, not below `text_config`.
     flat: bool = False
 
@@ -54,10 +56,10 @@ WRAPPERS: dict[str, Wrapper] = {
     "llava": Wrapper("llama", llava, vision="clip_vision_model"),
     "llava_next": Wrapper("llama", llava_next, vision="clip_vision_model"),
     "llava_onevision": Wrapper("qwen2", llava_next, vision="siglip_vision_model"),
-    "mistral3": Wrapper("mistral", mistral3, vision="pixtral"),
-    "gemma3": Wrapper("gemma3_text", gemma3, vision="siglip_vision_model"),
-    "paligemma": Wrapper("gemma", paligemma, vision="siglip_vision_model"),
-    "internvl": Wrapper("qwen2", internvl, vision="internvl_vision"),
+    "mistral3": Wrapper("mistral", mistral3, vision="pixtral", tied=None),
+    "gemma3": Wrapper("gemma3_text", gemma3, vision="siglip_vision_model", tied=True),
+    "paligemma": Wrapper("gemma", paligemma, vision="siglip_vision_model", tied=True),
+    "internvl": Wrapper("qwen2", internvl, vision="internvl_vision", tied=None),
     "idefics3": Wrapper("llama", idefics3, tower=idefics, names=("vision_model", "connector")),
     "smolvlm": Wrapper("llama", idefics3, tower=idefics, names=("vision_model", "connector")),
     "llama4": Wrapper(
@@ -107,7 +109,7 @@ def _language(
 ) -> Anatomy:
     flat = {k: v for k, v in config.items() if k not in ("text_config", "vision_config")}
     inner = text if text is not None else {**flat, "model_type": wrapper.text}
-    inner = {**inner, **_tied(config, inner)}
+    inner = {**inner, **_tied(config, inner, wrapper.tied if text is not None else None)}
     kind = str(inner.get("model_type") or wrapper.text)
     where = "text_config of the model's config" if text is not None else "the model's config"
     fields = Fields(inner, where, nested=text is not None)
@@ -119,14 +121,19 @@ def _language(
     return found
 
 
-def _tied(config: Mapping[str, Any], text: Mapping[str, Any]) -> dict[str, Any]:
-    """Whether embeddings and head are one, where the inner object leaves it to the outer one."""
-    outside, inside = config.get("tie_word_embeddings"), text.get("tie_word_embeddings")
-    if outside is None:
-        return {}
-    if inside is not None and inside != outside:
-        raise Fields(config).fault("tie_word_embeddings differs between text_config and the object around it")
-    return {"tie_word_embeddings": outside}
+def _tied(config: Mapping[str, Any], text: Mapping[str, Any], unsaid: bool | None) -> dict[str, Any]:
+    """Whether embeddings and head are one, as the inner and the outer object say it together.
+
+    Classes and engines differ on which of the two counts, so both must agree; `unsaid` is what the
+    outer class takes where it says nothing, None where it follows the inner one.
+    """
+    name = "tie_word_embeddings"
+    outside, inside = config.get(name, unsaid), text.get(name)
+    if name in config and config[name] is None:
+        raise Fields(config).fault(f"{name} is null outside text_config")
+    if inside is not None and outside is not None and inside != outside:
+        raise Fields(config).fault(f"{name} differs between text_config and the object around it")
+    return {name: config[name]} if name in config else {}
 
 
 def _tower(vision: dict[str, Any], wrapper: Wrapper) -> Tower:
@@ -155,7 +162,7 @@ def stated(config: Mapping[str, Any], given: int | None, texts: Mapping[str, Tex
     if name is None or others not in ([], ["vision_config"]) or kind not in texts:
         return None
     fields = Fields(
-        {**config[name], **_tied(config, config[name])}, f"{name} of the model's config", nested=True
+        {**config[name], **_tied(config, config[name], None)}, f"{name} of the model's config", nested=True
     )
     fields.passed_over("quantization_config")
     language = texts[str(kind)](fields)
