@@ -1,6 +1,6 @@
 """The entry points of Cloud Functions: decode → one call → status code.
 
-They are plain HTTP functions, fed by our own Pub/Sub push subscriptions (DESIGN.md §2.5). By hand:
+They are plain HTTP functions, fed by our own Pub/Sub push subscriptions (docs/design.md §2.5). By hand:
 
     functions-framework --source functions/main.py --target request_handler --port 8080
 """
@@ -24,7 +24,7 @@ from penstock.verdict import Verdict
 @functions_framework.aio.http
 async def request_handler(request: Request) -> Response:
     """A request, a wake or a redrive → its result, or parked, or a dead letter."""
-    from penstock.handle import handle
+    from penstock.requests.handle import handle
 
     return await _deliver(request, handle)
 
@@ -32,7 +32,7 @@ async def request_handler(request: Request) -> Response:
 @functions_framework.aio.http
 async def response_processor(request: Request) -> Response:
     """A published result → confirmed, counted, its followers woken."""
-    from penstock.respond import respond
+    from penstock.requests.respond import respond
 
     return await _deliver(request, respond)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock_ops.emulators import EmulatorMissing, Emulators
+from penstock_ops.emulation.emulators import EmulatorMissing, Emulators
 
 _MISSING = "EMULATORS MISSING"
 

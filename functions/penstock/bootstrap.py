@@ -16,16 +16,16 @@ from pathlib import Path
 from types import FrameType
 
 from penstock import log
+from penstock.adapters.providers.key import Key
 from penstock.clock import SystemClock
 from penstock.errors import SettingsError
-from penstock.gate import gates
+from penstock.money.pricing import PriceBook
 from penstock.ports import Blobs, Bus, Clock, Provider, Store
-from penstock.providers.key import Key
-from penstock.rules.pricing import PriceBook
-from penstock.rules.routes import Target
-from penstock.rules.timing import Timing
 from penstock.services import Services, Topics
 from penstock.settings import Settings, read_settings
+from penstock.targets.gate import gates
+from penstock.targets.routes import Target
+from penstock.timing import Timing
 
 _instance: Services | None = None
 
@@ -81,30 +81,30 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Services:
 
 def _store(settings: Settings, clock: Clock) -> Store:
     if settings.mode == "embedded":
-        from penstock.stores.sqlite import SqliteStore
+        from penstock.adapters.stores.sqlite import SqliteStore
 
         return SqliteStore(settings.folder, clock)
-    from penstock.stores.firestore import FirestoreStore
+    from penstock.adapters.stores.firestore import FirestoreStore
 
     return FirestoreStore(settings.project, settings.database, emulator_host=settings.firestore_emulator)
 
 
 def _bus(settings: Settings, clock: Clock) -> Bus:
     if settings.mode == "embedded":
-        from penstock.buses.local import LocalBus
+        from penstock.adapters.buses.local import LocalBus
 
         return LocalBus(settings.folder, clock)
-    from penstock.buses.pubsub import PubSubBus
+    from penstock.adapters.buses.pubsub import PubSubBus
 
     return PubSubBus(settings.project, emulator_host=settings.pubsub_emulator)
 
 
 def _blobs(settings: Settings) -> Blobs:
     if settings.bucket.startswith("gs://"):
-        from penstock.blobs.gcs import BucketBlobs
+        from penstock.adapters.blobs.gcs import BucketBlobs
 
         return BucketBlobs(settings.bucket.removeprefix("gs://").rstrip("/"), project=settings.project)
-    from penstock.blobs.folder import FolderBlobs
+    from penstock.adapters.blobs.folder import FolderBlobs
 
     return FolderBlobs(Path(settings.bucket))
 
@@ -133,33 +133,33 @@ class _Providers(Mapping[str, Provider]):
 def _provider(target: Target, settings: Settings) -> Provider:
     match target.provider:
         case "offline":
-            from penstock.providers.offline import OfflineProvider
+            from penstock.adapters.providers.offline import OfflineProvider
 
             return OfflineProvider()
         case "openai":
-            from penstock.providers.openai import OpenAIProvider
+            from penstock.adapters.providers.openai import OpenAIProvider
 
             return OpenAIProvider(model=target.model, base_url=target.base_url, key=_key(target, settings))
         case "tgi":
-            from penstock.providers.tgi import TgiProvider
+            from penstock.adapters.providers.tgi import TgiProvider
 
             return TgiProvider(model=target.model, base_url=target.base_url or "", key=_key(target, settings))
 
 
 def _key(target: Target, settings: Settings) -> Key | None:
     if target.auth == "id_token":
-        from penstock.providers.id_token import IdTokenKey
+        from penstock.adapters.providers.id_token import IdTokenKey
 
         return IdTokenKey(target.base_url or "")
     if target.secret:
-        from penstock.providers.keys import SecretManagerKey
+        from penstock.adapters.providers.keys import SecretManagerKey
 
         return SecretManagerKey(target.secret)
     # The environment's key belongs to one address, and goes to no other server.
     ours = target.provider == "openai" and target.base_url == settings.openai_base_url
     if not (ours and settings.openai_api_key):
         return None
-    from penstock.providers.keys import PlainKey
+    from penstock.adapters.providers.keys import PlainKey
 
     return PlainKey(settings.openai_api_key)
 

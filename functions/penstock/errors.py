@@ -24,7 +24,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why a request or a message failed for good: the closed set of DESIGN.md §2.4."""
+    """Why a request or a message failed for good: the closed set of docs/design.md §2.4."""
 
     #: The message cannot become a request.
     MALFORMED = "malformed"
@@ -45,17 +45,17 @@ class Reason(StrEnum):
 
     @property
     def shared(self) -> bool:
-        """Whether the followers of a flight share this failure (DESIGN.md §3.5)."""
+        """Whether the followers of a flight share this failure (docs/design.md §3.5)."""
         return self in (Reason.CONTENT_REFUSED, Reason.PROVIDER_REJECTED)
 
     @property
     def retriable(self) -> bool:
-        """Whether a redrive or a new request_id may well succeed (DESIGN.md §2.2)."""
+        """Whether a redrive or a new request_id may well succeed (docs/design.md §2.2)."""
         return self in (Reason.ATTEMPTS_EXHAUSTED, Reason.DEADLINE_EXCEEDED, Reason.INTERNAL)
 
 
 class FailureClass(StrEnum):
-    """What a failed provider call means for the bill: DESIGN.md §3.6."""
+    """What a failed provider call means for the bill: docs/design.md §3.6."""
 
     #: Surely not paid (429, 503, connection refused): try again, without a count, until the deadline.
     UNPAID = "unpaid"

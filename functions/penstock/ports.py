@@ -1,15 +1,15 @@
 """The few Protocols that the stories need from the outside world.
 
-Adapters live in `stores/`, `buses/`, `blobs/` and `providers/`; nothing else touches an SDK.
+Adapters live below `adapters/`; nothing else touches an SDK.
 Documents are plain dicts of str, bytes, bool, int, float, None, aware datetimes, lists and dicts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from penstock.messages.completion import BlobRef, Completion
 from penstock.messages.request import Request
@@ -20,11 +20,43 @@ Fields = Mapping[str, Any]
 Version = Any
 
 
+class Transform:
+    """A field value in a Create, Update, Put or Merge that the store works out from what is there."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
-class Increment:
-    """A field value in a Merge or Update: add `by` to what is there (0 when absent)."""
+class Increment(Transform):
+    """Add `by` to the number that is there (0 where there is none): what it leaves is the caller's alone.
+
+    Past 64 bits it stays at the largest, or smallest, integer.
+    """
 
     by: int
+
+
+@dataclass(frozen=True, slots=True)
+class Maximum(Transform):
+    """Raise the number that is there to `least`, which stands where there is no number."""
+
+    least: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTime(Transform):
+    """The store's own clock at this commit, in whole milliseconds: one time for all fields of a batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class InOrder(Transform):
+    """Several steps on one field, each on what the one before it left: `InOrder(Maximum(now), Increment(1))`
+    takes the next free slot that is not past."""
+
+    steps: tuple[Transform, ...]
+
+    def __init__(self, *steps: Increment | Maximum | ServerTime) -> None:
+        object.__setattr__(self, "steps", steps)
 
 
 class _Remove:
@@ -80,7 +112,7 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """Set or increment the named top-level fields, creating the document when absent (no precondition)."""
+    """Change the named top-level fields, creating the document when absent (no precondition)."""
 
     path: str
     fields: Fields
@@ -96,6 +128,27 @@ class Delete:
 Write = Create | Update | Put | Merge | Delete
 
 
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a batch did, write by write in its order.
+
+    `versions`: each document's version now; None where it was deleted. `results`: by field, what each
+    Transform left there. `commit_time`: the store's own clock; a Snapshot that lacks the batch has an
+    earlier `read_at`, and of two batches on one document the later one has no earlier time.
+    """
+
+    versions: list[Version]
+    results: list[Fields]
+    commit_time: datetime
+
+
+class Cursor(NamedTuple):
+    """Where a search goes on: behind the document `path`, which had `value` in the field searched for."""
+
+    value: str
+    path: str
+
+
 class Store(Protocol):
     """Documents with optimistic concurrency. Paths are `collection/id[/collection/id…]`.
 
@@ -107,8 +160,8 @@ class Store(Protocol):
         """The documents in the order of `paths`, all as of one `read_at`."""
         ...
 
-    async def commit(self, writes: Sequence[Write], *, timeout_s: float) -> list[Version]:
-        """All of `writes` or none; the new version of each, in order.
+    async def commit(self, writes: Sequence[Write], *, timeout_s: float) -> Committed:
+        """All of `writes` or none.
 
         Raises AlreadyExists, PreconditionFailed (also: an Update of a document that is not there),
         WriteRefused, StoreUnavailable (outcome unknown).
@@ -116,9 +169,22 @@ class Store(Protocol):
         ...
 
     async def find(
-        self, group: str, field: str, low: str, high: str, *, limit: int, timeout_s: float
+        self,
+        group: str,
+        field: str,
+        low: str,
+        high: str,
+        *,
+        after: Cursor | None = None,
+        limit: int,
+        timeout_s: float,
     ) -> list[Snapshot]:
-        """Documents of every collection named `group` with low <= field <= high, ordered by `field`."""
+        """Documents of every collection named `group` with low <= field <= high, by `field`, then by path
+        (segment by segment); those behind `after` alone, where it is given."""
+        ...
+
+    async def count(self, group: str, field: str, low: str, high: str, *, timeout_s: float) -> int:
+        """How many documents `find` would give without a limit."""
         ...
 
     async def scan(self, collection: str, *, after: str, limit: int, timeout_s: float) -> list[Snapshot]:
@@ -151,6 +217,21 @@ class Blobs(Protocol):
         """The bytes of exactly this reference, checked by its sha256.
 
         Raises BlobMissing, BlobUnavailable.
+        """
+        ...
+
+    async def put_stream(self, name: str, chunks: AsyncIterable[bytes], *, timeout_s: float) -> BlobRef:
+        """As `put`, of a size that nobody knows yet, with a few MiB of it in memory at once.
+
+        All of it becomes visible at the end, and nothing when `chunks` or a write fails. `timeout_s` bounds
+        each step of ours; what `chunks` takes is its own affair, and what it raises is raised.
+        """
+        ...
+
+    async def get_range(self, ref: BlobRef, start: int, end: int, *, timeout_s: float) -> bytes:
+        """Bytes [start, end) of exactly this reference's generation; fewer where it ends before `end`.
+
+        A part has no hash to be checked by. Raises BlobMissing, BlobUnavailable.
         """
         ...
 

@@ -7,13 +7,14 @@ import random
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from penstock.gate import Gate
-from penstock.pausing import PauseWatch
+from penstock.money.pricing import PriceBook
+from penstock.pause import PauseWatch
 from penstock.ports import Blobs, Bus, Clock, Provider, Store
-from penstock.rules.pricing import PriceBook
-from penstock.rules.routes import Routes
-from penstock.rules.timing import Timing
+from penstock.targets.gate import Gate
+from penstock.targets.routes import Routes
+from penstock.timing import Timing
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,9 @@ class Services:
     providers: Mapping[str, Provider]
     gates: Mapping[str, Gate]
     pause: PauseWatch = field(default_factory=PauseWatch)
+    #: What the rooms that are switched on add to a request's life, each a Seam of requests/seams.py: a word
+    #: of the room above, so it is read there alone (`seams_of`).
+    seams: tuple[Any, ...] = ()
     #: Uniform in [0, 1), for back-off.
     jitter: Callable[[], float] = random.random
     #: Unguessable: owners and write ids.

@@ -1,4 +1,4 @@
-"""The settings: the only place that reads the environment (DESIGN.md §2.6).
+"""The settings: the only place that reads the environment (docs/design.md §2.6).
 
 `SETTINGS` names every variable and where it belongs. Terraform sets exactly the cloud ones; a test compares.
 A wrong environment stops the start with one message that names every fault.
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from penstock.errors import SettingsError
-from penstock.rules.routes import Routes, Target, parse_routes, single_route
+from penstock.targets.routes import Routes, Target, parse_routes, single_route
 
 Where = Literal["cloud", "local"]
 

@@ -1,23 +1,27 @@
 """The story of the sweeper: find what is due, move its time forward, wake it. It processes nothing itself.
 
-Progress is certain because every request that is not at rest carries `due_at`: the end of its lease,
-its `not_before`, or the time by which its result should have been confirmed (DESIGN.md §2.5).
+Progress is certain because every document that is not at rest carries `due_at`: a request's is the end of
+its lease, its `not_before`, or the time by which its result should have been confirmed (docs/design.md §2.5).
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from penstock import log
-from penstock.deliver import publish_wake
 from penstock.errors import BadMessage, PreconditionFailed, PublishFailed, StoreError
-from penstock.holder import changed_fields
-from penstock.messages.record import Record, State
+from penstock.leases.room import Room
+from penstock.leases.wake import publish_wake
+from penstock.paths import SHARDS, moved_to, shard_range, time_of
 from penstock.ports import Fields, Snapshot, Update
-from penstock.rules.keys import REQUESTS, SHARDS, moved_to, shard_range, sharded, time_of
+from penstock.requests.room import Requests
 from penstock.services import Services
+
+#: The rooms whose documents are looked for: each that is switched on costs one read in an idle minute.
+ROOMS: tuple[Room, ...] = (Requests(),)
 
 #: Documents taken from one shard at a time.
 _BATCH = 100
@@ -27,7 +31,7 @@ _WIDTH = 50
 
 @dataclass(slots=True)
 class Swept:
-    """What one run did. `oldest_open_s`: age of the oldest request that is not at rest; None: all are."""
+    """What one run did. `oldest_open_s`: age of the oldest document that is not at rest; None: all are."""
 
     woken: int = 0
     #: Found due, but somebody else moved it first.
@@ -40,14 +44,12 @@ class Swept:
     oldest_open_s: float | None = None
 
 
-async def sweep(s: Services) -> Swept:
+async def sweep(s: Services, rooms: Sequence[Room] = ROOMS) -> Swept:
     """Wake everything that is due, for `sweep_s` seconds at most. Raises StoreError when it cannot look."""
     swept = Swept()
     end = s.clock.monotonic() + s.timing.sweep_s
-    if await _is_anything_open(s):
-        while await _sweep_once(s, swept) and s.clock.monotonic() < end:
-            pass
-        swept.oldest_open_s = await _oldest_open_s(s)
+    ages = await asyncio.gather(*(_sweep_room(s, room, swept, end) for room in rooms))
+    swept.oldest_open_s = max((age for age in ages if age is not None), default=None)
     log.event(
         "sweep.finished",
         f"Woke {swept.woken}.",
@@ -61,51 +63,59 @@ async def sweep(s: Services) -> Swept:
     return swept
 
 
-async def _is_anything_open(s: Services) -> bool:
+async def _sweep_room(s: Services, room: Room, swept: Swept, end: float) -> float | None:
+    """Wake what is due in `room` until `end` (monotonic seconds); the age of its oldest open document."""
+    if not await _is_anything_open(s, room):
+        return None
+    while await _sweep_once(s, room, swept) and s.clock.monotonic() < end:
+        pass
+    return await _oldest_open_s(s, room)
+
+
+async def _is_anything_open(s: Services, room: Room) -> bool:
     """One document read when nothing is asked: this is the idle bill's only query."""
-    found = await s.store.find(REQUESTS, "open_since", "", "~", limit=1, timeout_s=s.timing.read_s)
+    found = await s.store.find(room.group, "open_since", "", "~", limit=1, timeout_s=s.timing.read_s)
     return bool(found)
 
 
-async def _sweep_once(s: Services, swept: Swept) -> bool:
+async def _sweep_once(s: Services, room: Room, swept: Swept) -> bool:
     """Wake up to a batch of every shard; whether there may be more."""
     now = s.clock.now()
-    found = await asyncio.gather(*(_due(s, shard, now) for shard in range(SHARDS)))
+    found = await asyncio.gather(*(_due(s, room, shard, now) for shard in range(SHARDS)))
     width = asyncio.Semaphore(_WIDTH)
 
     async def wake(snapshot: Snapshot) -> None:
         async with width:
-            await _wake(s, snapshot, swept)
+            await _wake(s, room, snapshot, swept)
 
     await asyncio.gather(*(wake(snapshot) for batch in found for snapshot in batch))
     return any(len(batch) == _BATCH for batch in found) and not swept.failed
 
 
-async def _due(s: Services, shard: int, now: datetime) -> list[Snapshot]:
+async def _due(s: Services, room: Room, shard: int, now: datetime) -> list[Snapshot]:
     low, high = shard_range(shard, now)
-    return await s.store.find(REQUESTS, "due_at", low, high, limit=_BATCH, timeout_s=s.timing.read_s)
+    return await s.store.find(room.group, "due_at", low, high, limit=_BATCH, timeout_s=s.timing.read_s)
 
 
-async def _wake(s: Services, found: Snapshot, swept: Swept) -> None:
-    """Move `due_at` forward by compare-and-set, then publish: a lost wake costs a wait, never a request."""
+async def _wake(s: Services, room: Room, found: Snapshot, swept: Swept) -> None:
+    """Move `due_at` forward by compare-and-set, then publish: a lost wake costs a wait, never a document."""
     try:
-        record = Record.decode(found.fields or {})
+        due = room.due(s, found.fields or {})
     except BadMessage:
         message = "A document that is due cannot be read; it is looked at again later."
         log.error("sweep.unreadable", message, path=found.path)
         swept.unreadable += 1
         await _move(s, found, {"due_at": _next_look(s, found)}, swept)
         return
-    later = record._replace(due_at=_next_due(s, record), sweeps=record.sweeps + 1)
-    if not await _move(s, found, changed_fields(later, record), swept):
+    if not await _move(s, found, due.later, swept):
         return
     try:
-        await publish_wake(s, record)
+        await publish_wake(s, due.topic, due.wake, due.named)
     except PublishFailed:
         swept.failed += 1
     else:
         swept.woken += 1
-        swept.stubborn += record.sweeps > 0
+        swept.stubborn += due.sweeps > 0
 
 
 async def _move(s: Services, found: Snapshot, changes: Fields, swept: Swept) -> bool:
@@ -129,21 +139,13 @@ def _next_look(s: Services, found: Snapshot) -> str:
     return moved_to(fields["due_at"], s.clock.now() + timedelta(seconds=wait))
 
 
-def _next_due(s: Services, record: Record) -> str:
-    """Doubling from a minute, up to the cap: an hour for a result that nobody confirms, else a quarter."""
-    unconfirmed = record.state is State.TERMINAL
-    cap = s.timing.republish_max_s if unconfirmed else s.timing.sweep_max_s
-    wait = min(cap, s.timing.sweep_again_s * 2 ** min(record.sweeps, 16)) * (1 + s.jitter() / 4)
-    return sharded(record.tenant, record.request_id, s.clock.now() + timedelta(seconds=wait))
-
-
-async def _oldest_open_s(s: Services) -> float | None:
+async def _oldest_open_s(s: Services, room: Room) -> float | None:
     """The figure that operators alert on: parked work is acked, so Pub/Sub cannot show it."""
-    firsts = await asyncio.gather(*(_first_open(s, shard) for shard in range(SHARDS)))
+    firsts = await asyncio.gather(*(_first_open(s, room, shard) for shard in range(SHARDS)))
     since = [time_of(found[0].fields["open_since"]) for found in firsts if found and found[0].fields]
     return max(0.0, (s.clock.now() - min(since)).total_seconds()) if since else None
 
 
-async def _first_open(s: Services, shard: int) -> list[Snapshot]:
+async def _first_open(s: Services, room: Room, shard: int) -> list[Snapshot]:
     low, high = f"{shard:02d}:", f"{shard:02d}:~"
-    return await s.store.find(REQUESTS, "open_since", low, high, limit=1, timeout_s=s.timing.read_s)
+    return await s.store.find(room.group, "open_since", low, high, limit=1, timeout_s=s.timing.read_s)

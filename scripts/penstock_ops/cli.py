@@ -14,9 +14,9 @@ from typing import Annotated, Any
 
 import typer
 
-from penstock_ops.faults import exit_code, sentence
-from penstock_ops.mounted import Tools
-from penstock_ops.operations import add_operations
+from penstock_ops.terminal.faults import exit_code, sentence
+from penstock_ops.terminal.mounted import Tools
+from penstock_ops.upkeep.operations import add_operations
 
 app = typer.Typer(
     cls=Tools,
@@ -73,7 +73,7 @@ def demo(
 
       OPENAI_API_KEY=… penstock demo questions.jsonl
     """
-    from penstock_ops.demo import demo
+    from penstock_ops.local.demo import demo
 
     raise typer.Exit(demo(questions or [], as_json=as_json, idle_s=patience))
 
@@ -100,7 +100,7 @@ def dev(
 
       penstock dev --emulators
     """
-    from penstock_ops.dev import dev
+    from penstock_ops.local.dev import dev
 
     raise typer.Exit(dev(on_emulators=emulators, project=project, as_json=as_json))
 
@@ -152,8 +152,8 @@ def publish(
 
       git diff | penstock publish --wait -
     """
-    from penstock_ops.publish import publish
-    from penstock_ops.publish_options import Options, seconds
+    from penstock_ops.asking.publish import publish
+    from penstock_ops.asking.publish_options import Options, seconds
 
     options = Options(
         request_id, tenant, model, param or (), metadata or (), cache, deadline, max_wait, unchecked
@@ -178,7 +178,7 @@ def get(
 
       penstock get --tenant acme --json order-17 | jq -r .completion.text
     """
-    from penstock_ops.get import get
+    from penstock_ops.asking.get import get
 
     _run(lambda: get(request_id, tenant, as_json=as_json))
 
@@ -199,7 +199,7 @@ def watch(
 
       penstock watch --tenant acme --json
     """
-    from penstock_ops.watch import watch
+    from penstock_ops.asking.watch import watch
 
     _run(lambda: watch(tenant, count=count, as_json=as_json))
 

@@ -1,6 +1,6 @@
 """The whole system on Google's emulators: real functions-framework processes, fed by the bridge.
 
-The functions are started exactly as DESIGN.md §2.5 says. A test publishes with Google's client, and sees
+The functions are started exactly as docs/design.md §2.5 says. A test publishes with Google's client, and sees
 what a client sees: the response topic, the dead-letter topic, Firestore.
 """
 
@@ -23,16 +23,16 @@ import aiohttp
 from google.pubsub_v1 import SubscriberAsyncClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
 
-from penstock.buses.pubsub import PubSubBus
-from penstock.grpc_channel import open_transport
+from penstock.adapters.buses.pubsub import PubSubBus
+from penstock.adapters.google.grpc_channel import open_transport
+from penstock.adapters.stores.firestore import FirestoreStore
 from penstock.messages.envelope import Envelope, encode_push
-from penstock.rules.keys import request_path
-from penstock.stores.firestore import FirestoreStore
-from penstock_ops.bridge import Bridge, Route
-from penstock_ops.disorder import ORDERLY, Disorder
-from penstock_ops.emulators import Emulators
-from penstock_ops.leash import Leashed
-from penstock_ops.topology import Topology, create_on_pubsub
+from penstock.paths import request_path
+from penstock_ops.emulation.bridge import Bridge, Route
+from penstock_ops.emulation.disorder import ORDERLY, Disorder
+from penstock_ops.emulation.emulators import Emulators
+from penstock_ops.processes.leash import Leashed
+from penstock_ops.terminal.topology import Topology, create_on_pubsub
 
 ROOT = Path(__file__).parents[2]
 FRAMEWORK = Path(sys.executable).with_name("functions-framework")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from penstock_ops.emulators import FIRESTORE, PUBSUB, EmulatorMissing, find_jar, find_java
-from penstock_ops.folder_lock import serving
+from penstock_ops.emulation.emulators import FIRESTORE, PUBSUB, EmulatorMissing, find_jar, find_java
+from penstock_ops.processes.folder_lock import serving
 from tests.acceptance.penstock_command import Operator, eventually, is_alive
 
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 from pathlib import Path
 
-from penstock.buses.local import LocalBus
+from penstock.adapters.buses.local import LocalBus
 from penstock.clock import SystemClock
 from tests.acceptance.penstock_command import Operator
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock_ops.folder_lock import serving
+from penstock_ops.processes.folder_lock import serving
 from tests.acceptance.penstock_command import Operator, eventually, is_alive, openai_server
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from penstock_ops.emulators import Emulators
+from penstock_ops.emulation.emulators import Emulators
 from tests.acceptance.system import System, running
 from tests.servers.engine_batch import EngineParameters
 from tests.servers.engine_server import EngineOptions, EngineServer

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from penstock.messages.record import Record, State
+from penstock.adapters.stores.firestore import FirestoreStore
+from penstock.paths import cache_path, orphan_path, request_path, usage_path
 from penstock.ports import Create
-from penstock.rules.keys import cache_path, orphan_path, request_path, usage_path
-from penstock.stores.firestore import FirestoreStore
-from penstock_ops.emulators import Emulators
-from penstock_ops.topology import Topology, create_on_pubsub
+from penstock.requests.record import Record, State
+from penstock_ops.emulation.emulators import Emulators
+from penstock_ops.terminal.topology import Topology, create_on_pubsub
 from tests.acceptance.penstock_command import Done, Operator
 
 pytestmark = [pytest.mark.emulators]

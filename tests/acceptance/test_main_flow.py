@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from penstock_ops.emulators import Emulators
+from penstock_ops.emulation.emulators import Emulators
 from tests.acceptance.system import System, running
 from tests.servers.openai_behaviour import Behaviour
 from tests.servers.openai_server import OpenAIServer

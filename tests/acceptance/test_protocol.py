@@ -1,4 +1,4 @@
-"""What goes wrong on the emulators, and how each case ends (DESIGN.md §3)."""
+"""What goes wrong on the emulators, and how each case ends (docs/design.md §3)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from penstock_ops.emulators import Emulators
+from penstock_ops.emulation.emulators import Emulators
 from tests.acceptance.system import System, running
 from tests.servers.openai_behaviour import Behaviour
 from tests.servers.openai_server import OpenAIServer

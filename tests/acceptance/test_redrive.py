@@ -13,8 +13,8 @@ import pytest_asyncio
 from google.pubsub_v1 import SubscriberAsyncClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
 
-from penstock.grpc_channel import open_transport
-from penstock_ops.emulators import Emulators
+from penstock.adapters.google.grpc_channel import open_transport
+from penstock_ops.emulation.emulators import Emulators
 from tests.acceptance.penstock_command import Done, Operator
 from tests.acceptance.system import System, Tap, running
 from tests.servers.openai_server import OpenAIServer

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.rules.pricing import PriceBook
+from penstock.money.pricing import PriceBook
 from penstock_ops.bench.bill import Shape, Tariff
 from penstock_ops.bench.cold import own_seconds
 from penstock_ops.bench.compare import of_pairs, ratios
@@ -23,7 +23,7 @@ from penstock_ops.bench.source import at_commit
 from penstock_ops.bench.stretches import billed_s, highest_within, in_flight, inner
 from penstock_ops.bench.trips import Trip, steps
 from penstock_ops.bench.wire import Call
-from penstock_ops.faults import Misuse
+from penstock_ops.terminal.faults import Misuse
 
 
 def delivery(started: float, ended: float) -> Delivery:
@@ -165,7 +165,7 @@ def test_what_is_imported_is_counted_by_package() -> None:
 import time:       200 |        200 |   google.cloud.firestore_v1.types
 {"action": "instance.ready"}
 import time:       300 |        500 |   google.cloud.firestore_v1
-import time:      1000 |       1500 | penstock.handle
+import time:      1000 |       1500 | penstock.requests.handle
 """
     assert own_seconds(told) == pytest.approx({"google.cloud.firestore_v1": 0.0005, "penstock": 0.001})
 

@@ -15,8 +15,8 @@ import asyncio
 import json
 import sys
 
+from penstock.adapters.providers.openai import OpenAIProvider
 from penstock.errors import FailureClass, ProviderFailure
-from penstock.providers.openai import OpenAIProvider
 from tests.integration.providers.conftest import ask
 
 _SCHEMA = {

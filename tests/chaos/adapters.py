@@ -7,14 +7,14 @@ the checker's only way to see that fences grow and results stay.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.errors import BlobUnavailable, PublishFailed, StoreUnavailable
 from penstock.messages.completion import BlobRef
-from penstock.ports import Blobs, Bus, Create, Snapshot, Store, Update, Version, Write
+from penstock.ports import Blobs, Bus, Committed, Create, Cursor, Snapshot, Store, Update, Write
 from tests.chaos.faults import Fault
 from tests.chaos.instance import Instance
 
@@ -58,24 +58,40 @@ class SimStore:
             "store.read", lambda: self._store.read(paths, timeout_s=timeout_s), _unavailable, timeout_s
         )
 
-    async def commit(self, writes: Sequence[Write], *, timeout_s: float) -> list[Version]:
-        async def effect() -> list[Version]:
-            versions = await self._store.commit(writes, timeout_s=timeout_s)
+    async def commit(self, writes: Sequence[Write], *, timeout_s: float) -> Committed:
+        async def effect() -> Committed:
+            committed = await self._store.commit(writes, timeout_s=timeout_s)
             self._tap.note(writes)
-            return versions
+            return committed
 
         return await self._instance.step("store.commit", effect, _unavailable, timeout_s)
 
     async def find(
-        self, group: str, field: str, low: str, high: str, *, limit: int, timeout_s: float
+        self,
+        group: str,
+        field: str,
+        low: str,
+        high: str,
+        *,
+        after: Cursor | None = None,
+        limit: int,
+        timeout_s: float,
     ) -> list[Snapshot]:
         # A sweep asks every shard. What it finds may be old when it is used all the same: its commit travels.
         return await self._instance.step(
             f"store.find {field}",
-            lambda: self._store.find(group, field, low, high, limit=limit, timeout_s=timeout_s),
+            lambda: self._store.find(group, field, low, high, after=after, limit=limit, timeout_s=timeout_s),
             _unavailable,
             timeout_s,
             near=True,
+        )
+
+    async def count(self, group: str, field: str, low: str, high: str, *, timeout_s: float) -> int:
+        return await self._instance.step(
+            f"store.count {field}",
+            lambda: self._store.count(group, field, low, high, timeout_s=timeout_s),
+            _unavailable,
+            timeout_s,
         )
 
     async def scan(self, collection: str, *, after: str, limit: int, timeout_s: float) -> list[Snapshot]:
@@ -121,6 +137,22 @@ class SimBlobs:
     async def put(self, name: str, data: bytes, *, timeout_s: float) -> BlobRef:
         return await self._instance.step(
             "blobs.put", lambda: self._blobs.put(name, data, timeout_s=timeout_s), _no_blobs, timeout_s
+        )
+
+    async def put_stream(self, name: str, chunks: AsyncIterable[bytes], *, timeout_s: float) -> BlobRef:
+        return await self._instance.step(
+            "blobs.put_stream",
+            lambda: self._blobs.put_stream(name, chunks, timeout_s=timeout_s),
+            _no_blobs,
+            timeout_s,
+        )
+
+    async def get_range(self, ref: BlobRef, start: int, end: int, *, timeout_s: float) -> bytes:
+        return await self._instance.step(
+            "blobs.get_range",
+            lambda: self._blobs.get_range(ref, start, end, timeout_s=timeout_s),
+            _no_blobs,
+            timeout_s,
         )
 
     async def get(self, ref: BlobRef, *, timeout_s: float) -> bytes:

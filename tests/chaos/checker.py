@@ -1,6 +1,6 @@
 """The checker: reads the evidence of a run and says every way in which the promise was broken.
 
-It knows DESIGN.md §2 and §3 and nothing of the code's inside. Each violation is one sentence with ids.
+It knows docs/design.md §2 and §3 and nothing of the code's inside. Each violation is one sentence with ids.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def violations(evidence: Evidence) -> list[str]:
     for check in (
         case.every_accepted_id_has_its_results, case.calls_are_explained, case.answers_fit_their_questions,
         case.messages_that_are_no_requests_are_dead_letters, case.dead_letters_are_typed,
-        case.failures_have_their_dead_letter, case.usage_counts_once, case.history_is_lawful,
+        case.failures_have_their_dead_letter, case.usage_counts_once, case.seams_write_once,
+        case.history_is_lawful,
     ):  # fmt: skip
         found += check()
     if SECRET in evidence.log:
@@ -182,6 +183,16 @@ class _Case:
         for tenant in counted | lived:
             if counted[tenant] != lived[tenant]:
                 yield f"tenant {tenant}: usage counts {counted[tenant]} results, there were {lived[tenant]}"
+
+    def seams_write_once(self) -> Iterator[str]:
+        """What lies with a claim, a save or a confirmation is written as often as these are: see tally.py."""
+        for path, fields in self._e.documents.items():
+            if "/tally/" not in path:
+                continue
+            request_id = path.rpartition("/")[2].rpartition("-")[0]
+            fence = self._documents[path.split("/")[1], request_id]["fence"]
+            if fields != {"claimed": fence, "saved": 1, "confirmed": 1}:
+                yield f"{path}: {dict(fields)} under fence {fence}, expected one claim a fence and one each"
 
     def history_is_lawful(self) -> Iterator[str]:
         by_path: dict[str, list[Written]] = defaultdict(list)

@@ -65,10 +65,10 @@ async def _carried(world: World, subscription: str) -> list[Carried]:
 
 
 async def _dump(world: World, published: Sequence[Carried]) -> dict[str, Mapping[str, Any]]:
-    """Requests and usage of the tenants that the published messages name."""
+    """Requests, usage and tallies of the tenants that the published messages name."""
     found: list[Snapshot] = []
     for tenant in sorted({_tenant(carried) for carried in published}):
-        for collection in ("requests", "usage"):
+        for collection in ("requests", "usage", "tally"):
             path = f"tenants/{tenant}/{collection}"
             found += await world.store.scan(path, after="", limit=1_000_000, timeout_s=10)
     return {snapshot.path: snapshot.fields or {} for snapshot in found}

@@ -1,6 +1,6 @@
 """Why a request was called more than once: each surplus call needs a fault of its own.
 
-The promise (DESIGN.md §3): calls per request ≤ 1 + the faults between "call sent" and "result saved".
+The promise (docs/design.md §3): calls per request ≤ 1 + the faults between "call sent" and "result saved".
 """
 
 from __future__ import annotations

@@ -22,12 +22,14 @@ from typing import Any
 
 from penstock.messages.envelope import format_time
 from penstock.messages.request import Request
+from penstock.requests.seams import Seam
 from tests.chaos.checker import SECRET, violations
 from tests.chaos.evidence import Evidence, collect
 from tests.chaos.faults import TRANSIENT, AtSteps, Fault, Plan
 from tests.chaos.loop import run_virtual
 from tests.chaos.provider import Reply
 from tests.chaos.sums import Sums
+from tests.chaos.tally import Tally
 from tests.chaos.workload import ROUTES
 from tests.chaos.world import Shape, World, world
 
@@ -35,7 +37,7 @@ from tests.chaos.world import Shape, World, world
 _REST_S = 2 * 3600.0
 
 #: How the names of steps without an effect begin.
-_READS = ("store.read", "store.find", "store.scan", "blobs.get", "blobs.find")
+_READS = ("store.read", "store.find", "store.count", "store.scan", "blobs.get", "blobs.find")
 _OF_READS = tuple(fault for fault in Fault if fault not in (Fault.LOST_RESPONSE, Fault.KILL_AFTER))
 
 
@@ -53,6 +55,7 @@ class Path:
     exact: bool = True
     #: Faults that are part of the path: what comes after them is what is looked at.
     dealt: tuple[tuple[int, Fault], ...] = ()
+    seams: tuple[Seam, ...] = ()
 
 
 def _ask(said: str = "hello", **more: Any) -> dict[str, Any]:
@@ -78,6 +81,7 @@ PATHS = (
     Path("taken over", (_ask(cache="off"),), exact=False, dealt=((1, Fault.KILL_AFTER),)),
     Path("fenced out", (_ask(),), exact=False, dealt=((1, Fault.PAUSE_AFTER),)),
     Path("redriven", (_ask(max_wait_s=5),), (_THROTTLED, _THROTTLED), redriven=True),
+    Path("seams", (_ask(),), (_BROKEN,), seams=(Tally(),)),
 )
 
 #: How each push is delivered: once; twice at the same time; once more after the lease.
@@ -208,7 +212,7 @@ def _paid(evidence: Evidence) -> int:
 
 async def _live(path: Path, company: str, plan: Plan) -> Evidence:
     likely, later_s = COMPANY[company]
-    shape = Shape(ROUTES, seed=7, instances=2, duplicates=likely, later_s=later_s)
+    shape = Shape(ROUTES, seed=7, instances=2, duplicates=likely, later_s=later_s, seams=path.seams)
     replies = iter(path.replies)
     log = io.StringIO()
 

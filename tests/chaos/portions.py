@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from penstock_ops.progress import progress
+from penstock_ops.terminal.progress import progress
 from tests.chaos.kept import Kept
 from tests.chaos.sums import Sums
 

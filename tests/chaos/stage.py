@@ -47,7 +47,7 @@ class Stage:
         await self.world.publish(json.dumps(whole).encode(), attributes)
 
     async def wake(self, request_id: str, fence: int) -> None:
-        await self.world.publish(b"", Wake("default", request_id, fence).encode())
+        await self.world.publish(b"", Wake("default", request_id, fence).encode("request_id"))
 
     async def rest(self) -> None:
         assert await self.world.rest(REST_S), "the world does not come to rest"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock_ops.emulators import Emulators
+from penstock_ops.emulation.emulators import Emulators
 from tests.chaos.processes.explain import surplus_calls
 from tests.chaos.processes.provider import Model
 from tests.chaos.processes.stage import Stage

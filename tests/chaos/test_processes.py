@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock_ops.emulators import Emulators
+from penstock_ops.emulation.emulators import Emulators
 from tests.chaos.processes.live import Shape, live
 
 pytestmark = [

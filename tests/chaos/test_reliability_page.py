@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from penstock.rules.lifecycle import TABLE, Arrival
+from penstock.requests.lifecycle import TABLE, Arrival
 
 _PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from penstock.messages.request import Request
-from penstock.rules.routes import Route, Routes, Target
+from penstock.targets.routes import Route, Routes, Target
 from tests.chaos.checker import SECRET
 from tests.chaos.faults import AtRandom, Fault, Unreachable
 from tests.chaos.provider import Kind, Reply

@@ -11,27 +11,31 @@ import contextlib
 import random
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from penstock.blobs.folder import FolderBlobs
-from penstock.buses.local import LocalBus
-from penstock.buses.push import Pusher
-from penstock.buses.subscription import Subscription
+from penstock.adapters.blobs.folder import FolderBlobs
+from penstock.adapters.buses.local import LocalBus
+from penstock.adapters.buses.push import Pusher
+from penstock.adapters.buses.subscription import Subscription
+from penstock.adapters.stores.sqlite import SqliteStore
+from penstock.adapters.stores.sqlite_tables import FORMAT
 from penstock.errors import StoreError
-from penstock.gate import gates
-from penstock.handle import handle
+from penstock.leases.room import Room
 from penstock.messages.envelope import Envelope, decode_push
-from penstock.respond import respond
-from penstock.rules.keys import time_of
-from penstock.rules.pricing import PriceBook
-from penstock.rules.routes import Routes
-from penstock.rules.timing import Timing
+from penstock.money.pricing import PriceBook
+from penstock.paths import time_of
+from penstock.requests.handle import handle
+from penstock.requests.respond import respond
+from penstock.requests.seams import Seam
 from penstock.services import Services, Topics
-from penstock.stores.sqlite import SCHEMA, SqliteStore
-from penstock.sweep import sweep
+from penstock.sweep import ROOMS, sweep
+from penstock.targets.gate import gates
+from penstock.targets.routes import Routes
+from penstock.timing import Timing
+from penstock.verdict import Verdict
 from tests.chaos.adapters import DELIVERY, SimBlobs, SimBus, SimStore, Tap
 from tests.chaos.faults import Happened, NoFaults, Plan
 from tests.chaos.instance import Instance
@@ -53,6 +57,9 @@ _SHM = Path("/dev/shm")
 #: Answers one push: (instance, endpoint, envelope) → HTTP status.
 Door = Callable[[Instance, str, Envelope], Awaitable[int]]
 
+#: What a function does with one delivery.
+Story = Callable[[Services, Envelope], Awaitable[Verdict]]
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -67,6 +74,12 @@ class Shape:
     #: How likely a push arrives twice, and by how many seconds the copy may come later.
     duplicates: float = 0.0
     later_s: tuple[float, ...] = (0.0, 0.05, 1.0, 70.0)
+    #: What rooms add to a request's life.
+    seams: tuple[Seam, ...] = ()
+    #: The rooms that the sweeper looks through, and the stories of the functions that they add, each with a
+    #: topic and a subscription of its name.
+    rooms: tuple[Room, ...] = ROOMS
+    stories: Mapping[str, Story] = field(default_factory=dict)
 
 
 class World:
@@ -82,7 +95,7 @@ class World:
         self.crashes: list[str] = []
         self.tap = Tap()
         self.ledger = Ledger(script)
-        self._stored = MemoryFile(folder, SCHEMA, 1)
+        self._stored = MemoryFile(folder, FORMAT)
         self.store = SqliteStore(folder, self.clock, open_file=lambda *_: self._stored)
         self.bus = LocalBus(folder, self.clock, open_file=MemoryFile)
         self.blobs = FolderBlobs(folder / "blobs", inline=True)
@@ -102,6 +115,9 @@ class World:
             await self.bus.create_topic(topic)
         for name, topic in (("requests", TOPICS.request), ("responses", TOPICS.response)):
             await self.bus.create_subscription(_push(name, topic, self.shape.max_attempts))
+        for name in self.shape.stories:
+            await self.bus.create_topic(name)
+            await self.bus.create_subscription(_push(name, name, self.shape.max_attempts))
         audits = {RESULTS: TOPICS.response, LETTERS: TOPICS.dead_letter, PUBLISHED: TOPICS.request}
         for name, topic in audits.items():
             await self.bus.create_subscription(Subscription(name, topic, retention_s=1e9))
@@ -131,10 +147,11 @@ class World:
 
     async def at_rest(self) -> bool:
         """Nothing open in the store, nothing unacked before the functions."""
-        for field in ("open_since", "due_at"):
-            if await self._earliest(field) is not None:
+        for when in ("open_since", "due_at"):
+            if await self._earliest(when) is not None:
                 return False
-        waiting = [await self.bus.waiting(name) for name in ("requests", "responses")]
+        pushed = ("requests", "responses", *self.shape.stories)
+        waiting = [await self.bus.waiting(name) for name in pushed]
         return sum(waiting) == 0
 
     async def rest(self, within_s: float) -> bool:
@@ -171,6 +188,7 @@ class World:
             gates=gates(self.shape.routes, clock, TIMING),
             jitter=rng.random,
             new_id=lambda: f"{rng.getrandbits(64):016x}",
+            seams=self.shape.seams,
         )
         return instance
 
@@ -196,8 +214,8 @@ class World:
             await self._serve(self.rng.choice(self._alive()), endpoint, body)
 
     async def _serve(self, instance: Instance, endpoint: str, body: bytes) -> int:
-        story = handle if endpoint.endswith("requests") else respond
-
+        stories = {"requests": handle, "responses": respond, **self.shape.stories}
+        story = stories[endpoint.rpartition("/")[2]]
         self._deliveries += 1
         name = f"{instance.name}/{self._deliveries}"
 
@@ -240,7 +258,7 @@ class World:
     async def _sweep(self, instance: Instance) -> int:
         async def answer() -> int:
             try:
-                return (await sweep(instance.services)).woken
+                return (await sweep(instance.services, self.shape.rooms)).woken
             except StoreError:
                 return 503
 
@@ -248,7 +266,7 @@ class World:
 
     async def _earliest(self, field: str) -> str | None:
         """The earliest sharded time of an indexed field: the world looks into the file beside the code."""
-        query = f"SELECT min(substr({field}, 4)), {field} FROM documents WHERE {field} IS NOT NULL"
+        query = f"SELECT min(substr(value, 4)), value FROM searchable WHERE field = '{field}'"
         _, earliest = await self._stored.read(lambda c: c.execute(query).fetchone(), timeout_s=1)
         return None if earliest is None else str(earliest)
 

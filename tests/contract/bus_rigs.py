@@ -13,15 +13,15 @@ from google.pubsub_v1 import PublisherAsyncClient, SubscriberAsyncClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcAsyncIOTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
 
-from penstock.buses.local import LocalBus
-from penstock.buses.pubsub import PubSubBus
-from penstock.buses.push import Pusher
-from penstock.buses.subscription import Subscription
-from penstock.grpc_channel import open_transport
+from penstock.adapters.buses.local import LocalBus
+from penstock.adapters.buses.pubsub import PubSubBus
+from penstock.adapters.buses.push import Pusher
+from penstock.adapters.buses.subscription import Subscription
+from penstock.adapters.google.grpc_channel import open_transport
 from penstock.messages.envelope import Envelope
 from penstock.ports import Bus
-from penstock_ops.bridge import Bridge, Route
-from penstock_ops.topology import on_pubsub
+from penstock_ops.emulation.bridge import Bridge, Route
+from penstock_ops.terminal.topology import on_pubsub
 from tests.contract.conftest import SystemClock
 
 

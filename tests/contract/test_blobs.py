@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from penstock.blobs.folder import FolderBlobs
-from penstock.blobs.gcs import BucketBlobs
+from penstock.adapters.blobs.folder import FolderBlobs
+from penstock.adapters.blobs.gcs import BucketBlobs
 from penstock.errors import BlobMissing, BlobUnavailable
 from penstock.messages.completion import BlobRef
 from penstock.ports import Blobs
@@ -21,23 +21,6 @@ from tests.servers.gcs_server import GcsServer
 NAME = "tenants/acme/requests/r:1/payload"
 #: Above the client's limit for a multipart upload (8 MiB): goes up as a resumable one, in chunks.
 LONG = bytes(range(256)) * 40_000
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[GcsServer]:
-    async with GcsServer("answers") as server:
-        server.page_size = 2
-        yield server
-
-
-@pytest.fixture(params=["folder", "bucket"])
-async def blobs(request: pytest.FixtureRequest, tmp_path: Path, server: GcsServer) -> AsyncIterator[Blobs]:
-    opened: Blobs
-    opened = (
-        FolderBlobs(tmp_path) if request.param == "folder" else BucketBlobs("answers", endpoint=server.url)
-    )
-    yield opened
-    await opened.close()
 
 
 @pytest.mark.parametrize("data", [b"", b"short", bytes(range(256)) * 4000, LONG], ids=len)

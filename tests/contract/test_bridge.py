@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import pytest
 
-from penstock.buses.pubsub import PubSubBus
+from penstock.adapters.buses.pubsub import PubSubBus
 from penstock.messages.envelope import Envelope
-from penstock_ops.bridge import Bridge, Route
-from penstock_ops.disorder import Disorder
-from penstock_ops.emulators import Emulators
-from penstock_ops.topology import Topology, create_on_pubsub
+from penstock_ops.emulation.bridge import Bridge, Route
+from penstock_ops.emulation.disorder import Disorder
+from penstock_ops.emulation.emulators import Emulators
+from penstock_ops.terminal.topology import Topology, create_on_pubsub
 from tests.servers.push_endpoint import PushEndpoint, always
 
 pytestmark = pytest.mark.emulators

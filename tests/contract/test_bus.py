@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from penstock.buses.subscription import Subscription
+from penstock.adapters.buses.subscription import Subscription
 from penstock.errors import PublishFailed
 from penstock.messages.envelope import Envelope
-from penstock_ops.emulators import Emulators
+from penstock_ops.emulation.emulators import Emulators
 from tests.contract.bus_rigs import LocalRig, PubSubRig, Rig
 from tests.servers.push_endpoint import PushEndpoint, always, one_after_the_other
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import grpc  # type: ignore[import-untyped]  # grpcio publishes no types
 import pytest
 
-from penstock.buses.pubsub import PubSubBus
+from penstock.adapters.buses.pubsub import PubSubBus
 from penstock.errors import PublishFailed
-from penstock_ops.emulators import Emulators
+from penstock_ops.emulation.emulators import Emulators
 from tests.contract.bus_rigs import LocalRig
 from tests.servers.cutting_proxy import Cut, CuttingProxy
 from tests.servers.refusing_grpc import RefusingGrpc

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 import grpc  # type: ignore[import-untyped]  # grpcio publishes no types
 import pytest
 
+from penstock.adapters.providers.keys import PlainKey, SecretManagerKey
 from penstock.errors import SecretError
-from penstock.providers.keys import PlainKey, SecretManagerKey
 from tests.servers.secret_server import SecretServer
 
 SECRET = "projects/p/secrets/openai"

@@ -36,7 +36,7 @@ async def test_of_fifty_creates_one_wins(store: Store) -> None:
 
 
 async def test_of_fifty_updates_of_one_version_one_wins(store: Store) -> None:
-    [version] = await store.commit([Create(DOC, {"fence": 1})], timeout_s=10)
+    [version] = (await store.commit([Create(DOC, {"fence": 1})], timeout_s=10)).versions
 
     async def take_over(caller: int) -> int | None:
         try:

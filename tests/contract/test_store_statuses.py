@@ -7,9 +7,9 @@ import asyncio
 import grpc  # type: ignore[import-untyped]  # grpcio publishes no types
 import pytest
 
+from penstock.adapters.stores.firestore import FirestoreStore
 from penstock.errors import AlreadyExists, PreconditionFailed, StoreError, StoreUnavailable, WriteRefused
 from penstock.ports import Put
-from penstock.stores.firestore import FirestoreStore
 from tests.servers.refusing_grpc import RefusingGrpc
 
 STATUSES = [status for status in grpc.StatusCode if status is not grpc.StatusCode.OK]
@@ -40,9 +40,10 @@ async def test_a_refused_read_or_search_is_unavailable(status: grpc.StatusCode) 
         outcomes = await asyncio.gather(
             store.read(["a/b"], timeout_s=30),
             store.find("a", "due_at", "0", "9", limit=1, timeout_s=30),
+            store.count("a", "due_at", "0", "9", timeout_s=30),
             store.scan("a", after="", limit=1, timeout_s=30),
             return_exceptions=True,
         )
         await store.close()
-    assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 3
-    assert server.calls == 3
+    assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 4
+    assert server.calls == 4

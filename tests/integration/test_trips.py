@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from penstock.pausing import PAUSE_PATH
+from penstock.pause import PAUSE_PATH
 from penstock_ops.bench.rig import Rig
 from penstock_ops.bench.trips import Bench, Case, Trip, counting
-from penstock_ops.emulators import Emulators
+from penstock_ops.emulation.emulators import Emulators
 
 pytestmark = [
     pytest.mark.emulators,

@@ -13,7 +13,7 @@ from grpc import (  # type: ignore[import-untyped]  # grpcio publishes no types
     unary_stream_rpc_method_handler,
 )
 
-from penstock.ports import Snapshot, Store, Version, Write
+from penstock.ports import Committed, Cursor, Snapshot, Store, Write
 
 
 class QueryRecorder:
@@ -54,14 +54,26 @@ class RecordingStore:
     async def read(self, paths: Sequence[str], *, timeout_s: float) -> list[Snapshot]:
         return await self._store.read(paths, timeout_s=timeout_s)
 
-    async def commit(self, writes: Sequence[Write], *, timeout_s: float) -> list[Version]:
+    async def commit(self, writes: Sequence[Write], *, timeout_s: float) -> Committed:
         return await self._store.commit(writes, timeout_s=timeout_s)
 
     async def find(
-        self, group: str, field: str, low: str, high: str, *, limit: int, timeout_s: float
+        self,
+        group: str,
+        field: str,
+        low: str,
+        high: str,
+        *,
+        after: Cursor | None = None,
+        limit: int,
+        timeout_s: float,
     ) -> list[Snapshot]:
-        await self._firestore.find(group, field, low, high, limit=limit, timeout_s=timeout_s)
-        return await self._store.find(group, field, low, high, limit=limit, timeout_s=timeout_s)
+        page: dict[str, Any] = {"after": after, "limit": limit, "timeout_s": timeout_s}
+        await self._firestore.find(group, field, low, high, **page)
+        return await self._store.find(group, field, low, high, **page)
+
+    async def count(self, group: str, field: str, low: str, high: str, *, timeout_s: float) -> int:
+        return await self._store.count(group, field, low, high, timeout_s=timeout_s)
 
     async def scan(self, collection: str, *, after: str, limit: int, timeout_s: float) -> list[Snapshot]:
         return await self._store.scan(collection, after=after, limit=limit, timeout_s=timeout_s)

@@ -12,19 +12,19 @@ from typing import Any
 
 import pytest
 
+from penstock import paths as keys
+from penstock.adapters.stores.firestore import FirestoreStore
 from penstock.bootstrap import build
-from penstock.handle import handle
 from penstock.messages.envelope import Envelope
 from penstock.messages.result import response_message
-from penstock.pausing import PAUSE_PATH
-from penstock.respond import respond
-from penstock.rules import keys
-from penstock.rules.routes import parse_routes
-from penstock.rules.timing import Timing
+from penstock.pause import PAUSE_PATH
+from penstock.requests.handle import handle
+from penstock.requests.respond import respond
 from penstock.settings import SETTINGS, read_settings
-from penstock.stores.firestore import FirestoreStore
 from penstock.sweep import sweep
-from penstock_ops.topology import Topology, create_local
+from penstock.targets.routes import parse_routes
+from penstock.timing import Timing
+from penstock_ops.terminal.topology import Topology, create_local
 from tests.terraform.recorded_queries import QueryRecorder, RecordingStore, required_index
 from tests.terraform.workspace import ROOT, TERRAFORM, Run, Workspace
 

@@ -33,7 +33,12 @@ def test_the_bundle_holds_functions_and_nothing_else() -> None:
     bundle()
     with zipfile.ZipFile(ROOT / "dist" / "penstock-functions.zip") as archive:
         names = archive.namelist()
-    assert {"main.py", "requirements.txt", "penstock/handle.py", "penstock/rules/prices.json"} <= set(names)
+    assert {
+        "main.py",
+        "requirements.txt",
+        "penstock/requests/handle.py",
+        "penstock/money/prices.json",
+    } <= set(names)
     assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
     assert {name.split("/")[0] for name in names} == {"main.py", "requirements.txt", "penstock"}
 

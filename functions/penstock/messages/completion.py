@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-#: Finish reasons of an answer that is whole; only such an answer is cached (DESIGN.md §3.5).
+#: Finish reasons of an answer that is whole; only such an answer is cached (docs/design.md §3.5).
 COMPLETE = frozenset({"stop", "tool_calls"})
 
 
@@ -89,7 +89,7 @@ class Completion:
         return self.finish_reason in COMPLETE
 
     def encode(self) -> dict[str, Any]:
-        """The `completion` object of a result message (DESIGN.md §2.2): no usage, no model."""
+        """The `completion` object of a result message (docs/design.md §2.2): no usage, no model."""
         return {
             "text": self.text,
             "tool_calls": [call.encode() for call in self.tool_calls],

@@ -1,4 +1,4 @@
-"""The conversation: OpenAI-style messages, as a request may carry them (DESIGN.md §2.1).
+"""The conversation: OpenAI-style messages, as a request may carry them (docs/design.md §2.1).
 
 The models only check; the request keeps the client's own objects.
 """

@@ -1,10 +1,9 @@
-"""A dead letter: a message that will not be tried again, with its typed reason (DESIGN.md §2.4)."""
+"""A dead letter: a message that will not be tried again, with its typed reason (docs/design.md §2.4)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from penstock.errors import Reason
 from penstock.messages.completion import BlobRef
 
 #: Longer originals travel as a reference: Pub/Sub takes 10 MB, attributes included.
@@ -18,7 +17,8 @@ _ATTRIBUTE_LIMIT = 1024
 class DeadLetter:
     """The original bytes and why they ended here. Ids are empty where the message had none."""
 
-    reason: Reason
+    #: One of `Reason`, or the word of a later release.
+    reason: str
     #: One sentence for the person who reads it; never holds what the client sent.
     error: str
     source_topic: str
@@ -32,7 +32,7 @@ class DeadLetter:
     def encode(self) -> dict[str, str]:
         """The message's attributes; its data is the original, or nothing beside a reference."""
         attributes = {
-            "reason": self.reason.value,
+            "reason": str(self.reason),
             "error": _cut(self.error),
             "source_topic": self.source_topic,
             "source_message_id": self.source_message_id,

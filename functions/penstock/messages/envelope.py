@@ -1,6 +1,6 @@
 """The envelope: one Pub/Sub delivery as it arrives.
 
-Three forms come over HTTP (DESIGN.md §2.5): the wrapped push body of Pub/Sub
+Three forms come over HTTP (docs/design.md §2.5): the wrapped push body of Pub/Sub
 (https://cloud.google.com/pubsub/docs/push), and the CloudEvent of type MESSAGE_PUBLISHED that Eventarc
 makes of it, binary (the body is that same push body) or structured (the push body is its `data`).
 """

@@ -1,4 +1,4 @@
-"""The params of a request: the closed set of DESIGN.md §2.1, by OpenAI's names, types and ranges."""
+"""The params of a request: the closed set of docs/design.md §2.1, by OpenAI's names, types and ranges."""
 
 from __future__ import annotations
 

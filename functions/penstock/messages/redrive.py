@@ -1,4 +1,4 @@
-"""A redrive: a failed request's original message once more, under the next count (DESIGN.md §2.4)."""
+"""A redrive: a failed request's original message once more, under the next count (docs/design.md §2.4)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 
 from penstock.errors import BadMessage
 from penstock.messages.envelope import format_time
-from penstock.messages.wake import KIND
+from penstock.messages.wake import KIND, REDRIVE
 
 #: How often one request may be redriven.
 MAX_REDRIVES = 3
@@ -27,7 +27,7 @@ class Redrive:
     def encode(self) -> dict[str, str]:
         """The message's attributes; its data is the original."""
         return {
-            KIND: "redrive",
+            KIND: REDRIVE,
             "tenant": self.tenant,
             "request_id": self.request_id,
             "redrive_count": str(self.count),
@@ -37,11 +37,8 @@ class Redrive:
 
 def redrive_count(attributes: Mapping[str, str]) -> int | None:
     """The count of a redrive's attributes; None: a client's request. Raises BadMessage."""
-    kind = attributes.get(KIND)
-    if kind is None:
+    if attributes.get(KIND) != REDRIVE:
         return None
-    if kind != "redrive":
-        raise BadMessage("The attribute penstock_kind must be wake or redrive.")
     count = attributes.get("redrive_count", "")
     if count not in {str(number) for number in range(1, MAX_REDRIVES + 1)}:
         raise BadMessage(

@@ -1,4 +1,4 @@
-"""The request: what a client asks, decoded, checked and provider-neutral (DESIGN.md §2.1)."""
+"""The request: what a client asks, decoded, checked and provider-neutral (docs/design.md §2.1)."""
 
 from __future__ import annotations
 

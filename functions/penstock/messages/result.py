@@ -1,4 +1,4 @@
-"""The result: the terminal outcome of a request, as it is stored and published (DESIGN.md §2.2)."""
+"""The result: the terminal outcome of a request, as it is stored and published (docs/design.md §2.2)."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class Result:
     completed_at: datetime
 
     def encode(self) -> dict[str, Any]:
-        """The object of DESIGN.md §2.2, for the document and for the response topic."""
+        """The object of docs/design.md §2.2, for the document and for the response topic."""
         cost = self.cost or Cost(0.0, {})
         answer = (
             self.answer.encode()

@@ -24,7 +24,7 @@ from penstock_ops.bench.report import Figure, Section, median
 from penstock_ops.bench.rig import Rig
 from penstock_ops.bench.stretches import highest_within
 
-#: DESIGN: fewer billed seconds than one request per instance, and the concurrency that it is stated for.
+#: What is aimed at: fewer billed seconds than one request per instance, and the concurrency it is stated for.
 TIMES_FEWER, AT = 72.0, 80
 _AIM = 150
 #: How much the slowest hundredth may add to a request that has the instance for itself.

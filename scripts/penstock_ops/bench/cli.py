@@ -20,8 +20,8 @@ from penstock_ops.bench.options import Options
 from penstock_ops.bench.report import Section
 from penstock_ops.bench.rig import Rig, emulated
 from penstock_ops.bench.steps import steps
-from penstock_ops.console import print_json, say
-from penstock_ops.faults import Misuse, OperatorFault
+from penstock_ops.terminal.console import print_json, say
+from penstock_ops.terminal.faults import Misuse, OperatorFault
 
 #: Each is a module of this package with `async def run(rig, options) -> Section`; and what it measures.
 BENCHES = {

@@ -1,4 +1,5 @@
-"""`python -m penstock_ops.bench.compare --base GIT_REV`: what a change did to a request's CPU, or to a burst.
+"""`python -m penstock_ops.bench.compare --base GIT_REV`: what a change did to a request's CPU, a burst or a
+cold start.
 
 Instances of the commit's functions and of the working tree's, on the same core, get the same load by turns in
 one run. A round's two figures make one ratio; whoever goes first changes with every round. There are several
@@ -22,6 +23,7 @@ import typer
 from rich.console import Console
 
 from penstock_ops.bench import cores, floor
+from penstock_ops.bench.cold import first_answer
 from penstock_ops.bench.instance import Instance
 from penstock_ops.bench.model_process import model_process
 from penstock_ops.bench.options import Options
@@ -30,8 +32,8 @@ from penstock_ops.bench.rig import Rig, emulated, question
 from penstock_ops.bench.source import Source, at_commit, working_tree
 from penstock_ops.bench.steps import steps
 from penstock_ops.bench.stretches import billed_s
-from penstock_ops.console import print_json
-from penstock_ops.faults import OperatorFault, exit_code, sentence
+from penstock_ops.terminal.console import print_json
+from penstock_ops.terminal.faults import OperatorFault, exit_code, sentence
 
 #: As in `cpu`: the model's time in seconds, and the requests in flight.
 _LATENCY_S, _WIDTH = 0.05, 20
@@ -47,12 +49,14 @@ class Kind(enum.StrEnum):
     """What is asked: new questions, or one that was answered before; or a miss's client calls made bare.
 
     `burst`: new questions, 80 in the same instant; compared by the seconds that are billed, not by CPU.
+    `cold`: one answered question by a fresh process; compared by the seconds from its start to the answer.
     """
 
     MISS = "miss"
     HIT = "hit"
     FLOOR = "floor"
     BURST = "burst"
+    COLD = "cold"
 
 
 @dataclass
@@ -63,17 +67,20 @@ class Side:
     rig: Rig
     instances: list[Instance]
     model_url: str
+    env: dict[str, str]
     asked: int = 0
-    #: CPU milliseconds per request, a round each; of bursts, billed seconds per 1,000.
+    #: CPU milliseconds per request, a round each; bursts: billed seconds per 1,000; cold: seconds.
     found: list[float] = field(default_factory=list)
 
     async def load(self, part: int, kind: Kind, count: int) -> float:
         """CPU milliseconds per request of `count` pushes, `_WIDTH` in flight, to round `part`'s instance.
 
-        Of bursts: billed seconds per 1,000 requests.
+        Of bursts: billed seconds per 1,000 requests. Of a cold start: seconds.
         """
         if kind is Kind.FLOOR:
             return await self._floor(count)
+        if kind is Kind.COLD:
+            return await self._cold()
         instance = self.instances[part % len(self.instances)]
         if kind is Kind.BURST:
             return await self._bursts(instance)
@@ -91,6 +98,13 @@ class Side:
             kinds=["miss"], count=count, width=_WIDTH, env=self.source.env(),
         )  # fmt: skip
         return found["miss"]
+
+    async def _cold(self) -> float:
+        """Seconds from the start of a fresh process to its first hit."""
+        self.asked += 1
+        body = question("known") | {"request_id": f"cold-{self.asked}"}
+        _, answered = await first_answer(self.rig, self.env, body, self.source.main)
+        return answered
 
     async def _bursts(self, instance: Instance) -> float:
         count = _BURSTS * _BURST_WIDTH
@@ -118,7 +132,7 @@ async def _side(rig: Rig, source: Source, model_url: str) -> AsyncIterator[Side]
         env = rig.env(model_url, PYTHONHASHSEED="0", **source.env())
         instances = [Instance("request_handler", env, rig.folder, source=source.main) for _ in range(_PAIRS)]
         async with rig.running(*instances):
-            yield Side(source, rig, instances, model_url)
+            yield Side(source, rig, instances, model_url, env)
 
 
 async def compare(base: str, kind: Kind, rounds: int, count: int, options: Options) -> Section:
@@ -178,6 +192,9 @@ def _section(base: Side, tree: Side, kind: Kind, count: int) -> Section:
     if kind is Kind.BURST:
         of = f"Billed seconds per 1,000, {rounds} rounds of {_BURSTS} bursts of {_BURST_WIDTH} by turns"
         unit, what = "billed s", "Billed seconds"
+    if kind is Kind.COLD:
+        of = f"From a fresh process to its first hit, {rounds} rounds by turns"
+        unit, what = "seconds", "Seconds"
     half = f"{number(found['low_quarter'])}–{number(found['high_quarter'])}"
     rows += [
         ("working tree / base, of each round", f"{number(found['median'])} "
@@ -215,7 +232,8 @@ def _main(
         Kind,
         typer.Option(
             help="miss: new questions. hit: one that was answered. floor: a miss's client calls, bare. "
-            "burst: 80 new questions in the same instant, by billed seconds."
+            "burst: 80 new questions in the same instant, by billed seconds. cold: a fresh process to its "
+            "first hit, by seconds."
         ),
     ] = Kind.MISS,
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each; more make the median surer.")] = 18,

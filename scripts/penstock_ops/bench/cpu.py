@@ -15,7 +15,7 @@ from penstock_ops.bench.options import Options
 from penstock_ops.bench.report import Figure, Section, median, number, spread
 from penstock_ops.bench.rig import Rig, question
 
-#: DESIGN: ours over its floor.
+#: What is aimed at: ours over its floor.
 MOST = 1.25
 #: The model's time, and the requests in flight: a busy instance that waits now and then.
 _LATENCY_S, _WIDTH = 0.05, 20

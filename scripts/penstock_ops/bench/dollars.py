@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from penstock.rules.pricing import PriceBook
+from penstock.money.pricing import PriceBook
 from penstock_ops.bench.bill import Shape, Tariff
 from penstock_ops.bench.fleet import Bill, billed
 from penstock_ops.bench.meter import Meter, Use, read_meter

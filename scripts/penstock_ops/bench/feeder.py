@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from penstock.buses.endpoint import HttpSend
+from penstock.adapters.buses.endpoint import HttpSend
 from penstock_ops.bench.lane import Lane
-from penstock_ops.bridge import Bridge, Route
-from penstock_ops.faults import OperatorFault
-from penstock_ops.leash import Leashed
+from penstock_ops.emulation.bridge import Bridge, Route
+from penstock_ops.processes.leash import Leashed
+from penstock_ops.terminal.faults import OperatorFault
 
 #: Nothing arrives for so long: something is stuck.
 _PATIENCE_S = 60.0

@@ -15,14 +15,14 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from penstock.buses.pubsub import PubSubBus
+from penstock.adapters.buses.pubsub import PubSubBus
+from penstock.adapters.providers.openai import OpenAIProvider
+from penstock.adapters.stores.firestore import FirestoreStore
 from penstock.errors import AlreadyExists
 from penstock.messages.request import CacheMode, Request
 from penstock.messages.result import response_message
+from penstock.paths import cache_path, request_path
 from penstock.ports import REMOVE, Create, Put, Update
-from penstock.providers.openai import OpenAIProvider
-from penstock.rules.keys import cache_path, request_path
-from penstock.stores.firestore import FirestoreStore
 from penstock_ops.bench import cores
 
 #: Generous: nothing is to time out here.
@@ -93,7 +93,7 @@ class Floor:
     async def create(self, documents: Mapping[str, Mapping[str, Any]]) -> Any:
         """All or none; the first one's version. Raises AlreadyExists."""
         creates = [Create(path, fields) for path, fields in documents.items()]
-        return (await self._store.commit(creates, timeout_s=_LIMIT_S))[0]
+        return (await self._store.commit(creates, timeout_s=_LIMIT_S)).versions[0]
 
     async def call(self, name: str) -> None:
         await self._provider.complete(self._request, timeout_s=_LIMIT_S)

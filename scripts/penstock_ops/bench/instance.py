@@ -13,15 +13,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from penstock_ops.bench import cores
-from penstock_ops.faults import OperatorFault
-from penstock_ops.leash import Leashed
+from penstock_ops.processes.leash import Leashed
+from penstock_ops.terminal.faults import OperatorFault
 
 FUNCTIONS = Path(__file__).parents[3] / "functions" / "main.py"
 _FRAMEWORK = Path(sys.executable).with_name("functions-framework")
 
 
 class Instance:
-    """A function as it runs by hand (DESIGN.md §2.5), pinned to `on`."""
+    """A function as it runs by hand (docs/design.md §2.5), pinned to `on`."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class Instance:
             if entry.isdigit():
                 with contextlib.suppress(OSError):
                     words = Path(f"/proc/{entry}/cmdline").read_bytes().split(b"\0")
-                    if words[-3:-1] == wanted and b"penstock_ops.leash" not in words:
+                    if words[-3:-1] == wanted and b"penstock_ops.processes.leash" not in words:
                         found.append(int(entry))
         return found
 

@@ -9,8 +9,8 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from penstock_ops.faults import OperatorFault
-from penstock_ops.leash import Leashed
+from penstock_ops.processes.leash import Leashed
+from penstock_ops.terminal.faults import OperatorFault
 
 _READY_S = 60.0
 

@@ -15,10 +15,10 @@ import time
 from google.pubsub_v1 import SubscriberAsyncClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
 
-from penstock.buses.pubsub import PubSubBus
-from penstock.grpc_channel import open_transport
+from penstock.adapters.buses.pubsub import PubSubBus
+from penstock.adapters.google.grpc_channel import open_transport
 from penstock_ops.bench.rig import question
-from penstock_ops.topology import Topology
+from penstock_ops.terminal.topology import Topology
 
 #: How long the last results may take after the last publish, in seconds.
 _PATIENCE_S = 60.0

@@ -18,15 +18,15 @@ from google.api_core.exceptions import DeadlineExceeded
 from google.pubsub_v1 import SubscriberAsyncClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
 
-from penstock.buses.pubsub import PubSubBus
-from penstock.grpc_channel import open_transport
+from penstock.adapters.buses.pubsub import PubSubBus
+from penstock.adapters.google.grpc_channel import open_transport
+from penstock.adapters.stores.firestore import FirestoreStore
 from penstock.messages.envelope import Envelope, encode_push
-from penstock.stores.firestore import FirestoreStore
 from penstock_ops.bench.feeder import Feeder, feeding
 from penstock_ops.bench.instance import Instance
 from penstock_ops.bench.lane import Lane, Pace
-from penstock_ops.emulators import Emulators
-from penstock_ops.topology import Topology, create_on_pubsub
+from penstock_ops.emulation.emulators import Emulators
+from penstock_ops.terminal.topology import Topology, create_on_pubsub
 
 #: Far above every in-flight number that a bench uses: our own limit is not what is measured.
 _CALLS_AT_ONCE = 10_000

@@ -16,7 +16,7 @@ from penstock_ops.bench.report import Figure, Section, median, number
 from penstock_ops.bench.rig import Rig, question
 from penstock_ops.bench.stored import fill, make_due
 from penstock_ops.bench.trips import counting
-from penstock_ops.faults import OperatorFault
+from penstock_ops.terminal.faults import OperatorFault
 
 _PROCESSES = (1, 2, 4)
 _STORED = (1_000, 10_000, 100_000)

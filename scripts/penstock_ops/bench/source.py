@@ -10,7 +10,7 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from penstock_ops.faults import Misuse, OperatorFault
+from penstock_ops.terminal.faults import Misuse, OperatorFault
 
 _ROOT = Path(__file__).parents[3]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from penstock_ops.console import stderr
+from penstock_ops.terminal.console import stderr
 
 #: Drawn this often a second: drawing takes time on a core that emulators and clock share.
 _DRAWN_PER_S = 2

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from penstock.adapters.stores.firestore import FirestoreStore
+from penstock.paths import request_path, sharded
 from penstock.ports import Put
-from penstock.rules.keys import request_path, sharded
-from penstock.stores.firestore import FirestoreStore
 
 _BATCH, _WIDTH = 400, 4
 _LIMIT_S = 120.0

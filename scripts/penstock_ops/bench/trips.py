@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.messages.envelope import Envelope
-from penstock.pausing import PAUSE_PATH
+from penstock.pause import PAUSE_PATH
 from penstock_ops.bench.instance import Instance
 from penstock_ops.bench.model import Model
 from penstock_ops.bench.options import Options
@@ -21,7 +21,7 @@ from penstock_ops.bench.report import Figure, Section
 from penstock_ops.bench.rig import Rig, question
 from penstock_ops.bench.wire import Call, WireProxy
 
-#: DESIGN: round trips one after another before and after the model call, writes per miss and per hit.
+#: What is aimed at: round trips in a row before and after the model call, writes per miss and per hit.
 BEFORE, AFTER, MISS_WRITES, HIT_WRITES = 1, 2, 6, 4
 #: How far away the emulators are made where steps are counted: of two calls that are sent side by side, the
 #: first must not have ended before the second has come, however busy the machine is.

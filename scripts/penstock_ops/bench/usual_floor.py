@@ -19,8 +19,8 @@ from google.cloud.pubsub_v1 import PublisherClient  # type: ignore[import-untype
 from openai import AsyncOpenAI
 
 from penstock.errors import AlreadyExists
+from penstock.paths import cache_path, request_path
 from penstock.ports import REMOVE
-from penstock.rules.keys import cache_path, request_path
 from penstock_ops.bench.floor import MODEL, TOPIC, Floor, main
 
 

@@ -22,7 +22,7 @@ from google.cloud.firestore_v1.types import (
 from google.pubsub_v1.types import PublishRequest
 from grpc import aio
 
-from penstock.grpc_channel import OPTIONS
+from penstock.adapters.google.grpc_channel import OPTIONS
 
 _Commit = CommitRequest.pb()
 _BatchGet = BatchGetDocumentsRequest.pb()

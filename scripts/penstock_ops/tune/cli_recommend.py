@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from penstock.errors import SettingsError
-from penstock.rules.pricing import PriceBook
+from penstock.money.pricing import PriceBook
 from penstock_ops.tune.faults import TuneFault
 from penstock_ops.tune.gpus import find_gpu
 from penstock_ops.tune.options import (

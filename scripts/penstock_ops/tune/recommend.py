@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from penstock.rules.pricing import PriceBook
+from penstock.money.pricing import PriceBook
 from penstock_ops.tune.cost import SleepingEngine, hosted_dollars, hosted_prices, instance_dollars_per_s
 from penstock_ops.tune.faults import TuneFault
 from penstock_ops.tune.gpus import Gpu

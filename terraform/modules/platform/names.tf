@@ -7,7 +7,7 @@ locals {
     dead_letters = "llm-dead-letters"
   }
 
-  # As the local stack names them too (scripts/penstock_ops/topology.py).
+  # As the local stack names them too (scripts/penstock_ops/terminal/topology.py).
   subscriptions = {
     requests     = "llm-requests-handler"
     responses    = "llm-responses-processor"

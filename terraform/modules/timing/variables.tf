@@ -4,7 +4,7 @@ variable "timing" {
     whoever waits longer than the one inside it still learns what happened; whoever waits shorter gives up on work that goes on and is paid.
     `provider_budget_s`: all model calls of one delivery together. `self_cancel_s`: the code stops itself and saves where it stands.
     `function_timeout_s`: Cloud Run ends the HTTP request. `ack_deadline_s`: Pub/Sub delivers again (600 is its maximum).
-    The first two are constants of the code (functions/penstock/rules/timing.py); a test keeps the two statements equal.
+    The first two are constants of the code (functions/penstock/timing.py); a test keeps the two statements equal.
   EOT
   type = object({
     provider_budget_s  = optional(number, 480)

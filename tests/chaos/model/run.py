@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from penstock_ops.console import stderr
+from penstock_ops.terminal.console import stderr
 from tests.chaos.model.explore import Explored, Model, explore
 from tests.chaos.model.flight import state as flight_state
 from tests.chaos.model.flight.model import flight

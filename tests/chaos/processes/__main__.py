@@ -13,8 +13,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from penstock_ops.emulators import EmulatorFault, Emulators
-from penstock_ops.progress import progress
+from penstock_ops.emulation.emulators import EmulatorFault, Emulators
+from penstock_ops.terminal.progress import progress
 from tests.chaos.processes.live import Outcome, Shape, live
 
 #: Publishing and blows are spread so that a killed function is up again before most of the next ones.

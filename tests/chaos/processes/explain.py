@@ -1,7 +1,8 @@
 """Each surplus call, and the fault that explains it.
 
-The promise (DESIGN.md §3): calls per request ≤ 1 + the faults between "call sent" and "result saved", or a
-pause between the last lease check and the socket. A fault explains one surplus call of a question, not two.
+The promise (docs/design.md §3): calls per request ≤ 1 + the faults between "call sent" and "result saved",
+or a pause between the last lease check and the socket. A fault explains one surplus call of a question, not
+two.
 """
 
 from __future__ import annotations

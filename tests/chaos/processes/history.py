@@ -18,8 +18,8 @@ from google.cloud.firestore_v1.services.firestore import FirestoreAsyncClient
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcAsyncIOTransport
 from google.cloud.firestore_v1.types import ListenRequest, ListenResponse
 
-from penstock.grpc_channel import open_transport
-from penstock.stores import firestore_codec as codec
+from penstock.adapters.google.grpc_channel import open_transport
+from penstock.adapters.stores import firestore_codec as codec
 from tests.chaos.adapters import Written
 
 #: A stream that has said nothing for so long, in seconds, is not trusted any more.

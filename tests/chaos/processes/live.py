@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from penstock.messages.redrive import Redrive
-from penstock_ops.disorder import Disorder
-from penstock_ops.emulators import Emulators
+from penstock_ops.emulation.disorder import Disorder
+from penstock_ops.emulation.emulators import Emulators
 from tests.chaos.processes.check import failures, found_wrong, not_completed
 from tests.chaos.processes.explain import Surplus
 from tests.chaos.processes.provider import Model

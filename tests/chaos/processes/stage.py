@@ -14,10 +14,10 @@ from google.api_core.exceptions import DeadlineExceeded
 from google.pubsub_v1 import SubscriberAsyncClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
 
+from penstock.adapters.google.grpc_channel import open_transport
 from penstock.errors import StoreUnavailable
-from penstock.grpc_channel import open_transport
-from penstock.rules.keys import request_path
-from penstock.rules.timing import Timing
+from penstock.paths import request_path
+from penstock.timing import Timing
 from tests.acceptance.system import Function, System
 from tests.chaos.evidence import Carried
 from tests.chaos.processes.busy import watch_machine

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from penstock.adapters.stores.firestore import FirestoreStore
 from penstock.errors import StoreUnavailable
 from penstock.ports import Put
-from penstock.stores.firestore import FirestoreStore
-from penstock_ops.emulators import Emulators
+from penstock_ops.emulation.emulators import Emulators
 from tests.chaos.processes.history import History
 from tests.servers.cutting_proxy import Cut, CuttingProxy
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from penstock.adapters.providers.key import Key
+from penstock.adapters.providers.openai import OpenAIProvider
+from penstock.adapters.providers.tgi import TgiProvider
 from penstock.errors import SecretError
 from penstock.messages.request import CacheMode, Request
-from penstock.providers.key import Key
-from penstock.providers.openai import OpenAIProvider
-from penstock.providers.tgi import TgiProvider
 from tests.servers.openai_server import OpenAIServer
 
 Served = OpenAIProvider | TgiProvider

@@ -17,7 +17,7 @@ from aiohttp import web
 PROGRAM = """
 import asyncio
 from penstock.errors import SecretError
-from penstock.providers.id_token import IdTokenKey
+from penstock.adapters.providers.id_token import IdTokenKey
 async def main():
     try:
         key = IdTokenKey("https://llm-abc.a.run.app/v1")

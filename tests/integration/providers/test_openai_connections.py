@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from penstock.adapters.providers import connections
+from penstock.adapters.providers.openai import OpenAIProvider
 from penstock.errors import FailureClass, ProviderFailure
-from penstock.providers import connections
-from penstock.providers.openai import OpenAIProvider
 from tests.integration.providers.conftest import HeldKey, ask
 from tests.servers.openai_server import OpenAIServer
 

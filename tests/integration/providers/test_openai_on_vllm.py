@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
+from penstock.adapters.providers.openai import OpenAIProvider
 from penstock.errors import FailureClass, ProviderFailure
-from penstock.providers.openai import OpenAIProvider
 from tests.integration.providers.conftest import ask
 from tests.servers.engine_batch import EngineParameters
 from tests.servers.engine_server import EngineOptions, EngineServer

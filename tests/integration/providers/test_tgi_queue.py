@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
+from penstock.adapters.providers.tgi import TgiProvider
 from penstock.messages.request import CacheMode, Request
-from penstock.providers.tgi import TgiProvider
 from tests.servers.engine_batch import EngineParameters
 from tests.servers.engine_server import EngineOptions, EngineServer
 

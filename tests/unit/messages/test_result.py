@@ -1,4 +1,4 @@
-"""The result message of DESIGN.md §2.2: its fields, its attributes, what response_processor reads."""
+"""The result message of docs/design.md §2.2: its fields, its attributes, what response_processor reads."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from penstock.messages.result import (
     decode_response,
     response_message,
 )
-from tests.unit.rules.records import NOW
+from tests.unit.requests.records import NOW
 
 COMPLETION = Completion("hé", (ToolCall("c1", "f", "{}"),), "stop", Usage(3, 2, 1), "gpt")
 ANSWER = Answer.of(COMPLETION, provider="openai", target="nano", cost=Cost(0.25, {"input_usd": 0.25}))

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from penstock.rules.pricing import PriceBook
+from penstock.money.pricing import PriceBook
 from penstock_ops.tune.cost import SleepingEngine, hosted_dollars, hosted_prices, instance_dollars_per_s
 from penstock_ops.tune.faults import TuneFault
 from penstock_ops.tune.gpus import find_gpu

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.rules.pricing import PriceBook
+from penstock.money.pricing import PriceBook
 from penstock_ops.tune.faults import TuneFault
 from penstock_ops.tune.gpus import Gpu, find_gpu, gpu_table
 from penstock_ops.tune.quantization import QUANTIZATIONS, Quantization

@@ -9,7 +9,7 @@ import functions_framework.aio
 from starlette.requests import Request
 from starlette.responses import Response
 
-from penstock.buses.pubsub import PubSubBus
+from penstock.adapters.buses.pubsub import PubSubBus
 from penstock.messages.envelope import decode_push
 
 _buses: list[PubSubBus] = []

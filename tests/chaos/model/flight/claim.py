@@ -89,7 +89,7 @@ def read_others(state: State, slot: int, w: Worker, rules: Rules) -> Iterator[St
 
 
 def _decided(state: State, slot: int, w: Worker, rules: Rules) -> State:
-    """What is to be written, given cache and flight (functions/penstock/rules/flight.py, `admit`)."""
+    """What is to be written, given cache and flight (functions/penstock/requests/flight.py, `admit`)."""
     plan, answer, flight = _admitted(state, w, rules)
     if plan == FOLLOW and w.plan == _PARKED and (flight == w.leader or not rules.follow_flier):
         return end(state, slot)  # parked, and the leader still flies

@@ -1,4 +1,7 @@
-"""Several requests, one question: claim with the flight, follow, adopt, take dead flights (DESIGN §3.5)."""
+"""Several requests, one question: claim with the flight, follow, adopt, take dead flights.
+
+The rules are those of docs/design.md §3.5.
+"""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 #: Outcomes. An answer under the flight's own key, an answer under another key (a fallback, or found beside
 #: the request), a refusal that is shared, a failure that is not.
 ANSWER, ELSEWHERE, REFUSAL, FAILURE = "A", "E", "R", "F"
-#: What may be shared (DESIGN.md §3.5).
+#: What may be shared (docs/design.md §3.5).
 SHARED = frozenset({ANSWER, REFUSAL})
 
 NOBODY = -1
@@ -127,7 +127,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules of single flight, each of which can be taken away to see what it is for (DESIGN.md §3.5)."""
+    """The rules of single flight (docs/design.md §3.5); each can be taken away to see what it is for."""
 
     #: Request and flight are created in one batch, refused whole; else one after the other.
     claim_batch: bool = True

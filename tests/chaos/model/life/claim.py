@@ -82,7 +82,7 @@ def commit(state: State, slot: int, w: Worker, rules: Rules, bounds: Bounds) -> 
 
 
 def _claimed(old: Doc | None, slot: int, w: Worker) -> Doc:
-    """The next document (functions/penstock/rules/transitions.py), with the first call's line in it."""
+    """The next document (functions/penstock/requests/transitions.py), with the first call's line in it."""
     if old is None:
         return Doc("L", slot, live=True)
     if w.life:  # the life that a redrive opens

@@ -1,4 +1,7 @@
-"""One request over its lives: failure classes, fallback, dead letters, redrives (DESIGN.md §2.4, §3.6)."""
+"""One request over its lives: failure classes, fallback, dead letters, redrives.
+
+The rules are those of docs/design.md §2.4 and §3.6.
+"""
 
 from __future__ import annotations
 

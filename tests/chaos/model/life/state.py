@@ -123,7 +123,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules, each of which can be taken away to see what it is for (DESIGN.md §2.4, §3.1, §3.6)."""
+    """The rules, each of which can be taken away to see what it is for (docs/design.md §2.4, §3.1, §3.6)."""
 
     #: The ledger is written before the next try.
     ledger_first: bool = True

@@ -131,7 +131,7 @@ def _call(state: State, slot: int, w: Worker, rules: Rules, bounds: Bounds) -> I
 
 
 def _after_failure(w: Worker, rules: Rules, *, paid: bool) -> Iterator[tuple[str, Worker]]:
-    """functions/penstock/rules/retry.py, `decide`."""
+    """functions/penstock/targets/retry.py, `decide`."""
     if w.tries >= MAX_TRIES and rules.tries_end:
         yield "gives up", w._replace(pc="save", result=EXHAUSTED)
         return

@@ -1,4 +1,7 @@
-"""One request, its messages, two workers: claim, call, save, publish, confirm (DESIGN.md §3.1-3.4, §3.7)."""
+"""One request, its messages, two workers: claim, call, save, publish, confirm.
+
+The rules are those of docs/design.md §3.1 to §3.4 and §3.7.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,100 @@
+"""Names in the store: document paths, cache keys, and the sharded times that the sweeper looks for."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from zlib import crc32
+
+from penstock.messages.envelope import format_time
+from penstock.messages.request import Request
+from penstock.messages.strict_json import canonical
+from penstock.targets.routes import Target
+
+#: An indexed time that only grows would make one hot index range at some 500 writes/s
+#: (Firestore's best practices); the prefix spreads it over this many.
+SHARDS = 16
+
+#: Usage counters of one tenant and day are spread over this many documents.
+USAGE_SHARDS = 8
+
+#: The collections that the sweeper's and response_processor's queries run over.
+REQUESTS = "requests"
+
+
+def request_path(tenant: str, request_id: str) -> str:
+    return f"tenants/{tenant}/{REQUESTS}/{request_id}"
+
+
+def cache_path(tenant: str, key: str) -> str:
+    return f"tenants/{tenant}/cache/{key}"
+
+
+def orphan_path(tenant: str, request_id: str, write_id: str) -> str:
+    """Where a paid answer goes whose request somebody else holds by now."""
+    return f"{request_path(tenant, request_id)}/orphans/{write_id}"
+
+
+def usage_path(tenant: str, request_id: str, day: datetime) -> str:
+    shard = _spread(tenant, request_id) % USAGE_SHARDS
+    return f"tenants/{tenant}/usage/{day:%Y-%m-%d}-{shard}"
+
+
+def payload_blob(tenant: str, sha256: str) -> str:
+    return f"tenants/{tenant}/payloads/{sha256}"
+
+
+def completion_blob(tenant: str, sha256: str) -> str:
+    return f"tenants/{tenant}/completions/{sha256}.json"
+
+
+def unsaved_blob(tenant: str, request_id: str, created_at: datetime, redrive_count: int) -> str:
+    """Where a paid answer waits that the store would not take; an id may live again after its retention."""
+    return f"tenants/{tenant}/unsaved/{request_id}/{format_time(created_at)}-{redrive_count}.json"
+
+
+def dead_letter_blob(sha256: str) -> str:
+    """Where an original lies that never became a request and is too long for a message."""
+    return f"dead-letters/{sha256}"
+
+
+def cache_key(request: Request, target: Target) -> str:
+    """Hex sha256 of everything that determines the answer: docs/design.md §3.5.
+
+    The answering target is part of it, by what it is and not by its name, so that neither a
+    renamed target nor a fallback nor an A/B split can hand out another model's answer.
+    """
+    determined_by = {
+        "version": 1,
+        "tenant": request.tenant,
+        "provider": target.provider,
+        "base_url": target.base_url,
+        "model": target.model,
+        "messages": list(request.messages),
+        "params": dict(request.params),
+    }
+    return hashlib.sha256(canonical(determined_by)).hexdigest()
+
+
+def sharded(tenant: str, request_id: str, when: datetime) -> str:
+    """`SS:time`, so that text order within a shard is the order of time."""
+    return f"{_spread(tenant, request_id) % SHARDS:02d}:{format_time(when)}"
+
+
+def moved_to(sharded_time: str, when: datetime) -> str:
+    """`when` in the shard of `sharded_time`: for a document whose ids nobody can tell."""
+    return f"{sharded_time[:3]}{format_time(when)}"
+
+
+def shard_range(shard: int, until: datetime) -> tuple[str, str]:
+    """The lowest and the highest sharded time of `shard` that is not after `until`."""
+    return f"{shard:02d}:", f"{shard:02d}:{format_time(until)}"
+
+
+def time_of(sharded_time: str) -> datetime:
+    """The time in a sharded time."""
+    return datetime.fromisoformat(sharded_time[3:])
+
+
+def _spread(tenant: str, request_id: str) -> int:
+    return crc32(f"{tenant}/{request_id}".encode())

@@ -1,0 +1,245 @@
+"""The calls of one delivery: ask, and after each failure do what targets/retry.py decides.
+
+The order is what keeps the promise "paid at most once": the ledger's line lies in the store before
+a call starts, and the lease is checked just before the socket (docs/design.md §3.4, §3.6).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from penstock import log
+from penstock.errors import BlobError, FailureClass, ProviderFailure, Reason, StoreError
+from penstock.leases.holder import Holder
+from penstock.messages.completion import Completion
+from penstock.messages.request import Request
+from penstock.requests import transitions
+from penstock.requests.record import NOT_CALLED, Record
+from penstock.requests.seams import seams_of
+from penstock.services import Services
+from penstock.targets.gate import GateRefusal
+from penstock.targets.retry import MAX_TRIES, Again, Fail, NextTarget, Park, decide
+from penstock.targets.routes import Target
+
+#: Take-overs in a row without any saved outcome: a poisonous reply is not paid for ever (§3.6).
+MAX_TAKEOVERS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """`target` gave `completion`."""
+
+    completion: Completion
+    target: Target
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """It is over without an answer; `target` is None when nobody was asked."""
+
+    fail: Fail
+    target: Target | None
+
+
+Outcome = Answered | Refused | Park
+
+
+class _NotNow(Exception):
+    """The last look before the socket: since the call was decided on, it has become one too many."""
+
+
+class Calls:
+    """The provider calls of one delivery. `provider_ms` is the time spent inside them.
+
+    `began` is when the delivery came, in monotonic seconds: claim and waiting are part of its time.
+    """
+
+    def __init__(
+        self, s: Services, holder: Holder[Record], request: Request, targets: tuple[Target, ...], began: float
+    ) -> None:
+        self.provider_ms = 0
+        self._s = s
+        self._holder = holder
+        self._request = request
+        self._targets = targets
+        self._index = min(holder.record.target_index, len(targets) - 1)
+        self._budget_end = s.clock.monotonic() + s.timing.provider_budget_s
+        self._cut_off_at = began + s.timing.self_cancel_s
+        self._called = False
+        self._quick = 0
+        self._reloaded = False
+        #: The failure that no write has noted yet, and the ambiguous tries with it.
+        self._failure: ProviderFailure | None = None
+        self._tries = holder.record.tries
+
+    async def run(self) -> Outcome:
+        """Until an answer, a refusal, or a reason to come back later.
+
+        Raises FencedOut or StoreUnavailable: then nothing was called after the last ledger line.
+        """
+        outcome: Outcome | None = self._refusal()
+        while outcome is None:
+            target = self._targets[self._index]
+            if self._must_pause(target):
+                return Park(0)
+            stop = await self._before(target)
+            if stop is not None:
+                return stop
+            try:
+                return await self._answered(target)
+            except _NotNow:
+                return self._refusal() or Park(0)
+            except ProviderFailure as failure:
+                self._holder.calling = False
+                outcome = await self._after(failure, target) or self._refusal()
+        return outcome
+
+    def noted(self, record: Record) -> Record:
+        """`record` with what is known of its newest attempt: for the write that ends the delivery."""
+        if self._failure is None:
+            return record
+        asked = not isinstance(self._failure, GateRefusal)
+        outcome = self._failure.kind.value if asked else NOT_CALLED
+        known = record.with_outcome(outcome, self._failure.message)
+        return known._replace(tries=self._tries)
+
+    def _refusal(self) -> Refused | None:
+        """Why no call may start at all."""
+        record = self._holder.record
+        if not self._targets:
+            message = "No route is left for this request, or it cannot be read any more; redrive it."
+            return Refused(Fail(Reason.INTERNAL, message), None)
+        if self._s.clock.now() >= record.deadline:
+            return Refused(Fail(Reason.DEADLINE_EXCEEDED, "The deadline passed before an answer came."), None)
+        if self._tries >= MAX_TRIES:
+            message = f"Gave up after {self._tries} tries that may have been paid."
+            return Refused(Fail(Reason.ATTEMPTS_EXHAUSTED, message), None)
+        if record.takeovers >= MAX_TAKEOVERS:
+            message = f"{record.takeovers} holders in a row disappeared without an outcome."
+            return Refused(Fail(Reason.INTERNAL, message), None)
+        return None
+
+    def _must_pause(self, target: Target) -> bool:
+        """Whether this delivery may start no call, though another one may."""
+        now = self._s.clock.monotonic()
+        # The first call always fits the budget: a route's timeout is never longer than the whole of it.
+        spent = self._called and self._budget_end - now < target.timeout_s
+        return self._s.draining.is_set() or spent or self._cut_off_at - now < target.timeout_s
+
+    async def _before(self, target: Target) -> Outcome | None:
+        """Why a room that is switched on lets no call start."""
+        try:
+            for seam in seams_of(self._s):
+                stop = await seam.before_call(self._s, self._holder, target)
+                if stop is not None:
+                    return Refused(stop, target) if isinstance(stop, Fail) else stop
+        except (StoreError, BlobError):
+            return Park(self._s.timing.park_min_s)
+        return None
+
+    async def _answered(self, target: Target) -> Answered:
+        """Call, and tell the rooms what came. Until they have seen it, a cut-off is of unknown outcome."""
+        try:
+            completion = await self._call(target)
+        except ProviderFailure as failure:
+            for seam in seams_of(self._s):
+                await seam.after_call(self._s, self._holder, target, failure)
+            raise
+        for seam in seams_of(self._s):
+            await seam.after_call(self._s, self._holder, target, completion)
+        self._holder.calling = False
+        return Answered(completion, target)
+
+    async def _call(self, target: Target) -> Completion:
+        self._called = True
+        started = self._s.clock.monotonic()
+        outcome = "cancelled"
+        try:
+            async with self._s.gates[target.name].call() as passage:
+                # Over already: somebody else may have taken our flight by now, and asks our question.
+                if self._holder.remaining_s() <= 0:
+                    raise _NotNow
+                await self._holder.ensure(self._s.timing.lease_reserve_s)
+                # The queue before the gate, a renewal, a machine that slept: time has passed.
+                if self._s.draining.is_set() or self._refusal() is not None:
+                    raise _NotNow
+                self._holder.calling = True
+                provider = self._s.providers[target.name]
+                completion = await provider.complete(self._request, timeout_s=target.timeout_s)
+                passage.queued_s = completion.queued_s
+            outcome = "ok"
+            return completion
+        except ProviderFailure as failure:
+            outcome = "not_called" if isinstance(failure, GateRefusal) else failure.kind.value
+            raise
+        except _NotNow:
+            outcome = "not_called"
+            raise
+        finally:
+            spent = round((self._s.clock.monotonic() - started) * 1000)
+            self.provider_ms += spent
+            log.event(
+                "provider.called",
+                f"{target.name} answered: {outcome}.",
+                provider=target.provider,
+                model=target.model,
+                target=target.name,
+                outcome=outcome,
+                ms=spent,
+                tenant=self._request.tenant,
+                request_id=self._request.request_id,
+            )
+
+    async def _after(self, failure: ProviderFailure, target: Target) -> Outcome | None:
+        """What a failure leads to; None: ask again, everything is written that must be."""
+        if await self._key_was_renewed(failure, target):
+            return None
+        record = self._holder.record
+        self._failure = failure
+        self._tries += failure.kind is FailureClass.AMBIGUOUS
+        decision = decide(
+            failure,
+            tries=self._tries,
+            quick=self._quick,
+            parks=record.parks,
+            remaining_s=(record.deadline - self._s.clock.now()).total_seconds(),
+            asked=self._index + 1,
+            more_targets=self._index + 1 < len(self._targets),
+            jitter=self._s.jitter(),
+            timing=self._s.timing,
+        )
+        match decision:
+            case Again(wait_s):
+                await asyncio.sleep(wait_s)
+                if failure.kind is FailureClass.UNPAID:
+                    self._quick += 1  # nothing was paid: the attempt's line still stands
+                else:
+                    await self._open_attempt()
+                return None
+            case NextTarget():
+                self._index += 1
+                await self._open_attempt()
+                return None
+            case Fail() as fail:
+                return Refused(fail, target)
+            case Park() as park:
+                return park
+
+    async def _open_attempt(self) -> None:
+        """The ledger is written before the next try (§3.6)."""
+        target = self._targets[self._index].name
+        now = self._s.clock.now()
+
+        def next_line(record: Record) -> Record:
+            return transitions.calling(self.noted(record), target, now)._replace(target_index=self._index)
+
+        await self._holder.write(next_line)
+        self._failure = None
+
+    async def _key_was_renewed(self, failure: ProviderFailure, target: Target) -> bool:
+        """After a 401 or 403 the key is fetched once more, and when it is another one, tried once more."""
+        if failure.status not in (401, 403) or self._reloaded:
+            return False
+        self._reloaded = True
+        return await self._s.providers[target.name].reload_key()

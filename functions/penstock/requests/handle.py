@@ -1,0 +1,248 @@
+"""The story of one delivery on the request topic: decode → claim → call → save → publish → ack.
+
+Nothing is nacked that is durable somewhere else: every nack spends a delivery attempt, and healthy
+work must never end in Pub/Sub's own dead-letter queue (docs/design.md §3.1).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from penstock import log
+from penstock.errors import BadMessage, BlobError, FencedOut, PublishFailed, Reason, StoreError
+from penstock.leases.holder import Holder
+from penstock.messages.envelope import Envelope
+from penstock.messages.result import Answer
+from penstock.messages.wake import Wake, is_of_a_later_release
+from penstock.paths import request_path
+from penstock.pause import Pause
+from penstock.requests import transitions
+from penstock.requests.call import Answered, Calls, Outcome, Refused
+from penstock.requests.claim import ENTERING, Settled, claim
+from penstock.requests.deliver import deliver, refuse
+from penstock.requests.incoming import Incoming, incoming_message, incoming_wake, is_wake
+from penstock.requests.lifecycle import TABLE, Action, arrival_of_wake, seen
+from penstock.requests.record import NOT_CALLED, Record, State
+from penstock.requests.room import NAMED
+from penstock.requests.save import recovered, save_answer, save_recovered, save_refusal
+from penstock.requests.seams import seams_of
+from penstock.services import Services
+from penstock.targets.retry import Park
+from penstock.verdict import Verdict
+
+#: How a delivery's work may end: called, found to be paid for already, or paused.
+Ending = Outcome | Answer | Pause
+
+
+async def handle(s: Services, envelope: Envelope) -> Verdict:
+    """Do what `envelope` asks for, as far as one delivery can; never raises for what a message holds."""
+    began = s.clock.monotonic()
+    try:
+        step = await _receive(s, envelope)
+        if isinstance(step, Settled):
+            return await _settle(s, envelope, step)
+        holder, incoming = step
+        await _work(s, holder, incoming, began)
+    except BadMessage as error:
+        return await _refuse(s, envelope, error)
+    except (StoreError, BlobError) as error:
+        if is_wake(envelope):
+            # What it means is durable, and the sweeper wakes again.
+            log.warning("wake.lost", f"The store or the bucket did not answer: {type(error).__name__}.")
+            return Verdict.ACK
+        log.warning("request.nacked", f"Not durable yet, so delivered again: {type(error).__name__}.")
+        return Verdict.NACK
+    return Verdict.ACK
+
+
+async def _receive(s: Services, envelope: Envelope) -> tuple[Holder[Record], Incoming] | Settled:
+    """The lease and the request, or what else to do. Raises BadMessage, StoreError, BlobError."""
+    if is_of_a_later_release(envelope.attributes):
+        log.warning("request.left", "A message of a kind that only a later release knows; left to it.")
+        return Settled(Action.NACK, None)
+    if is_wake(envelope):
+        wake = Wake.decode(envelope.attributes, NAMED)
+        found = await _read_woken(s, wake)
+        if isinstance(found, Settled):
+            return found
+        incoming = await incoming_wake(s, wake, found)
+    else:
+        incoming = await incoming_message(s, envelope)
+    s.pause.look(s.store, s.clock, s.timing)
+    for seam in seams_of(s):
+        seam.beside_claim(s, incoming)
+    step = await claim(s, incoming)
+    return step if isinstance(step, Settled) else (step, incoming)
+
+
+async def _read_woken(s: Services, wake: Wake) -> Record | Settled:
+    """The record that a wake means, if there is something to do with it."""
+    path = request_path(wake.tenant, wake.name)
+    [found] = await s.store.read([path], timeout_s=s.timing.read_s)
+    try:
+        record = Record.decode(found.fields) if found.fields is not None else None
+    except BadMessage as error:
+        log.error("wake.unreadable", str(error), tenant=wake.tenant, request_id=wake.name)
+        return Settled(Action.ACK, None)
+    action = TABLE[seen(record, found.read_at, s.timing)][arrival_of_wake(record, wake.fence)]
+    return record if record is not None and action in ENTERING else Settled(action, record)
+
+
+async def _settle(s: Services, envelope: Envelope, step: Settled) -> Verdict:
+    """Everything that needs no lease."""
+    match step.action:
+        case Action.DEAD_LETTER:
+            raise _conflict(step.record)
+        case Action.PUBLISH | Action.RETURN if step.record is not None:
+            if step.finished:
+                _log_finished(step.record)
+            delivered = await deliver(s, step.record)
+            # What is confirmed nobody repeats but whoever asked for it just now.
+            if not delivered and step.record.confirmed_at is not None:
+                return Verdict.NACK
+    return Verdict.NACK if step.action in (Action.RETURN, Action.NACK) else Verdict.ACK
+
+
+def _conflict(record: Record | None) -> BadMessage:
+    message = "Another payload was accepted under this request_id before; send this one under a new id."
+    if record is None:
+        return BadMessage(message, Reason.CONFLICT)
+    return BadMessage(message, Reason.CONFLICT, tenant=record.tenant, request_id=record.request_id)
+
+
+async def _refuse(s: Services, envelope: Envelope, error: BadMessage) -> Verdict:
+    try:
+        await refuse(s, envelope, error)
+    except (PublishFailed, BlobError):
+        return Verdict.NACK
+    return Verdict.ACK
+
+
+async def _work(s: Services, holder: Holder[Record], incoming: Incoming, began: float) -> None:
+    """Call, save, publish, under a renewed lease. From here on it is durable: nothing is nacked.
+
+    `began` is when the delivery came, in monotonic seconds.
+    """
+    calls = Calls(s, holder, incoming.request, incoming.targets, began)
+    try:
+        async with holder.renewing():
+            outcome = await _within_limit(s, holder, calls, began)
+            await _save(s, holder, incoming, calls, outcome)
+    except FencedOut:
+        log.warning("request.fenced", "Somebody else holds the request; left to them.", **_ids(holder))
+        return
+    except (StoreError, BlobError) as error:
+        reason = type(error).__name__
+        log.warning("request.unsaved", "Not saved; the sweeper will wake it.", reason=reason, **_ids(holder))
+        return
+    if holder.record.state is State.TERMINAL:
+        _log_finished(holder.record)
+        await deliver(s, holder.record)
+
+
+async def _within_limit(s: Services, holder: Holder[Record], calls: Calls, began: float) -> Ending | None:
+    """What came of the delivery; None when it was cut off: by its own time, or by SIGTERM."""
+    left = s.timing.self_cancel_s - (s.clock.monotonic() - began)
+    try:
+        async with asyncio.timeout(left) as limit:
+            s.deliveries.add(limit)
+            try:
+                return await _outcome(s, holder, calls)
+            finally:
+                s.deliveries.discard(limit)
+    except TimeoutError:
+        return None
+
+
+async def _outcome(s: Services, holder: Holder[Record], calls: Calls) -> Ending:
+    """An answer that is paid for already, the pause, or what came of the calls."""
+    try:
+        if holder.record.lost_a_holder:
+            answer = await recovered(s, holder)
+            if answer is not None:
+                return answer
+        pause = await s.pause.current(s.store, s.clock, s.timing)
+    except (StoreError, BlobError):
+        return Park(s.timing.park_min_s)  # it may be paid for, or paused: first look, then ask
+    # Past the deadline nothing is called anyway.
+    if pause is not None and s.clock.now() < holder.record.deadline:
+        return pause
+    return await calls.run()
+
+
+async def _save(
+    s: Services, holder: Holder[Record], incoming: Incoming, calls: Calls, outcome: Ending | None
+) -> None:
+    match outcome:
+        case Answered():
+            await save_answer(s, holder, incoming, calls, outcome)
+        case Answer():
+            await save_recovered(s, holder, incoming, outcome)
+        case Refused():
+            await save_refusal(s, holder, incoming, calls, outcome)
+        case Park(wait_s):
+            await _park(s, holder, calls, wait_s)
+        case Pause() as pause:
+            await _hold(s, holder, pause)
+        case None:
+            await _release(s, holder, calls)
+
+
+async def _park(s: Services, holder: Holder[Record], calls: Calls, wait_s: float) -> None:
+    until = s.clock.now() + timedelta(seconds=wait_s)
+    await holder.write(lambda record: transitions.parked(calls.noted(record).with_outcome(NOT_CALLED), until))
+    message = "Put aside; the sweeper will wake it."
+    last = holder.record.attempts[-1] if holder.record.attempts else None
+    reason = last.message if last else ""
+    log.event(
+        "request.parked", message, wait_s=round(wait_s, 1), target=last.target if last else None,
+        reason=reason, tenant=holder.record.tenant, request_id=holder.record.request_id,
+    )  # fmt: skip
+
+
+async def _hold(s: Services, holder: Holder[Record], pause: Pause) -> None:
+    """Durable, and nothing more while the pause lasts."""
+    until = pause.held_until(s.clock.now(), s.jitter(), s.timing)
+    await holder.write(lambda record: transitions.held(record.with_outcome(NOT_CALLED), until))
+    log.event("request.held", "Paused: put aside until the operator resumes.", **holder.record.ids())
+
+
+async def _release(s: Services, holder: Holder[Record], calls: Calls) -> None:
+    """Cut off: record what was under way, and let the next delivery go on at once."""
+    now = s.clock.now()
+
+    def change(record: Record) -> Record:
+        if holder.calling:
+            record = record.with_outcome("ambiguous", "Cut off.")._replace(tries=record.tries + 1)
+        else:
+            record = calls.noted(record).with_outcome(NOT_CALLED)
+        return transitions.parked(record, now)
+
+    await holder.write(change)
+    log.warning("request.released", "Cut off and put back.", calling=holder.calling, **_ids(holder))
+
+
+def _log_finished(record: Record) -> None:
+    result = record.result or {}
+    error = result["error"]
+    log.event(
+        "request.finished",
+        f"{result['status']}.",
+        tenant=record.tenant,
+        request_id=record.request_id,
+        status=result["status"],
+        reason=error["reason"] if error else None,
+        cache=result["cache"],
+        model=result["model"],
+        provider=result["provider"],
+        target=result["target"],
+        cost_usd=result["cost"]["usd"],
+        saved_usd=result["cost"]["saved_usd"],
+        attempts=result["attempts"],
+        **result["timings"],
+    )
+
+
+def _ids(holder: Holder[Record]) -> dict[str, object]:
+    return {**holder.record.ids(), "fence": holder.record.fence}

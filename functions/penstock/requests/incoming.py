@@ -1,0 +1,133 @@
+"""A delivery that concerns a request: a client's message, a wake, or a redrive, made ready to be claimed."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+
+from penstock.errors import BadMessage, BlobMissing
+from penstock.messages.completion import BlobRef
+from penstock.messages.envelope import Envelope
+from penstock.messages.redrive import redrive_count
+from penstock.messages.request import CacheMode, Request, decode_request
+from penstock.messages.wake import KIND, WAKE, Wake
+from penstock.paths import cache_key, payload_blob
+from penstock.requests.flight import cacheable
+from penstock.requests.lifecycle import Arrival, arrival_of_redrive, arrival_of_request, arrival_of_wake
+from penstock.requests.record import Record
+from penstock.services import Services
+from penstock.targets.routes import Target
+
+#: Payloads and completions longer than this lie in the bucket, not in the document (docs/design.md §2.3).
+INLINE_LIMIT = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """What a delivery asks for. `envelope` carries the client's original bytes, also for a wake."""
+
+    request: Request
+    envelope: Envelope
+    #: Who may answer, in order; empty when a stored request's route is gone.
+    targets: tuple[Target, ...]
+    #: Cache key of the first target's answer; None when the cache plays no part.
+    key: str | None
+    #: Where the payload lies when it is long.
+    payload_ref: BlobRef | None = None
+    wake: Wake | None = None
+    #: None unless this is a redrive.
+    redrive_count: int | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether this may be the first that anybody hears of the request."""
+        return self.wake is None and self.redrive_count is None
+
+    def key_of(self, target: Target) -> str | None:
+        """Cache key of `target`'s answer; None when the cache plays no part."""
+        if self.key is None or target is self.targets[0]:
+            return self.key
+        return cache_key(self.request, target)
+
+    def arrival(self, record: Record | None) -> Arrival:
+        """What this is to the document that is there."""
+        if self.wake is not None:
+            return arrival_of_wake(record, self.wake.fence)
+        if self.redrive_count is not None:
+            return arrival_of_redrive(record, self.redrive_count, self.request.payload_sha256)
+        return arrival_of_request(record, self.envelope.message_id, self.request.payload_sha256)
+
+
+def is_wake(envelope: Envelope) -> bool:
+    return envelope.attributes.get(KIND) == WAKE
+
+
+async def incoming_message(s: Services, envelope: Envelope) -> Incoming:
+    """A client's message or a redrive; a long payload is in the bucket when this returns.
+
+    Raises BadMessage, BlobUnavailable.
+    """
+    request = decode_request(envelope, default_wait_s=s.timing.default_wait_s)
+    targets = tuple(s.routes.resolve(request.model).eligible)
+    count = redrive_count(envelope.attributes)
+    payload_ref = await _store_payload(s, request, envelope.data)
+    return Incoming(request, envelope, targets, _first_key(request, targets), payload_ref, None, count)
+
+
+async def incoming_wake(s: Services, wake: Wake, record: Record) -> Incoming:
+    """The stored request that `wake` means; without targets when this deployment cannot read it any more,
+    so that it ends. Raises BlobUnavailable."""
+    data = record.payload
+    if data is None and record.payload_ref is not None:
+        data = await _stored_payload(s, record.payload_ref)
+    envelope = Envelope(
+        data=data or b"",
+        attributes={"tenant": record.tenant, "request_id": record.request_id},
+        message_id=record.message_id,
+        published_at=record.published_at,
+        subscription="",
+    )
+    try:
+        request = decode_request(envelope, default_wait_s=s.timing.default_wait_s)
+    except BadMessage:
+        return Incoming(_unreadable(record), envelope, (), None, record.payload_ref, wake)
+    request = replace(request, deadline=record.deadline)
+    try:
+        targets = tuple(s.routes.resolve(request.model).eligible)
+    except BadMessage:
+        targets = ()
+    return Incoming(request, envelope, targets, _first_key(request, targets), record.payload_ref, wake)
+
+
+async def _stored_payload(s: Services, ref: BlobRef) -> bytes | None:
+    """None when it is gone for good: waiting would help nobody. Raises BlobUnavailable."""
+    try:
+        return await s.blobs.get(ref, timeout_s=s.timing.blob_s)
+    except BlobMissing:
+        return None
+
+
+def _first_key(request: Request, targets: tuple[Target, ...]) -> str | None:
+    return cache_key(request, targets[0]) if targets and cacheable(request) else None
+
+
+def _unreadable(record: Record) -> Request:
+    """What is left of a request whose payload an earlier version took."""
+    return Request(
+        tenant=record.tenant,
+        request_id=record.request_id,
+        messages=(),
+        model=None,
+        params={},
+        cache=CacheMode.OFF,
+        deadline=record.deadline,
+        metadata={},
+        payload_sha256=record.payload_sha256,
+    )
+
+
+async def _store_payload(s: Services, request: Request, data: bytes) -> BlobRef | None:
+    if len(data) <= INLINE_LIMIT:
+        return None
+    name = payload_blob(request.tenant, hashlib.sha256(data).hexdigest())
+    return await s.blobs.put(name, data, timeout_s=s.timing.blob_s)

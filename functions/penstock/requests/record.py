@@ -1,0 +1,220 @@
+"""The record: the request document as it lies in the store (docs/design.md §2.3), typed.
+
+A write is the difference of two records (`changes`), so that no field is ever set by hand.
+`None` in a record means that the document has no such field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from penstock.errors import BadMessage, Reason
+from penstock.leases.document import LEASED
+from penstock.leases.lease import Lease
+from penstock.messages.completion import BlobRef
+from penstock.paths import request_path, sharded
+from penstock.timing import Timing
+
+#: The outcome of an attempt whose call never started: it does not count as one.
+NOT_CALLED = "not called"
+#: How many attempts a document keeps; the counters keep the sums.
+ATTEMPTS_KEPT = 20
+
+
+class State(StrEnum):
+    """What the document says of itself. Whether a lease is live, the reader's clock decides."""
+
+    #: Somebody holds the right to work on it until `lease_until`.
+    LEASED = LEASED
+    #: Put aside until `not_before`.
+    PARKED = "parked"
+    #: Waits for the answer of `leader`, who asks the same question.
+    FOLLOWING = "following"
+    #: Has its `result`; it stays to be confirmed.
+    TERMINAL = "terminal"
+    #: A state that this release does not know: read, shown, left alone, and never written.
+    LATER = "in a state of a later release"
+
+    @classmethod
+    def _missing_(cls, value: object) -> State | None:
+        """One release reads what the next one writes."""
+        return cls.LATER if isinstance(value, str) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One provider call in the ledger.
+
+    `outcome` is `open` from the moment the call may start until somebody knows better:
+    an attempt that stays open was cut off, and counts as one call of unknown outcome.
+    """
+
+    fence: int
+    target: str
+    at: datetime
+    outcome: str = "open"
+    message: str = ""
+
+    def encode(self) -> dict[str, Any]:
+        return {
+            "fence": self.fence,
+            "target": self.target,
+            "at": self.at,
+            "outcome": self.outcome,
+            "message": self.message,
+        }
+
+    @classmethod
+    def decode(cls, value: Mapping[str, Any]) -> Attempt:
+        return cls(value["fence"], value["target"], value["at"], value["outcome"], value["message"])
+
+
+class Record(NamedTuple):
+    """One request's document. Times are aware; `due_at` and `open_since` carry a shard (paths.py).
+
+    A named tuple, because a request makes a dozen of them, each a copy with a change: a frozen dataclass of
+    so many fields takes several times as long for it. Always built by names.
+    """
+
+    tenant: str
+    request_id: str
+    state: State
+    #: Grows with every new holder; a lower one never writes.
+    fence: int
+    #: Unique to each write of a holder; the sweeper and response_processor never touch it.
+    write_id: str
+    deadline: datetime
+    #: The Pub/Sub message that first brought the request.
+    message_id: str
+    published_at: datetime
+    created_at: datetime
+    payload_sha256: str
+
+    owner: str | None = None
+    lease_until: datetime | None = None
+    not_before: datetime | None = None
+
+    traceparent: str | None = None
+    #: The message's bytes exactly as they came, or where they lie when they are long.
+    payload: bytes | None = None
+    payload_ref: BlobRef | None = None
+    redrive_count: int = 0
+
+    #: Cache key whose flight this request leads, and the key of the target that gave the outcome.
+    flight: str | None = None
+    answer_key: str | None = None
+    #: Cache key this request waits for, and the path of the request that leads that flight.
+    following: str | None = None
+    leader: str | None = None
+
+    #: Index into the route's targets where the next call goes.
+    target_index: int = 0
+    #: Calls started, ambiguous ones among them, parkings in a row, take-overs without a saved outcome.
+    calls: int = 0
+    tries: int = 0
+    parks: int = 0
+    takeovers: int = 0
+    attempts: tuple[Attempt, ...] = ()
+
+    #: The result message of docs/design.md §2.2 as a map.
+    result: Mapping[str, Any] | None = None
+    confirmed_at: datetime | None = None
+    due_at: str | None = None
+    open_since: str | None = None
+    expires_at: datetime | None = None
+    #: How often the sweeper woke it without effect.
+    sweeps: int = 0
+
+    def encode(self) -> dict[str, Any]:
+        """Every field that is there, as the store takes it."""
+        return {
+            name: _stored(name, value)
+            for name, value in zip(self._fields, self, strict=True)
+            if value is not None
+        }
+
+    def changes(self, old: Record) -> dict[str, Any]:
+        """The fields in which this record differs from `old`; None where the field goes away."""
+        return {
+            name: _stored(name, value)
+            for name, value, before in zip(self._fields, self, old, strict=True)
+            if value != before
+        }
+
+    @classmethod
+    def decode(cls, document: Mapping[str, Any]) -> Record:
+        """The record of a document; fields of a later release are ignored, so is what its state means.
+
+        Raises BadMessage (internal) on a document that no version of Penstock wrote.
+        """
+        try:
+            return cls._decode(document)
+        except (KeyError, TypeError, ValueError):
+            message = "The stored document of this request cannot be read; remove it, or use another id."
+            raise BadMessage(message, Reason.INTERNAL) from None
+
+    @classmethod
+    def _decode(cls, document: Mapping[str, Any]) -> Record:
+        known = {name: document[name] for name in cls._fields if name in document}
+        known["state"] = State(document["state"])
+        if known.get("payload_ref"):
+            known["payload_ref"] = BlobRef.decode(known["payload_ref"])
+        known["attempts"] = tuple(Attempt.decode(value) for value in document.get("attempts", ()))
+        return cls(**known)
+
+    @property
+    def path(self) -> str:
+        return request_path(self.tenant, self.request_id)
+
+    def ids(self) -> dict[str, Any]:
+        return {"tenant": self.tenant, "request_id": self.request_id}
+
+    def sent_as(self, write_id: str) -> Record:
+        return self._replace(write_id=write_id)
+
+    def leased_until(self, lease: Lease, timing: Timing) -> Record:
+        """Leased until `lease` ends; the sweeper looks when it must have expired."""
+        return self._replace(
+            state=State.LEASED,
+            lease_until=lease.wall_end,
+            due_at=sharded(self.tenant, self.request_id, lease.over_at(timing)),
+        )
+
+    def with_attempt(self, attempt: Attempt) -> Record:
+        """A call may start: the ledger gets its line."""
+        return self._replace(calls=self.calls + 1, attempts=(*self.attempts, attempt)[-ATTEMPTS_KEPT:])
+
+    def with_outcome(self, outcome: str, message: str = "") -> Record:
+        """What became of the newest attempt, if it is still open."""
+        if not self.attempts or self.attempts[-1].outcome != "open":
+            return self
+        last = replace(self.attempts[-1], outcome=outcome, message=message)
+        calls = self.calls - (outcome == NOT_CALLED)
+        return self._replace(calls=calls, attempts=(*self.attempts[:-1], last))
+
+    @property
+    def lost_a_holder(self) -> bool:
+        """Whether a holder before may yet have left an answer beside the document, or leave one."""
+        return self.takeovers > 0 or any(attempt.outcome == "unknown" for attempt in self.attempts)
+
+    @property
+    def completed(self) -> bool:
+        return self.result is not None and self.result["status"] == "completed"
+
+
+def _stored(name: str, value: Any) -> Any:
+    """A field's value as the store takes it."""
+    if value is None:
+        return None
+    match name:
+        case "state":
+            return value.value
+        case "payload_ref":
+            return value.encode()
+        case "attempts":
+            return [attempt.encode() for attempt in value]
+    return value

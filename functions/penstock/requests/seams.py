@@ -1,0 +1,59 @@
+"""The seams: where another room adds something to a request's life, each in one place of the core.
+
+A room hands a Seam to the Services of its instances while it is switched on. What a seam reads and writes is
+struck by the fault matrix as the core's own steps are (tests/chaos/matrix.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from penstock.errors import ProviderFailure
+from penstock.leases.holder import Holder
+from penstock.messages.completion import Completion
+from penstock.messages.result import Answer, Failure
+from penstock.ports import Write
+from penstock.requests.incoming import Incoming
+from penstock.requests.record import Record
+from penstock.services import Services
+from penstock.targets.retry import Fail, Park
+from penstock.targets.routes import Target
+
+
+class Seam:
+    """What a room adds; by default nothing. Its writes land exactly as often as those that they lie with."""
+
+    def beside_claim(self, s: Services, incoming: Incoming) -> None:
+        """Begin what may be under way while the claim is, as the pause is read. It must not raise, and
+        whoever needs it waits for it in `before_call`."""
+
+    def with_claim(self, s: Services, incoming: Incoming, record: Record) -> Sequence[Write]:
+        """Writes in the batch that leases `record`."""
+        return ()
+
+    async def before_call(self, s: Services, holder: Holder[Record], target: Target) -> Park | Fail | None:
+        """A step before each call to `target`; None: call. What is parked was not called, and not paid.
+
+        Raises FencedOut; StoreError, BlobError: then it is put aside for a while.
+        """
+        return None
+
+    async def after_call(
+        self, s: Services, holder: Holder[Record], target: Target, outcome: Completion | ProviderFailure
+    ) -> None:
+        """A step after each call. Raises ProviderFailure to refuse an answer, which is then a failure like
+        any other, and nothing else: what is paid for waits to be saved."""
+
+    def with_save(self, s: Services, record: Record, outcome: Answer | Failure) -> Sequence[Write]:
+        """Writes in the batch that makes `outcome` the result of `record`, an answer of its own call or the
+        end of its tries; what the cache or a leader answers needed no call, and no holder."""
+        return ()
+
+    def with_confirmation(self, s: Services, record: Record) -> Sequence[Write]:
+        """Writes in the batch that confirms the result of `record`."""
+        return ()
+
+
+def seams_of(s: Services) -> tuple[Seam, ...]:
+    """What the rooms that are switched on add, in the order of the rooms."""
+    return s.seams

@@ -1,0 +1,186 @@
+"""What a record becomes: one pure function for each step of a request's life.
+
+Every function returns the whole next record; what is written is the difference (requests/record.py).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from penstock.leases.lease import Lease
+from penstock.messages.completion import BlobRef
+from penstock.messages.envelope import Envelope
+from penstock.messages.request import Request
+from penstock.messages.result import Answer, Cost, Failure, Result, Timings
+from penstock.paths import sharded
+from penstock.requests.record import NOT_CALLED, Attempt, Record, State
+from penstock.timing import Timing
+
+
+def fresh(
+    request: Request, envelope: Envelope, payload_ref: BlobRef | None, redrive_count: int, now: datetime
+) -> Record:
+    """A request nobody knows yet: fence 1, and no lease until `leased`."""
+    return Record(
+        tenant=request.tenant,
+        request_id=request.request_id,
+        state=State.LEASED,
+        fence=1,
+        write_id="",
+        deadline=request.deadline,
+        message_id=envelope.message_id,
+        published_at=envelope.published_at,
+        created_at=now,
+        traceparent=envelope.attributes.get("traceparent"),
+        payload=None if payload_ref else envelope.data,
+        payload_ref=payload_ref,
+        payload_sha256=request.payload_sha256,
+        redrive_count=redrive_count,
+        open_since=sharded(request.tenant, request.request_id, now),
+    )
+
+
+def replaced(new: Record, old: Record) -> Record:
+    """A new life under an id whose old document outlived its retention: the fence continues."""
+    return new._replace(fence=old.fence + 1)
+
+
+def taken_over(old: Record) -> Record:
+    """The holder before is gone; what it was calling counts as one call, and one try, of unknown outcome."""
+    unknown = old.with_outcome("unknown", "The holder disappeared.")
+    tries = old.tries + (unknown is not old)
+    return unknown._replace(fence=old.fence + 1, takeovers=old.takeovers + 1, tries=tries, sweeps=0)
+
+
+def going_on(old: Record) -> Record:
+    """Back from being parked, or from following."""
+    return old._replace(fence=old.fence + 1, not_before=None, sweeps=0)
+
+
+def reopened(old: Record, deadline: datetime, message_id: str, now: datetime) -> Record:
+    """A failed request is tried again under the next redrive count, every count at its start."""
+    return old._replace(
+        fence=old.fence + 1,
+        redrive_count=old.redrive_count + 1,
+        deadline=deadline,
+        message_id=message_id,
+        open_since=sharded(old.tenant, old.request_id, now),
+        result=None,
+        confirmed_at=None,
+        expires_at=None,
+        answer_key=None,
+        target_index=0,
+        tries=0,
+        parks=0,
+        takeovers=0,
+        sweeps=0,
+    )
+
+
+def leased(record: Record, owner: str, lease: Lease, timing: Timing) -> Record:
+    """`record` held by `owner` until `lease` ends."""
+    waiting_no_more = record._replace(owner=owner, not_before=None, following=None, leader=None)
+    return waiting_no_more.leased_until(lease, timing)
+
+
+def calling(record: Record, target: str, now: datetime) -> Record:
+    """A call to `target` may start from here on."""
+    return record.with_attempt(Attempt(record.fence, target, now))
+
+
+def following(record: Record, key: str, leader: str, until: datetime) -> Record:
+    """Waits for `leader`'s answer to the same question; looks by itself at `until`."""
+    return _set_aside(record, State.FOLLOWING, until)._replace(following=key, leader=leader, flight=None)
+
+
+def parked(record: Record, until: datetime, target_index: int = 0) -> Record:
+    """Put aside until `until`, without spending a delivery attempt; its flight goes on."""
+    aside = _set_aside(record, State.PARKED, until)
+    return aside._replace(target_index=target_index, parks=record.parks + 1, takeovers=0)
+
+
+def held(record: Record, until: datetime) -> Record:
+    """Put aside by a pause; any wake may take it on, the sweeper's comes at `until`. A flight goes on.
+
+    The counts stay: nothing was tried, and a take-over's predecessor may yet have left its answer.
+    """
+    return _set_aside(record, State.PARKED, until)._replace(not_before=None, following=None, leader=None)
+
+
+def _set_aside(record: Record, state: State, until: datetime) -> Record:
+    until = min(until, record.deadline)
+    return record._replace(
+        state=state,
+        owner=None,
+        lease_until=None,
+        not_before=until,
+        due_at=sharded(record.tenant, record.request_id, until),
+    )
+
+
+def completed(
+    record: Record, request: Request, answer: Answer, *, cache: str, key: str | None, timings: Timings,
+    now: datetime, timing: Timing,
+) -> Record:  # fmt: skip
+    """Terminal, with an answer. `key`: the cache key of the target that gave it."""
+    result = _result(record, request, answer, None, cache=cache, timings=timings, now=now)
+    return _terminal(record.with_outcome("ok"), result, key, now, timing)
+
+
+def failed(
+    record: Record, request: Request, failure: Failure, *, cache: str, key: str | None, target: str | None,
+    cost: Cost, timings: Timings, now: datetime, timing: Timing,
+) -> Record:  # fmt: skip
+    """Terminal, without an answer. `key`: the cache key of the target that refused, if one did."""
+    result = _result(
+        record, request, None, failure, cache=cache, timings=timings, now=now, target=target, cost=cost
+    )
+    return _terminal(record.with_outcome(NOT_CALLED), result, key, now, timing)
+
+
+def confirmed(record: Record, now: datetime, timing: Timing) -> Record:
+    """The response topic carried the result: at rest, and to be deleted after its retention."""
+    return record._replace(
+        confirmed_at=now,
+        due_at=None,
+        open_since=None,
+        expires_at=now + timedelta(seconds=timing.retention_s),
+    )
+
+
+def _result(
+    record: Record, request: Request, answer: Answer | None, failure: Failure | None, *, cache: str,
+    timings: Timings, now: datetime, target: str | None = None, cost: Cost | None = None,
+) -> Result:  # fmt: skip
+    return Result(
+        tenant=record.tenant,
+        request_id=record.request_id,
+        redrive_count=record.redrive_count,
+        payload_sha256=record.payload_sha256,
+        answer=answer,
+        failure=failure,
+        target=target,
+        cost=cost,
+        cache=cache,
+        attempts=record.calls,
+        timings=timings,
+        metadata=request.metadata,
+        created_at=record.created_at,
+        completed_at=now,
+    )
+
+
+def _terminal(record: Record, result: Result, key: str | None, now: datetime, timing: Timing) -> Record:
+    """The stored result is its own outbox: `due_at` makes the sweeper repeat it until it is confirmed."""
+    return record._replace(
+        state=State.TERMINAL,
+        owner=None,
+        lease_until=None,
+        not_before=None,
+        following=None,
+        leader=None,
+        answer_key=key,
+        result=result.encode(),
+        due_at=sharded(record.tenant, record.request_id, now + timedelta(seconds=timing.republish_s)),
+        sweeps=0,
+    )

@@ -1,0 +1,139 @@
+"""Routes: a model alias and the ordered targets that may answer for it (docs/design.md §2.6)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from penstock.errors import BadMessage, SettingsError
+from penstock.timing import Timing
+
+_Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$")]
+
+
+class Target(BaseModel):
+    """One (provider, model, lane) that can answer. `price` names the price book's entry."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    name: _Name
+    provider: Literal["openai", "tgi", "offline"]
+    model: str = Field(min_length=1, max_length=256)
+    base_url: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
+    #: A Secret Manager version, or None: the local key, or an ID token where `auth` says so.
+    secret: str | None = Field(default=None, pattern=r"^projects/[^/]+/secrets/[^/]+(/versions/[^/]+)?$")
+    #: `id_token`: a private Cloud Run service; the function's own identity is the key.
+    auth: Literal["key", "id_token"] = "key"
+    timeout_s: float = Field(default=120, gt=0, le=Timing().provider_budget_s)
+    max_concurrency: int = Field(default=200, ge=1, le=10_000)
+    price: str | None = None
+    #: A self-hosted engine that sleeps while nobody asks: one call wakes it, the others park meanwhile.
+    scales_to_zero: bool = False
+    #: `background` and `batch` are a seam of the design; only `sync` is built.
+    lane: Literal["sync"] = "sync"
+
+    @property
+    def priced_as(self) -> str:
+        return self.price or self.model
+
+
+class Route(BaseModel):
+    """Targets in the order in which they are asked; `fallback` allows going on to the next one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    fallback: bool = False
+    targets: list[Target] = Field(min_length=1)
+
+    @property
+    def eligible(self) -> list[Target]:
+        """The targets that may answer a request of this route, in order."""
+        return self.targets if self.fallback else self.targets[:1]
+
+    def scaled(self, by: float) -> Route:
+        """The same route with every timeout divided by `by`."""
+        targets = [target.model_copy(update={"timeout_s": target.timeout_s / by}) for target in self.targets]
+        return self.model_copy(update={"targets": targets})
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """Every alias, and the one that answers where a request names none."""
+
+    default: str
+    routes: Mapping[str, Route]
+
+    def resolve(self, alias: str | None) -> Route:
+        """Raises BadMessage for an alias that no route has."""
+        route = self.routes.get(alias or self.default)
+        if route is None:
+            known = ", ".join(sorted(self.routes))
+            raise BadMessage(f"The field model must be the alias of a route; this deployment has: {known}.")
+        return route
+
+    def scaled(self, by: float) -> Routes:
+        """The same routes with every timeout divided by `by` (PENSTOCK_TIME_SCALE)."""
+        if by == 1:
+            return self
+        return Routes(self.default, {alias: route.scaled(by) for alias, route in self.routes.items()})
+
+    @property
+    def targets(self) -> dict[str, Target]:
+        """Every target by its name."""
+        return {target.name: target for route in self.routes.values() for target in route.targets}
+
+
+class _Routes(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    default: str
+    routes: dict[_Name, Route] = Field(min_length=1)
+
+
+def parse_routes(text: str) -> Routes:
+    """The routes of a JSON text. Raises SettingsError that names every fault."""
+    try:
+        parsed = _Routes.model_validate(json.loads(text))
+    except ValidationError as error:
+        raise SettingsError([_fault(dict(fault)) for fault in error.errors()]) from None
+    except (ValueError, RecursionError):
+        raise SettingsError(["PENSTOCK_ROUTES is neither the path of a file nor a JSON object."]) from None
+    faults = _cross_faults(parsed)
+    if faults:
+        raise SettingsError(faults)
+    return Routes(parsed.default, parsed.routes)
+
+
+def single_route(target: Target, *aliases: str) -> Routes:
+    """One target behind every alias: the local way without a routes file."""
+    route = Route(targets=[target])
+    return Routes(aliases[0], dict.fromkeys(aliases, route))
+
+
+def _cross_faults(parsed: _Routes) -> list[str]:
+    faults = []
+    if parsed.default not in parsed.routes:
+        faults.append(f"PENSTOCK_ROUTES: default names {parsed.default!r}, which is no route.")
+    seen: dict[str, Target] = {}
+    for alias, route in parsed.routes.items():
+        for target in route.targets:
+            if seen.setdefault(target.name, target) != target:
+                faults.append(
+                    f"PENSTOCK_ROUTES: route {alias!r} describes target {target.name!r} differently "
+                    "than another route; give one of them another name."
+                )
+            if target.provider == "tgi" and target.base_url is None:
+                faults.append(
+                    f"PENSTOCK_ROUTES: target {target.name!r} is a tgi server and needs a base_url."
+                )
+    return faults
+
+
+def _fault(fault: dict[str, object]) -> str:
+    location = fault["loc"]
+    where = ".".join(str(part) for part in location) if isinstance(location, tuple) else str(location)
+    return f"PENSTOCK_ROUTES: {where or 'the whole value'}: {fault['msg']}"

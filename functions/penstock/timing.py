@@ -1,0 +1,78 @@
+"""Every duration of the protocol, stated once. Terraform states the four outer ones too; a test compares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """All in seconds. `scaled` divides every one alike (PENSTOCK_TIME_SCALE, tests only)."""
+
+    # One delivery: provider calls < our own cancellation < function timeout < ack deadline
+    # (docs/design.md §3.4).
+    provider_budget_s: float = 480
+    self_cancel_s: float = 525
+    function_timeout_s: float = 540
+    ack_deadline_s: float = 600
+
+    # The lease.
+    lease_s: float = 60
+    renew_every_s: float = 15
+    #: A lease is expired only when the store's own clock is this far past it.
+    lease_grace_s: float = 5
+    #: How far two of our machines' clocks may differ before a wake comes too early for its request.
+    skew_s: float = 1
+    #: What must be left of the lease when a provider call starts.
+    lease_reserve_s: float = 20
+
+    # One round trip to our own services; a commit's limit stays below the renewal interval.
+    commit_s: float = 8
+    read_s: float = 8
+    publish_s: float = 15
+    blob_s: float = 30
+    #: How long a delivery goes on trying to learn a write's outcome before it leaves it to the sweeper.
+    settle_s: float = 40
+
+    # Retries of provider calls (docs/design.md §3.6).
+    quick_retry_s: float = 1.5
+    #: The longest wait inside a delivery; anything longer parks (a waiting instance is billed).
+    patience_s: float = 5
+    park_min_s: float = 10
+    park_max_s: float = 600
+    #: Ambiguous tries are spread over at least this long, unless the deadline is sooner.
+    ambiguous_span_s: float = 900
+    #: A provider's Retry-After above this is not believed.
+    retry_after_max_s: float = 3600
+
+    # A self-hosted engine that scales to zero: how long it is believed to be awake after an answer, and
+    # how long the others stay away while one call wakes it.
+    awake_s: float = 240
+    wake_s: float = 30
+
+    # Followers and the sweeper.
+    follow_s: float = 75
+    #: A result still unconfirmed after this is published again, then with doubling back-off up to the cap.
+    republish_s: float = 60
+    republish_max_s: float = 3600
+    sweep_s: float = 50
+    #: The sweeper leaves a document this long, doubling up to `sweep_max_s`, before it wakes it again.
+    sweep_again_s: float = 60
+    sweep_max_s: float = 900
+
+    # Lifetimes.
+    default_wait_s: float = 24 * 3600
+    retention_s: float = 31 * 24 * 3600
+    cache_s: float = 30 * 24 * 3600
+
+    # Shutdown: Cloud Run gives 10 s after SIGTERM.
+    drain_s: float = 8
+    #: How long a pause may stay unseen.
+    pause_poll_s: float = 5
+    #: What a pause holds back looks again after as long as the pause has lasted, within these bounds.
+    hold_min_s: float = 60
+    hold_max_s: float = 900
+
+    def scaled(self, by: float) -> Timing:
+        """Every duration divided by `by`."""
+        return replace(self, **{f.name: getattr(self, f.name) / by for f in fields(self)})

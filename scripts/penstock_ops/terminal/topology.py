@@ -1,0 +1,152 @@
+"""The topics and subscriptions that Penstock needs outside the cloud; in the cloud Terraform makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from google.api_core.exceptions import AlreadyExists
+from google.pubsub_v1 import PublisherAsyncClient, SubscriberAsyncClient
+from google.pubsub_v1.services.publisher.transports import PublisherGrpcAsyncIOTransport
+from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
+
+from penstock.adapters.buses.local import LocalBus
+from penstock.adapters.buses.subscription import Subscription
+from penstock.adapters.google.grpc_channel import open_transport
+from penstock.timing import Timing
+
+#: How long a dead letter waits to be looked at, in seconds (docs/design.md §2.4).
+DEAD_LETTER_RETENTION_S = 31 * 24 * 3600
+#: The emulator refuses more; production takes 31 days.
+_EMULATOR_RETENTION_S = 7 * 24 * 3600
+#: Failed deliveries before Pub/Sub's own dead-letter policy acts. Terraform's choice for the cloud too.
+MAX_ATTEMPTS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """The names of the three topics, and what is subscribed to them.
+
+    Subscriptions: `request_subscription` and `response_subscription` feed the functions, by push or, where a
+    bridge delivers, by pull; `dead_letter_subscription` and `results_subscription` are for people and clients
+    to pull from. `min_backoff_s` None leaves the retry policy out: redelivery at once.
+    """
+
+    request_topic: str = "llm-requests"
+    response_topic: str = "llm-responses"
+    dead_letter_topic: str = "llm-dead-letters"
+    ack_deadline_s: float = Timing().ack_deadline_s
+    max_attempts: int = MAX_ATTEMPTS
+    min_backoff_s: float | None = 10
+    max_backoff_s: float = 600
+
+    @property
+    def request_subscription(self) -> str:
+        return f"{self.request_topic}-handler"
+
+    @property
+    def response_subscription(self) -> str:
+        return f"{self.response_topic}-processor"
+
+    @property
+    def results_subscription(self) -> str:
+        return f"{self.response_topic}-results"
+
+    @property
+    def dead_letter_subscription(self) -> str:
+        return f"{self.dead_letter_topic}-inspection"
+
+    def subscriptions(self, endpoints: Mapping[str, str]) -> list[Subscription]:
+        """All four. `endpoints` gives the push URL by subscription name; without one it is pulled."""
+
+        def fed(name: str, topic: str) -> Subscription:
+            return Subscription(
+                name,
+                topic,
+                endpoint=endpoints.get(name),
+                ack_deadline_s=self.ack_deadline_s,
+                min_backoff_s=self.min_backoff_s or 0,
+                max_backoff_s=self.max_backoff_s,
+                dead_letter_topic=self.dead_letter_topic,
+                max_attempts=self.max_attempts,
+            )
+
+        return [
+            fed(self.request_subscription, self.request_topic),
+            fed(self.response_subscription, self.response_topic),
+            Subscription(self.results_subscription, self.response_topic),
+            Subscription(
+                self.dead_letter_subscription,
+                self.dead_letter_topic,
+                retention_s=DEAD_LETTER_RETENTION_S,
+            ),
+        ]
+
+
+async def create_local(topology: Topology, bus: LocalBus, endpoints: Mapping[str, str]) -> None:
+    """Everything on the embedded bus; again is fine, and changes the endpoints."""
+    for topic in (topology.request_topic, topology.response_topic, topology.dead_letter_topic):
+        await bus.create_topic(topic)
+    for subscription in topology.subscriptions(endpoints):
+        if subscription.name != topology.results_subscription:  # nobody pulls it here: it would only fill
+            await bus.create_subscription(subscription)
+
+
+async def create_on_pubsub(
+    topology: Topology, project: str, emulator_host: str, endpoints: Mapping[str, str]
+) -> None:
+    """Everything on a Pub/Sub emulator; again is fine, and changes the endpoints alone."""
+    publisher = PublisherAsyncClient(transport=open_transport(PublisherGrpcAsyncIOTransport, emulator_host))
+    subscriber = SubscriberAsyncClient(
+        transport=open_transport(SubscriberGrpcAsyncIOTransport, emulator_host)
+    )
+    try:
+        for topic in (topology.request_topic, topology.response_topic, topology.dead_letter_topic):
+            try:
+                await publisher.create_topic(
+                    name=f"projects/{project}/topics/{topic}", retry=None, timeout=10
+                )
+            except AlreadyExists:
+                continue
+        for subscription in topology.subscriptions(endpoints):
+            await _create_subscription(subscriber, project, subscription)
+    finally:
+        await publisher.transport.close()  # type: ignore[no-untyped-call]  # the SDK's own gap
+        await subscriber.transport.close()  # type: ignore[no-untyped-call]  # the SDK's own gap
+
+
+async def _create_subscription(client: SubscriberAsyncClient, project: str, wanted: Subscription) -> None:
+    request = on_pubsub(project, wanted)
+    try:
+        await client.create_subscription(request=request, retry=None, timeout=10)
+    except AlreadyExists:
+        await client.modify_push_config(
+            subscription=request["name"], push_config=request.get("push_config", {}), retry=None, timeout=10
+        )
+
+
+def on_pubsub(project: str, wanted: Subscription) -> dict[str, Any]:
+    """A subscription as the emulator takes it: ack deadline ≥ 10 s, retention ≤ 7 days."""
+    request: dict[str, Any] = {
+        "name": f"projects/{project}/subscriptions/{wanted.name}",
+        "topic": f"projects/{project}/topics/{wanted.topic}",
+        "ack_deadline_seconds": max(10, round(wanted.ack_deadline_s)),
+        "message_retention_duration": {"seconds": round(min(wanted.retention_s, _EMULATOR_RETENTION_S))},
+        "expiration_policy": {},
+    }
+    if wanted.endpoint:
+        request["push_config"] = {"push_endpoint": wanted.endpoint}
+    if wanted.min_backoff_s:
+        request["retry_policy"] = {
+            "minimum_backoff": {"seconds": round(wanted.min_backoff_s)},
+            "maximum_backoff": {"seconds": round(wanted.max_backoff_s)},
+        }
+    if wanted.dead_letter_topic:
+        request["dead_letter_policy"] = {
+            "dead_letter_topic": f"projects/{project}/topics/{wanted.dead_letter_topic}",
+            "max_delivery_attempts": wanted.max_attempts,
+        }
+    if wanted.filter:
+        request["filter"] = wanted.filter
+    return request

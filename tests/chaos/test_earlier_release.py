@@ -1,0 +1,94 @@
+"""What this release writes, the one before can read: while a deploy goes through, both work on one store.
+
+tests/data/earlier/functions-0.1.0.zip is that release's code as it was deployed. In a process of its own it
+reads every document as it lay after every write of every path of the matrix.
+"""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from penstock.ports import REMOVE, Transform
+from penstock.requests.lifecycle import seen
+from penstock.requests.record import Record
+from penstock.timing import Timing
+from tests.chaos.adapters import Written
+from tests.chaos.matrix import PATHS, steps
+
+_EARLIER = Path(__file__).parents[1] / "data" / "earlier" / "functions-0.1.0.zip"
+
+#: What the earlier release makes of documents, cache documents and results.
+_READER = """
+import pickle, sys
+from penstock.messages.record import Record
+from penstock.messages.result import decode_response
+from penstock.rules.flight import CacheEntry
+from penstock.rules.lifecycle import seen
+from penstock.rules.timing import Timing
+
+documents, answers, results, read_at = pickle.load(sys.stdin.buffer)
+records = [Record.decode(document) for document in documents]
+entries = [CacheEntry.decode(answer) for answer in answers]
+told = [decode_response(data) for data in results]
+pickle.dump(
+    {
+        "seen": [seen(record, read_at, Timing()).value for record in records],
+        "kept": [record.encode() == {k: v for k, v in document.items() if k in Record._fields}
+                 for record, document in zip(records, documents)],
+        "answers": [entry.answer is not None for entry in entries],
+        "results": [(one.tenant, one.request_id, one.redrive_count) for one in told],
+    },
+    sys.stdout.buffer,
+)
+"""
+
+
+def _as_they_lay(written: Sequence[Written]) -> Iterator[dict[str, Any]]:
+    """Every document after every write to it."""
+    documents: dict[str, dict[str, Any]] = {}
+    for write in written:
+        document = documents.setdefault(write.path, {})
+        document.update(write.fields)
+        for name in [name for name, value in document.items() if value is REMOVE]:
+            del document[name]
+        assert not any(isinstance(value, Transform) for value in document.values())
+        yield dict(document)
+
+
+def _earlier(*given: object) -> Mapping[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-c", _READER],
+        input=pickle.dumps(given), capture_output=True, env={"PYTHONPATH": str(_EARLIER)}, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode()
+    told: Mapping[str, Any] = pickle.loads(done.stdout)
+    return told
+
+
+def test_the_release_before_reads_every_document_as_this_one_does() -> None:
+    read_at = datetime.now(UTC)
+    documents: list[dict[str, Any]] = []
+    results: list[bytes] = []
+    for path in PATHS:
+        _, evidence = steps(path, "alone")
+        documents += _as_they_lay(evidence.written)
+        results += [carried.data for carried in evidence.results]
+    answers = [
+        {"answer": document["result"], "expires_at": read_at, "flight": None}
+        for document in documents
+        if (document.get("result") or {}).get("status") == "completed"
+    ]
+    told = _earlier(documents, answers, results, read_at)
+    ours = [seen(Record.decode(document), read_at, Timing()).value for document in documents]
+    assert len(documents) > 50
+    assert told["seen"] == ours
+    assert len(set(ours)) >= 6
+    assert all(told["kept"])
+    assert all(told["answers"])
+    assert len(told["results"]) == len(results) > len(PATHS)
