@@ -192,7 +192,7 @@ MIXTURES: dict[str, Callable[[Fields], Anatomy]] = {
     "qwen3_moe": mixture(Traits(_QWEN3, head_norms=always, windows=never_switched_on), _qwen3),
     "qwen3_vl_moe_text": mixture(
         Traits(
-            Defaults(2048, 5632, 24, 16, 16, None, 151936, 128000, tied=True),
+            Defaults(2048, 5632, 24, 16, 16, None, 151936, 128000),
             head_norms=always,
             only=(("sliding_window", None),),
         ),

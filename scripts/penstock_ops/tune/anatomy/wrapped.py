@@ -109,7 +109,6 @@ def _language(
 ) -> Anatomy:
     flat = {k: v for k, v in config.items() if k not in ("text_config", "vision_config")}
     inner = text if text is not None else {**flat, "model_type": wrapper.text}
-    inner = {**inner, **_tied(config, inner, wrapper.tied if text is not None else None)}
     kind = str(inner.get("model_type") or wrapper.text)
     where = "text_config of the model's config" if text is not None else "the model's config"
     fields = Fields(inner, where, nested=text is not None)
@@ -118,22 +117,27 @@ def _language(
     fields.passed_over("quantization_config", "compression_config")
     found = texts[kind](fields)
     fields.refuse_the_rest()
+    if text is not None:
+        _agree_on_tied_embeddings(config, wrapper.tied, texts[kind], inner, found)
     return found
 
 
-def _tied(config: Mapping[str, Any], text: Mapping[str, Any], unsaid: bool | None) -> dict[str, Any]:
-    """Whether embeddings and head are one, as the inner and the outer object say it together.
+def _agree_on_tied_embeddings(
+    config: Mapping[str, Any], unsaid: bool | None, build: Text, text: Mapping[str, Any], found: Anatomy
+) -> None:
+    """TuneFault where the outer object ties embeddings and head and the inner one does not, or the other way.
 
-    Classes and engines differ on which of the two counts, so both must agree; `unsaid` is what the
-    outer class takes where it says nothing, None where it follows the inner one.
+    Classes and engines differ on which of the two counts. `unsaid` is what the outer class takes where
+    it says nothing, None where it follows the inner one.
     """
-    name = "tie_word_embeddings"
-    outside, inside = config.get(name, unsaid), text.get(name)
-    if name in config and config[name] is None:
-        raise Fields(config).fault(f"{name} is null outside text_config")
-    if inside is not None and outside is not None and inside != outside:
-        raise Fields(config).fault(f"{name} differs between text_config and the object around it")
-    return {name: config[name]} if name in config else {}
+    outside = bool(config[_TIED]) if _TIED in config else unsaid
+    if outside is None:
+        return
+    if build(Fields({**text, _TIED: outside}, nested=True)).parameters != found.parameters:
+        raise Fields(config).fault(f"{_TIED} differs between text_config and the object around it")
+
+
+_TIED = "tie_word_embeddings"
 
 
 def _tower(vision: dict[str, Any], wrapper: Wrapper) -> Tower:
@@ -161,12 +165,11 @@ def stated(config: Mapping[str, Any], given: int | None, texts: Mapping[str, Tex
     kind = config[name].get("model_type") if name else None
     if name is None or others not in ([], ["vision_config"]) or kind not in texts:
         return None
-    fields = Fields(
-        {**config[name], **_tied(config, config[name], None)}, f"{name} of the model's config", nested=True
-    )
+    fields = Fields(config[name], f"{name} of the model's config", nested=True)
     fields.passed_over("quantization_config")
     language = texts[str(kind)](fields)
     fields.refuse_the_rest()
+    _agree_on_tied_embeddings(config, None, texts[str(kind)], config[name], language)
     if given is None or given < language.parameters:
         raise fields.fault(
             f"the vision tower of {config.get('model_type')!r} is not counted here, and its "
