@@ -29,10 +29,10 @@ def _tower(shape: ModelShape) -> list[str]:
 
 
 def _windows(shape: ModelShape, engine: str) -> list[str]:
-    windows = sorted({c.window for c in shape.caches if c.window})
+    sliding_windows = [c.window for c in shape.caches if c.window and c.window < shape.context]
+    windows, sliding = sorted(set(sliding_windows)), len(sliding_windows)
     if not windows:
         return []
-    sliding = sum(1 for c in shape.caches if c.window)
     spans = " or ".join(f"{window:,}" for window in windows)
     if engine == "tgi":
         return [

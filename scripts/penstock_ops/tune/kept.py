@@ -28,7 +28,7 @@ _OF_ONE_EXPERT = re.compile(r"experts[.\\]+\d")
 
 def keep_at_16_bit(weights: Iterable[Weight], patterns: tuple[str, ...], layers: int) -> set[str]:
     """Names of the weights that `patterns` keep; TuneFault for a pattern that fits none."""
-    names = {w.name for w in weights}
+    names = {w.name: w.name for w in weights}
     aliases = {prefix + name: name for name in names for prefix in _PREFIXES}
     kept: set[str] = set()
     for pattern in dict.fromkeys(patterns):
@@ -36,15 +36,22 @@ def keep_at_16_bit(weights: Iterable[Weight], patterns: tuple[str, ...], layers:
             raise TuneFault(
                 f"the checkpoint keeps single experts unquantized ({pattern}); that is not computed here"
             )
-        found = _fitting(pattern, aliases)
+        found = _fitting(_bare(pattern), names) if not pattern.startswith("re:") else set()
+        if not found and ("*" in pattern or pattern.startswith("re:")):
+            found = _fitting(pattern, aliases)
         if not found and not _may_be_absent(pattern, layers):
             raise TuneFault(
-                f"the checkpoint keeps {pattern!r} unquantized, which names no module known "
-                "here, so its size is "
-                "not computed; use measure on a running engine"
+                f"the checkpoint keeps {pattern!r} unquantized, which names no module known here, "
+                "so its size is not computed; use measure on a running engine"
             )
         kept |= found
     return kept
+
+
+def _bare(pattern: str) -> str:
+    """A plain name without what stands before the language model's own."""
+    longest = max((prefix for prefix in _PREFIXES if pattern.startswith(prefix)), key=len)
+    return pattern.removeprefix(longest)
 
 
 def _fitting(pattern: str, aliases: dict[str, str]) -> set[str]:

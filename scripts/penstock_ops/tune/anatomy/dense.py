@@ -31,7 +31,9 @@ TRAITS: dict[str, Traits] = {
     "qwen2_vl_text": Traits(_QWEN_VL, always, never, windows=if_switched_on),
     "qwen2_5_vl_text": Traits(_QWEN_VL, always, never, windows=if_switched_on),
     "qwen3_vl_text": Traits(
-        Defaults(4096, 22016, 32, 32, 32, 128, 151936, 128000), head_norms=always, windows=everywhere(None)
+        Defaults(4096, 22016, 32, 32, 32, 128, 151936, 128000),
+        head_norms=always,
+        only=(("sliding_window", None),),
     ),
     "phi3": Traits(
         Defaults(3072, 8192, 32, 32, None, None, 32064, 4096),
@@ -51,19 +53,22 @@ TRAITS: dict[str, Traits] = {
         head_bias=always,
         only=(("qk_layernorm", False),),
     ),
-    "gemma": Traits(_GEMMA, passed_over=("use_bidirectional_attention", "num_image_tokens")),
+    "gemma": Traits(
+        _GEMMA, only=(("use_bidirectional_attention", False),), passed_over=("num_image_tokens",)
+    ),
     "gemma2": Traits(
         _GEMMA2,
         norms=4,
         windows=every_nth_full(2, 4096),
-        passed_over=("use_bidirectional_attention", "sliding_window_size"),
+        only=(("use_bidirectional_attention", False),),
+        passed_over=("sliding_window_size",),
     ),
     "gemma3_text": Traits(
         _GEMMA3,
         norms=4,
         head_norms=always,
-        windows=every_nth_full(6, 4096, "sliding_window_pattern", "_sliding_window_pattern"),
-        passed_over=("use_bidirectional_attention",),
+        windows=every_nth_full(6, 4096, "sliding_window_pattern"),
+        only=(("use_bidirectional_attention", False), ("_sliding_window_pattern", 6)),
     ),
     "granite": Traits(Defaults(4096, 11008, 32, 32, None, None, 32000, 2048), mlp_bias=if_set("mlp_bias")),
     "olmo": Traits(Defaults(4096, 11008, 32, 32, None, None, 50304, 2048), norms=0, last_norm=False),
@@ -91,9 +96,10 @@ TRAITS: dict[str, Traits] = {
     "cohere2": Traits(
         Defaults(8192, 22528, 40, 64, None, None, 256000, 8192, tied=True),
         norms=1,
-        windows=every_nth_full(4, 4096, "sliding_window_pattern", "_sliding_window_pattern"),
+        windows=every_nth_full(4, 4096, "sliding_window_pattern"),
         only=(
             ("layer_switch", 4),
+            ("_sliding_window_pattern", 4),
             ("order_of_interleaved_layers", "local_attn_first"),
             ("use_embedding_sharing", True),
             ("use_gated_activation", True),

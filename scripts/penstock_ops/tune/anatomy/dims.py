@@ -84,7 +84,7 @@ def head_size(
 ) -> int:
     """Size of a head: stated, the family's default, or the hidden size shared out among the heads."""
     left_out = {c.missing(name) for name in names} == {True}
-    stated = next((found for name in names if (found := c.some(name))), None)
+    stated = next((c.count(name) for name in names if c.has(name)), None)
     if stated or (left_out and default):
         return stated or default or 0
     if hidden % heads:

@@ -25,7 +25,7 @@ from penstock_ops.tune.anatomy.dims import Defaults, Dims, read_dims
 from penstock_ops.tune.anatomy.fields import Fields
 from penstock_ops.tune.anatomy.further import further_tokens
 from penstock_ops.tune.anatomy.parts import Anatomy, Pile
-from penstock_ops.tune.anatomy.windows import everywhere, if_switched_on
+from penstock_ops.tune.anatomy.windows import everywhere, never_switched_on
 
 
 @dataclass(frozen=True)
@@ -188,13 +188,13 @@ MIXTURES: dict[str, Callable[[Fields], Anatomy]] = {
         everywhere_alike("num_local_experts", "num_experts_per_tok", 8, 2),
         "block_sparse_moe",
     ),
-    "qwen2_moe": mixture(Traits(_QWEN2, if_set("qkv_bias", True), never, windows=if_switched_on), _qwen2),
-    "qwen3_moe": mixture(Traits(_QWEN3, head_norms=always, windows=if_switched_on), _qwen3),
+    "qwen2_moe": mixture(Traits(_QWEN2, if_set("qkv_bias", True), never, windows=never_switched_on), _qwen2),
+    "qwen3_moe": mixture(Traits(_QWEN3, head_norms=always, windows=never_switched_on), _qwen3),
     "qwen3_vl_moe_text": mixture(
         Traits(
-            Defaults(2048, 5632, 24, 16, 16, 128, 151936, 128000, tied=True),
+            Defaults(2048, 5632, 24, 16, 16, None, 151936, 128000),
             head_norms=always,
-            windows=everywhere(None),
+            only=(("sliding_window", None),),
         ),
         _qwen3,
     ),

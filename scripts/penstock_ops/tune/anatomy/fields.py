@@ -34,6 +34,10 @@ class Fields:
         self._read.add(name)
         return name not in self._config
 
+    def is_null(self, name: str) -> bool:
+        """Whether the field is there without a value."""
+        return not self.missing(name) and self._config[name] is None
+
     def require(self, *names: str) -> None:
         """TuneFault that names every field of these which has no value."""
         missing = [name for name in names if not self.has(name)]

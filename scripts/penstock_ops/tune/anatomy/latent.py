@@ -26,7 +26,7 @@ def latent_attention(
     defaults; a null `q_lora_rank` means that queries are not compressed.
     """
     r = c.count("kv_lora_rank", rank)
-    q = query_rank if c.missing("q_lora_rank") else c.some("q_lora_rank")
+    q = c.count("q_lora_rank", query_rank) if query_rank and not c.is_null("q_lora_rank") else None
     plain, rotary = c.count("qk_nope_head_dim", sizes[0]), c.count("qk_rope_head_dim", sizes[1])
     value = c.count("v_head_dim", sizes[2])
     c.passed_over("head_dim", "qk_head_dim", "num_key_value_heads")

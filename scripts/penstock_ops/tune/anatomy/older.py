@@ -61,7 +61,7 @@ def _sizes(c: Fields, sizes: tuple[int, ...], tied: bool, kv: int | None = None)
         raise c.fault(f"n_embd {hidden} is no multiple of n_head {heads}")
     return Dims(
         hidden=hidden,
-        mlp=c.some("n_inner") or 4 * hidden,
+        mlp=_inner(c, "n_inner", hidden),
         layers=_either(c, "n_layer", "num_hidden_layers", default=sizes[1]),
         heads=heads,
         kv_heads=kv or heads,
@@ -70,6 +70,11 @@ def _sizes(c: Fields, sizes: tuple[int, ...], tied: bool, kv: int | None = None)
         context=_either(c, "n_positions", "max_position_embeddings", default=sizes[4]),
         tied=c.flag("tie_word_embeddings", tied),
     )
+
+
+def _inner(c: Fields, name: str, hidden: int) -> int:
+    """The MLP's width: stated, or four times the hidden size where it is left out or null."""
+    return c.count(name) if c.has(name) else 4 * hidden
 
 
 def gpt2(c: Fields) -> Anatomy:
@@ -99,7 +104,7 @@ def gptj(c: Fields) -> Anatomy:
     """GPT-J: one norm a layer, no biases in attention, one on the output head."""
     c.passed_over("n_ctx")
     dims = _sizes(c, (4096, 28, 16, 50400, 2048), False)
-    return _build(dims, Old(qkv_bias=False, out_bias=False, norms=1, head_bias=not dims.tied))
+    return _build(dims, Old(qkv_bias=False, out_bias=False, norms=1, head_bias=True))
 
 
 def gpt_neox(c: Fields) -> Anatomy:
@@ -136,7 +141,7 @@ def falcon(c: Fields) -> Anatomy:
     norms = (c.some("num_ln_in_parallel_attn") or 2) if grouped else (1 if parallel else 2)
     dims = Dims(
         hidden=hidden,
-        mlp=c.some("ffn_hidden_size") or 4 * hidden,
+        mlp=_inner(c, "ffn_hidden_size", hidden),
         layers=_either(c, "num_hidden_layers", "n_layer", default=32),
         heads=heads,
         kv_heads=(stated or heads) if grouped else (1 if single else heads),
@@ -165,11 +170,12 @@ def bloom(c: Fields) -> Anatomy:
     heads = _either(c, "n_head", "num_attention_heads", default=8)
     if hidden % heads:
         raise c.fault(f"hidden_size {hidden} is no multiple of n_head {heads}")
+    c.only("n_inner", 4 * hidden)
     if not c.has("seq_length"):
         raise c.fault("seq_length, the longest text it was made for, is not given")
     dims = Dims(
         hidden=hidden,
-        mlp=c.some("n_inner") or 4 * hidden,
+        mlp=4 * hidden,
         layers=_either(c, "n_layer", "num_hidden_layers", default=2),
         heads=heads,
         kv_heads=heads,
@@ -227,7 +233,8 @@ def mpt(c: Fields) -> Anatomy:
         attn.only(name, known)
     c.only("no_bias", True)
     c.only("ffn_config", None)
-    ratio, context = c.share("expansion_ratio", 4), c.size("max_seq_len", 2048)
+    c.only("expansion_ratio", 4)
+    context = c.size("max_seq_len", 2048)
     attn.only("alibi", True)
     attn.only("rope", False)
     attn.passed_over("attn_impl", "attn_uses_sequence_id")
@@ -236,7 +243,7 @@ def mpt(c: Fields) -> Anatomy:
     c.passed_over("learned_pos_emb")
     dims = Dims(
         hidden=hidden,
-        mlp=int(ratio * hidden),
+        mlp=4 * hidden,
         layers=c.size("n_layers", 24),
         heads=heads,
         kv_heads=heads,

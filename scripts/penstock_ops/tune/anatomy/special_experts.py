@@ -80,7 +80,7 @@ def _chunks(c: Fields, layers: int) -> Windows:
 
     An engine frees a chunk as a whole when the next begins, so a layer keeps one chunk at most.
     """
-    chunk = 8192 if c.missing("attention_chunk_size") else c.some("attention_chunk_size")
+    chunk = c.count("attention_chunk_size", 8192)
     kinds = layer_kinds(c, layers)
     if kinds is not None:
         if not set(kinds) <= {"full_attention", "chunked_attention"}:

@@ -55,8 +55,18 @@ def if_switched_on(c: Fields, layers: int) -> Windows:
     return _stated(c, layers, sliding) or [sliding if i >= first else None for i in range(layers)]
 
 
+def never_switched_on(c: Fields, layers: int) -> Windows:
+    """Families whose classes and engines differ on which layers `use_sliding_window` lets slide."""
+    c.only("use_sliding_window", False)
+    c.passed_over("sliding_window", "max_window_layers")
+    return full(c, layers)
+
+
 def _window(c: Fields, default: int | None) -> int | None:
-    return default if c.missing("sliding_window") else c.some("sliding_window")
+    """Left out: the family's default; null: no window."""
+    if c.missing("sliding_window"):
+        return default
+    return c.count("sliding_window") if c.has("sliding_window") else None
 
 
 def _stated(c: Fields, layers: int, window: int | None) -> Windows | None:

@@ -44,6 +44,8 @@ class Wrapper:
     vision: str = ""
     #: Names of tower and projector in the checkpoint.
     names: tuple[str, str] = ("vision_tower", "multi_modal_projector")
+    #: Whether the outer class ties embeddings and head where nothing is said; None: it follows the inner one.
+    tied: bool | None = False
     #: The language model's fields stand beside `vision_config`, not below `text_config`.
     flat: bool = False
 
@@ -54,10 +56,10 @@ WRAPPERS: dict[str, Wrapper] = {
     "llava": Wrapper("llama", llava, vision="clip_vision_model"),
     "llava_next": Wrapper("llama", llava_next, vision="clip_vision_model"),
     "llava_onevision": Wrapper("qwen2", llava_next, vision="siglip_vision_model"),
-    "mistral3": Wrapper("mistral", mistral3, vision="pixtral"),
-    "gemma3": Wrapper("gemma3_text", gemma3, vision="siglip_vision_model"),
-    "paligemma": Wrapper("gemma", paligemma, vision="siglip_vision_model"),
-    "internvl": Wrapper("qwen2", internvl, vision="internvl_vision"),
+    "mistral3": Wrapper("mistral", mistral3, vision="pixtral", tied=None),
+    "gemma3": Wrapper("gemma3_text", gemma3, vision="siglip_vision_model", tied=True),
+    "paligemma": Wrapper("gemma", paligemma, vision="siglip_vision_model", tied=True),
+    "internvl": Wrapper("qwen2", internvl, vision="internvl_vision", tied=None),
     "idefics3": Wrapper("llama", idefics3, tower=idefics, names=("vision_model", "connector")),
     "smolvlm": Wrapper("llama", idefics3, tower=idefics, names=("vision_model", "connector")),
     "llama4": Wrapper(
@@ -107,7 +109,6 @@ def _language(
 ) -> Anatomy:
     flat = {k: v for k, v in config.items() if k not in ("text_config", "vision_config")}
     inner = text if text is not None else {**flat, "model_type": wrapper.text}
-    inner = {**inner, **_tied(config, inner)}
     kind = str(inner.get("model_type") or wrapper.text)
     where = "text_config of the model's config" if text is not None else "the model's config"
     fields = Fields(inner, where, nested=text is not None)
@@ -116,17 +117,27 @@ def _language(
     fields.passed_over("quantization_config", "compression_config")
     found = texts[kind](fields)
     fields.refuse_the_rest()
+    if text is not None:
+        _agree_on_tied_embeddings(config, wrapper.tied, texts[kind], inner, found)
     return found
 
 
-def _tied(config: Mapping[str, Any], text: Mapping[str, Any]) -> dict[str, Any]:
-    """Whether embeddings and head are one, where the inner object leaves it to the outer one."""
-    outside, inside = config.get("tie_word_embeddings"), text.get("tie_word_embeddings")
+def _agree_on_tied_embeddings(
+    config: Mapping[str, Any], unsaid: bool | None, build: Text, text: Mapping[str, Any], found: Anatomy
+) -> None:
+    """TuneFault where the outer object ties embeddings and head and the inner one does not, or the other way.
+
+    Classes and engines differ on which of the two counts. `unsaid` is what the outer class takes where
+    it says nothing, None where it follows the inner one.
+    """
+    outside = bool(config[_TIED]) if _TIED in config else unsaid
     if outside is None:
-        return {}
-    if inside is not None and inside != outside:
-        raise Fields(config).fault("tie_word_embeddings differs between text_config and the object around it")
-    return {"tie_word_embeddings": outside}
+        return
+    if build(Fields({**text, _TIED: outside}, nested=True)).parameters != found.parameters:
+        raise Fields(config).fault(f"{_TIED} differs between text_config and the object around it")
+
+
+_TIED = "tie_word_embeddings"
 
 
 def _tower(vision: dict[str, Any], wrapper: Wrapper) -> Tower:
@@ -154,12 +165,11 @@ def stated(config: Mapping[str, Any], given: int | None, texts: Mapping[str, Tex
     kind = config[name].get("model_type") if name else None
     if name is None or others not in ([], ["vision_config"]) or kind not in texts:
         return None
-    fields = Fields(
-        {**config[name], **_tied(config, config[name])}, f"{name} of the model's config", nested=True
-    )
+    fields = Fields(config[name], f"{name} of the model's config", nested=True)
     fields.passed_over("quantization_config")
     language = texts[str(kind)](fields)
     fields.refuse_the_rest()
+    _agree_on_tied_embeddings(config, None, texts[str(kind)], config[name], language)
     if given is None or given < language.parameters:
         raise fields.fault(
             f"the vision tower of {config.get('model_type')!r} is not counted here, and its "
