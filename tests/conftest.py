@@ -20,16 +20,21 @@ _MISSING = "EMULATORS MISSING"
 _LONGEST = (
     "terraform/test_configurations.py",
     "chaos/test_matrix.py",
+    "chaos/test_model.py",
+    "unit/tune/test_knee_on_hidden_engines.py",
     "unit/test_scripts.py",
     "acceptance/test_protocol.py",
-    "unit/tune/test_knee_on_hidden_engines.py",
     "acceptance/test_cli_publish.py",
+    "acceptance/test_cli_dev.py",
     "chaos/test_simulate.py",
     "chaos/test_processes.py",
-    "chaos/test_model.py",
+    "chaos/test_leases.py",
+    "acceptance/test_redrive.py",
     "acceptance/test_demo.py",
-    "acceptance/test_cli_dev.py",
+    "acceptance/test_cli_errors.py",
+    "unit/tune/test_cli.py",
     "chaos/test_flight_processes.py",
+    "unit/test_tiers.py",
 )
 
 

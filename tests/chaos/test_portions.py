@@ -43,6 +43,7 @@ def _rounded(totals: Totals) -> dict[str, Any]:
     return totals.encode() | {"simulated_s": round(totals.simulated_s, 3)}
 
 
+@pytest.mark.slow
 def test_two_processes_find_what_one_finds(whole: dict[str, Any]) -> None:
     run = _run()
     live_through(run, jobs=2)

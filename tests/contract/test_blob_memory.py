@@ -48,6 +48,7 @@ asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["folder", "bucket"])
 async def test_200_mb_pass_in_a_few(kind: str, tmp_path: Path) -> None:
     async with GcsServer("answers") as server:

@@ -13,7 +13,7 @@ from penstock import paths
 from penstock.pause import PAUSE_PATH
 from penstock.settings import SETTINGS
 from penstock.timing import Timing
-from tests.design_page import ROOT, pattern, sections, table
+from tests.design_page import PAGE, ROOT, pattern, sections, table
 
 #: A section of the page, as a sentence or another page names it; other documents' sections are RFCs'.
 _CITED = re.compile(r"§(\d+(?:\.\d+)?)(?: to §(\d+(?:\.\d+)?))?")
@@ -51,6 +51,14 @@ def test_every_document_that_is_referred_to_exists() -> None:
         )
     ]
     assert missing == []
+
+
+@pytest.mark.parametrize("package", ["functions/penstock", "scripts/penstock_ops"])
+def test_every_room_is_in_the_picture(package: str) -> None:
+    rooms = {path.stem for path in (ROOT / package).iterdir() if (path / "__init__.py").is_file()}
+    modules = {path.stem for path in (ROOT / package).glob("*.py")} - {"__init__"}
+    drawn = PAGE.read_text().partition("## 4. The rooms")[2].split("```")[1]
+    assert (rooms | modules) - set(re.findall(r"\w+", drawn)) == set()
 
 
 def test_its_settings_are_the_codes() -> None:

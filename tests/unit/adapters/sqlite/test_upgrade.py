@@ -155,6 +155,7 @@ for copy in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_at_any_statement_loses_nothing(large: Path, tmp_path: Path) -> None:
     # Given an upgrade of a file that is larger than SQLite's cache
     _, before = _content(large)
@@ -252,6 +253,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 def test_four_processes_that_come_at_once_all_get_it(large: Path) -> None:
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     command = [sys.executable, "-c", _OPENING, str(large)]

@@ -10,9 +10,13 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+
 from penstock.adapters.stores.sqlite import SqliteStore
 from penstock.ports import Put, Snapshot
 from tests.contract.conftest import SystemClock
+
+pytestmark = pytest.mark.slow
 
 PATHS = os.pathsep.join(filter(None, [str(Path.cwd()), *sys.path]))
 PROCESSES = 4
