@@ -126,13 +126,16 @@ def _qwen2(c: Fields, dims: Dims) -> tuple[Mixture, list[bool]]:
     return found, qwen_layers(c, dims.layers)
 
 
-def _qwen3(c: Fields, dims: Dims) -> tuple[Mixture, list[bool]]:
-    named = "num_local_experts" if c.has("num_local_experts") else "num_experts"
-    found = Mixture(
-        c.count(named, 128), c.count("moe_intermediate_size", 768), c.count("num_experts_per_tok", 8)
-    )
-    c.only("shared_expert_intermediate_size", 0)
-    return found, qwen_layers(c, dims.layers)
+def _qwen3(many: int, width: int, few: int) -> Reader:
+    """Qwen3's mixtures; `many` experts of `width`, `few` of them used, are the class's defaults."""
+
+    def read(c: Fields, dims: Dims) -> tuple[Mixture, list[bool]]:
+        named = "num_local_experts" if c.has("num_local_experts") else "num_experts"
+        c.only("shared_expert_intermediate_size", 0)
+        wide, used = c.count("moe_intermediate_size", width), c.count("num_experts_per_tok", few)
+        return Mixture(c.count(named, many), wide, used), qwen_layers(c, dims.layers)
+
+    return read
 
 
 def first_dense(c: Fields, layers: int, default: int) -> list[bool]:
@@ -189,14 +192,14 @@ MIXTURES: dict[str, Callable[[Fields], Anatomy]] = {
         "block_sparse_moe",
     ),
     "qwen2_moe": mixture(Traits(_QWEN2, if_set("qkv_bias", True), never, windows=never_switched_on), _qwen2),
-    "qwen3_moe": mixture(Traits(_QWEN3, head_norms=always, windows=never_switched_on), _qwen3),
+    "qwen3_moe": mixture(Traits(_QWEN3, head_norms=always, windows=never_switched_on), _qwen3(128, 768, 8)),
     "qwen3_vl_moe_text": mixture(
         Traits(
             Defaults(2048, 5632, 24, 16, 16, None, 151936, 128000),
             head_norms=always,
             only=(("sliding_window", None),),
         ),
-        _qwen3,
+        _qwen3(60, 1408, 4),
     ),
     "glm4_moe": mixture(
         Traits(_GLM, out_bias=never, head_norms=if_set("use_qk_norm")),

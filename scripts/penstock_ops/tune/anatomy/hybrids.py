@@ -135,6 +135,7 @@ def falcon_h1(c: Fields) -> Anatomy:
     """Attention and Mamba 2 side by side in every layer."""
     dims = read_dims(c, _FALCON.defaults)
     c.only("projectors_bias", False)
+    c.only("mamba_proj_bias", False)
     c.passed_over("mamba_norm_before_gate", "mamba_use_mlp", "mlp_expansion_factor", "mamba_expand")
     inner, heads = c.count("mamba_d_ssm", 1024), c.count("mamba_n_heads", 128)
     stated = inner // heads if c.word_is("mamba_d_head", "auto") else c.count("mamba_d_head", 8)

@@ -26,6 +26,7 @@ def nemotron_h(c: Fields) -> Anatomy:
     dims = _dims(c, len(kinds))
     c.passed_over("expand", "mtp_hybrid_override_pattern", "mtp_layers_block_type")
     c.only("attention_bias", False)
+    c.only("tie_word_embeddings", False)
     blocks: dict[str, tuple[Pile, Cache]] = {"attention": (_attention(dims), Cache(2 * dims.kv))}
     widest = 0
     if "mamba" in kinds:
@@ -90,7 +91,7 @@ def _dims(c: Fields, layers: int) -> Dims:
         head_size=head_size(c, hidden, heads, d.head_size, ("head_dim", "attention_head_dim")),
         vocabulary=c.size("vocab_size", d.vocabulary),
         context=c.size("max_position_embeddings", d.context),
-        tied=c.flag("tie_word_embeddings"),
+        tied=False,
     )
 
 
@@ -126,6 +127,7 @@ def _mlp(c: Fields, dims: Dims) -> Pile:
 
 def _experts(c: Fields, dims: Dims) -> tuple[Pile, int]:
     """Experts without a gate, in a latent space where `moe_latent_size` gives one."""
+    c.only("mlp_bias", False)
     many, width = c.count("n_routed_experts", 8), c.count("moe_intermediate_size", 7688)
     shared = c.count("moe_shared_expert_intermediate_size", 7688)
     c.only("n_shared_experts", 1)

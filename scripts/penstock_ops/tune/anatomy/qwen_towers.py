@@ -29,7 +29,8 @@ class _Sizes:
 
 def _sizes(c: Fields, hidden: str, default: int, depth: int, patch: int) -> _Sizes:
     side = c.count("patch_size", patch)
-    channels = c.count("in_chans" if c.has("in_chans") else "in_channels", 3)
+    channels = c.count("in_channels", 3)
+    c.only("in_chans", channels)  # the same under its name in the checkpoints
     c.passed_over(
         "in_chans", "in_channels", "num_heads", "spatial_patch_size", "tokens_per_second", "window_size"
     )
