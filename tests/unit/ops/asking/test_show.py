@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from typing import Any
 
@@ -36,8 +37,8 @@ def shown(
         created_at=NOW,
         completed_at=NOW,
     ).encode()
-    out = io.StringIO()
-    show_result(Console(file=out, width=200), result)
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        show_result(Console(width=200), result)
     return out.getvalue()
 
 
