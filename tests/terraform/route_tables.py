@@ -48,11 +48,6 @@ BAD: Final[dict[str, tuple[Routes, str]]] = {
     "no scheme": (one(base_url="api.together.xyz/v1"), "no http(s) address"),
     "tgi without url": (one(provider="tgi", secret=None), "tgi server and needs a base_url"),
     "a password in the url": (one(base_url="https://user:pass@llm.example.com/v1"), "no http(s) address"),
-    "a limit's name that is none": (one(max_tokens_as="tokens"), "has a max_tokens_as"),
-    "a limit's name where none is chosen": (
-        one(provider="offline", secret=None, max_tokens_as="max_tokens"),
-        "has a max_tokens_as",
-    ),
     # Names.
     "a name with a space": (one(name="n 1"), "target number 1 must have a name"),
     "an empty name": (one(name=""), "must have a name"),
@@ -68,6 +63,12 @@ BAD: Final[dict[str, tuple[Routes, str]]] = {
     "no provider": (one(provider=None), "needs a provider"),
     "an unknown provider": (one(provider="anthropic"), "needs a provider"),
     "a provider in capitals": (one(provider="OpenAI"), "needs a provider"),
+    "another name of the limit": (one(max_tokens_as="tokens"), "must have max_tokens_as"),
+    "an empty name of the limit": (one(max_tokens_as=""), "must have max_tokens_as"),
+    "a name of the limit at tgi": (
+        one(provider="tgi", secret=None, base_url=RUN, auth="id_token", max_tokens_as="max_tokens"),
+        "is no openai server",
+    ),
     "an empty model": (one(model=""), "must have a model"),
     "a blank model": (one(model=" "), "must have a model"),
     "a model with a space at its end": (one(model="gpt-5.4-nano "), "must have a model"),
@@ -136,7 +137,6 @@ PASTED: Final[dict[str, Routes]] = {
 
 #: Routes that both take.
 GOOD: Final[dict[str, Routes]] = {
-    "a limit's name chosen": one(max_tokens_as="max_completion_tokens"),
     "hosted": one(),
     "a pinned version": one(secret_version="3"),
     "another address": one(
@@ -144,6 +144,7 @@ GOOD: Final[dict[str, Routes]] = {
     ),
     "an address with port and query": one(base_url="https://h:8443/openai?api-version=2026-10-01"),
     "an address by number": one(base_url="http://[::1]:8000/v1"),
+    "a name of the limit": one(max_tokens_as="max_completion_tokens"),
     "a model with a space inside": one(model="my model"),
     "a dated price": one(price="gpt-5.4-nano-2026-03-17"),
     "tgi": one(provider="tgi", secret=None, base_url="https://tgi.example.com"),

@@ -30,8 +30,9 @@ locals {
     "names a price that the price book does not have: leave it out (the cost is then null), or write one of ${join(", ", local.priced)}." = (
       target.price != null && !contains(local.priced, try(replace(target.price, "/-\\d{4}-\\d{2}-\\d{2}$/", ""), "-"))
     )
-    "has a max_tokens_as: it must be max_tokens or max_completion_tokens, and only a target with provider openai has one." = (
-      target.max_tokens_as != null && !(contains(["max_tokens", "max_completion_tokens"], coalesce(target.max_tokens_as, "-")) && coalesce(target.provider, "-") == "openai")
+    "must have max_tokens_as \"max_tokens\" or \"max_completion_tokens\", or none." = target.max_tokens_as != null && !contains(["max_tokens", "max_completion_tokens"], coalesce(target.max_tokens_as, "-"))
+    "is no openai server, which alone takes max_tokens_as: leave it out." = target.max_tokens_as != null && (
+      target.engine ? try(var.engine.kind, "") == "tgi" : coalesce(target.provider, "-") != "openai"
     )
     "is described differently than its namesake: give one of them another name." = length(distinct([for other in local.targets : other.meant if other.name == target.name])) > 1
     "has what reads like a key in ${join(", ", [for field, value in target : field if can(regex(local.key, value)) && !contains(["called", "meant"], field)])}: put the key into a secret, and the secret's name here." = (

@@ -9,8 +9,8 @@ variables {
   routes = {
     default = "fast"
     routes = {
-      fast = { targets = [{ name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "openai", secret_version = "3" }] }
-      own  = { fallback = true, targets = [{ name = "gpu", model = "some/model", engine = true, max_concurrency = 16 }, { name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "openai", secret_version = "3" }] }
+      fast = { targets = [{ name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "openai", secret_version = "3", max_tokens_as = "max_completion_tokens" }] }
+      own  = { fallback = true, targets = [{ name = "gpu", model = "some/model", engine = true, max_concurrency = 16 }, { name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "openai", secret_version = "3", max_tokens_as = "max_completion_tokens" }] }
     }
   }
 }
@@ -20,10 +20,10 @@ run "as_the_code_reads_them" {
     condition = jsonencode(output.routes) == jsonencode({
       default = "fast"
       routes = {
-        fast = { fallback = false, targets = [{ name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "projects/my-project-1/secrets/openai/versions/3" }] }
+        fast = { fallback = false, targets = [{ name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "projects/my-project-1/secrets/openai/versions/3", max_tokens_as = "max_completion_tokens" }] }
         own = { fallback = true, targets = [
           { name = "gpu", provider = "openai", model = "some/model", base_url = "https://engine.example.run.app/v1", auth = "id_token", scales_to_zero = true, max_concurrency = 16 },
-          { name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "projects/my-project-1/secrets/openai/versions/3" },
+          { name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "projects/my-project-1/secrets/openai/versions/3", max_tokens_as = "max_completion_tokens" },
         ] }
       }
     })
