@@ -149,7 +149,7 @@ def test_a_provider_that_failed_on_the_way_says_so_in_the_choice() -> None:
     failed["choices"][0]["error"] = {"code": 502, "message": "a prompt that is secret"}
     with pytest.raises(ProviderFailure) as told:
         read(failed)
-    assert told.value.message == "The answer is empty: the provider failed (HTTP 502)."
+    assert told.value.message == "The answer is empty: the provider failed (HTTP 200 with error 502)."
     assert told.value.kind is FailureClass.AMBIGUOUS
 
 
