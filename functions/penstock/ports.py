@@ -6,7 +6,7 @@ Documents are plain dicts of str, bytes, bool, int, float, None, aware datetimes
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol
@@ -217,6 +217,21 @@ class Blobs(Protocol):
         """The bytes of exactly this reference, checked by its sha256.
 
         Raises BlobMissing, BlobUnavailable.
+        """
+        ...
+
+    async def put_stream(self, name: str, chunks: AsyncIterable[bytes], *, timeout_s: float) -> BlobRef:
+        """As `put`, of a size that nobody knows yet, with a few MiB of it in memory at once.
+
+        All of it becomes visible at the end, and nothing when `chunks` or a write fails. `timeout_s` bounds
+        each step of ours; what `chunks` takes is its own affair, and what it raises is raised.
+        """
+        ...
+
+    async def get_range(self, ref: BlobRef, start: int, end: int, *, timeout_s: float) -> bytes:
+        """Bytes [start, end) of exactly this reference's generation; fewer where it ends before `end`.
+
+        A part has no hash to be checked by. Raises BlobMissing, BlobUnavailable.
         """
         ...
 

@@ -7,7 +7,7 @@ the checker's only way to see that fences grow and results stay.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -137,6 +137,22 @@ class SimBlobs:
     async def put(self, name: str, data: bytes, *, timeout_s: float) -> BlobRef:
         return await self._instance.step(
             "blobs.put", lambda: self._blobs.put(name, data, timeout_s=timeout_s), _no_blobs, timeout_s
+        )
+
+    async def put_stream(self, name: str, chunks: AsyncIterable[bytes], *, timeout_s: float) -> BlobRef:
+        return await self._instance.step(
+            "blobs.put_stream",
+            lambda: self._blobs.put_stream(name, chunks, timeout_s=timeout_s),
+            _no_blobs,
+            timeout_s,
+        )
+
+    async def get_range(self, ref: BlobRef, start: int, end: int, *, timeout_s: float) -> bytes:
+        return await self._instance.step(
+            "blobs.get_range",
+            lambda: self._blobs.get_range(ref, start, end, timeout_s=timeout_s),
+            _no_blobs,
+            timeout_s,
         )
 
     async def get(self, ref: BlobRef, *, timeout_s: float) -> bytes:

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from penstock.adapters.blobs.folder import FolderBlobs
+from penstock.adapters.blobs.gcs import BucketBlobs
 from penstock.adapters.stores.firestore import FirestoreStore
 from penstock.adapters.stores.sqlite import SqliteStore
-from penstock.ports import Store
+from penstock.ports import Blobs, Store
 from penstock_ops.emulation.emulators import Emulators
+from tests.servers.gcs_server import GcsServer
 
 
 class SystemClock:
@@ -37,5 +40,24 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path, project: str) ->
     else:
         emulators: Emulators = request.getfixturevalue("emulators")
         opened = FirestoreStore(project, emulator_host=emulators.firestore.host)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[GcsServer]:
+    """Cloud Storage, as far as we use it, with a bucket `answers`."""
+    async with GcsServer("answers") as server:
+        server.page_size = 2
+        yield server
+
+
+@pytest.fixture(params=["folder", "bucket"])
+async def blobs(request: pytest.FixtureRequest, tmp_path: Path, server: GcsServer) -> AsyncIterator[Blobs]:
+    """An empty blob store."""
+    opened: Blobs
+    opened = (
+        FolderBlobs(tmp_path) if request.param == "folder" else BucketBlobs("answers", endpoint=server.url)
+    )
     yield opened
     await opened.close()

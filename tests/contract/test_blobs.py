@@ -23,23 +23,6 @@ NAME = "tenants/acme/requests/r:1/payload"
 LONG = bytes(range(256)) * 40_000
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[GcsServer]:
-    async with GcsServer("answers") as server:
-        server.page_size = 2
-        yield server
-
-
-@pytest.fixture(params=["folder", "bucket"])
-async def blobs(request: pytest.FixtureRequest, tmp_path: Path, server: GcsServer) -> AsyncIterator[Blobs]:
-    opened: Blobs
-    opened = (
-        FolderBlobs(tmp_path) if request.param == "folder" else BucketBlobs("answers", endpoint=server.url)
-    )
-    yield opened
-    await opened.close()
-
-
 @pytest.mark.parametrize("data", [b"", b"short", bytes(range(256)) * 4000, LONG], ids=len)
 async def test_what_is_put_can_be_got(blobs: Blobs, data: bytes) -> None:
     ref = await blobs.put(NAME, data, timeout_s=30)

@@ -1,8 +1,12 @@
 """A local server that speaks the part of Cloud Storage's JSON API that object reads and writes need.
 
 Wire format: https://cloud.google.com/storage/docs/json_api/v1 (uploads multipart and resumable, media
-downloads, metadata, lists in pages, deletions, generation preconditions). Object versioning is off, as in a
-new bucket: only the newest generation of a name can be read.
+downloads whole and by range, metadata, lists in pages, deletions, generation preconditions). Object
+versioning is off, as in a new bucket: only the newest generation of a name can be read.
+
+Resumable uploads as https://cloud.google.com/storage/docs/performing-resumable-uploads has them: pieces but
+the last in multiples of 256 KiB; 308 with what is there; bytes that are there already are passed over; `bytes
+*/*` asks; the last request's `x-goog-hash` is compared before anything is visible; DELETE answers 499.
 """
 
 from __future__ import annotations
@@ -19,6 +23,8 @@ import google_crc32c
 from aiohttp import web
 
 _RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
+_WANTED = re.compile(r"bytes=(\d+)-(\d*)")
+_UNIT = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -31,18 +37,20 @@ class StoredObject:
 
 @dataclass
 class Session:
-    """A resumable upload under way."""
+    """A resumable upload under way; `made`, once it has ended, is what it answers from then on."""
 
     name: str
     data: bytearray
     query: dict[str, str]
+    made: dict[str, str] | None = None
 
 
 class GcsServer:
     """Buckets in memory behind a real socket. Use it as an async context manager.
 
     `fail_next` answers the next requests with a status instead; `corrupt` spoils the bytes of every download;
-    `page_size` bounds a page of a list. `log` is every request as `METHOD path`.
+    `page_size` bounds a page of a list; `persists` is the most of one piece that an upload keeps, in bytes.
+    `spoil` changes the bytes of an upload on their way. `log` is every request as `METHOD path`.
     """
 
     def __init__(self, *buckets: str) -> None:
@@ -50,12 +58,16 @@ class GcsServer:
         self.fail_next: list[int] = []
         self.corrupt = False
         self.page_size = 1000
+        self.persists: int | None = None
+        self.spoil = False
         self.log: list[str] = []
         self._generations = itertools.count(1_700_000_000_000_001)
-        self._sessions: dict[str, Session] = {}
+        self.sessions: dict[str, Session] = {}
+        self._begun = itertools.count()
         app = web.Application(client_max_size=2**26, middlewares=[self._faults])
         app.router.add_post("/upload/storage/v1/b/{bucket}/o", self._upload)
         app.router.add_put("/upload/storage/v1/b/{bucket}/o", self._resume)
+        app.router.add_delete("/upload/storage/v1/b/{bucket}/o", self._cancel)
         app.router.add_get("/download/storage/v1/b/{bucket}/o/{name:.+}", self._download)
         app.router.add_get("/storage/v1/b/{bucket}/o", self._list)
         app.router.add_get("/storage/v1/b/{bucket}/o/{name:.+}", self._metadata)
@@ -87,10 +99,10 @@ class GcsServer:
     async def _upload(self, request: web.Request) -> web.Response:
         if request.query["uploadType"] == "resumable":
             metadata = await request.json()
-            token = f"session-{len(self._sessions)}"
+            token = f"session-{next(self._begun)}"
             query = dict(request.query)
-            self._sessions[token] = Session(query.get("name") or metadata["name"], bytearray(), query)
-            location = f"{self.url}{request.path}?uploadType=resumable&upload_id={token}"
+            self.sessions[token] = Session(query.get("name") or metadata["name"], bytearray(), query)
+            location = f"http://{request.host}{request.path}?uploadType=resumable&upload_id={token}"
             return web.Response(headers={"Location": location})
         reader = await request.multipart()
         metadata = json.loads(await _next_part(reader))
@@ -100,17 +112,43 @@ class GcsServer:
         return self._store(request, metadata["name"], data, dict(request.query))
 
     async def _resume(self, request: web.Request) -> web.Response:
-        session = self._sessions.get(request.query.get("upload_id", ""))
+        session = self.sessions.get(request.query.get("upload_id", ""))
         match = _RANGE.fullmatch(request.headers.get("Content-Range", ""))
         if session is None or match is None:
             return _error(404, "No such upload session.")
-        start, _, total = match.groups()
-        if start is not None and int(start) == len(session.data):
-            session.data += await request.read()
+        if session.made is not None:
+            return web.json_response(session.made)
+        start, end, total = match.groups()
+        if start is not None:
+            body = await request.read()
+            if len(body) != int(end) - int(start) + 1 or int(start) > len(session.data):
+                return _error(400, "The content range does not fit.")
+            if total == "*" and len(body) % _UNIT:
+                return _error(400, "Each piece but the last has to be a multiple of 256 KiB.")
+            self._keep(session, body[len(session.data) - int(start) :])
         if total == "*" or len(session.data) < int(total):
-            return web.Response(status=308, headers={"Range": f"bytes=0-{len(session.data) - 1}"})
-        del self._sessions[request.query["upload_id"]]
-        return self._store(request, session.name, bytes(session.data), session.query)
+            came = {"Range": f"bytes=0-{len(session.data) - 1}"} if session.data else {}
+            return web.Response(status=308, headers=came)
+        return self._finish(request, session)
+
+    def _keep(self, session: Session, fresh: bytes) -> None:
+        kept = fresh[: self.persists]
+        session.data += kept[:-1] + b"?" if self.spoil and kept else kept
+
+    def _finish(self, request: web.Request, session: Session) -> web.Response:
+        told = request.headers.get("x-goog-hash")
+        if told is not None and told != f"crc32c={_crc32c(session.data)}":
+            return _error(400, "Provided CRC32C does not match the calculated one.")
+        made = self._store(request, session.name, bytes(session.data), session.query)
+        session.data.clear()
+        if made.status == 200:
+            session.made = self._resource(request, session.name)
+        return made
+
+    async def _cancel(self, request: web.Request) -> web.Response:
+        if self.sessions.pop(request.query.get("upload_id", ""), None) is None:
+            return _error(404, "No such upload session.")
+        return web.Response(status=499)
 
     def _store(self, request: web.Request, name: str, data: bytes, query: dict[str, str]) -> web.Response:
         bucket = self.objects[request.match_info["bucket"]]
@@ -131,6 +169,15 @@ class GcsServer:
             "X-Goog-Stored-Content-Encoding": "identity",
         }
         data = found.data[:-1] + b"?" if self.corrupt else found.data
+        if wanted := _WANTED.fullmatch(request.headers.get("Range", "")):
+            start, end = int(wanted[1]), min(int(wanted[2] or len(data)), len(data) - 1)
+            if start >= len(data):
+                return web.Response(status=416, headers={"Content-Range": f"bytes */{len(data)}"})
+            headers["Content-Range"] = f"bytes {start}-{end}/{len(data)}"
+            part = data[start : end + 1]
+            return web.Response(
+                status=206, body=part, headers=headers, content_type="application/octet-stream"
+            )
         return web.Response(body=data, headers=headers, content_type="application/octet-stream")
 
     async def _metadata(self, request: web.Request) -> web.Response:
@@ -181,8 +228,8 @@ async def _next_part(reader: aiohttp.MultipartReader) -> bytes:
     return bytes(await part.read())
 
 
-def _crc32c(data: bytes) -> str:
-    return base64.b64encode(google_crc32c.value(data).to_bytes(4, "big")).decode()
+def _crc32c(data: bytes | bytearray) -> str:
+    return base64.b64encode(google_crc32c.value(bytes(data)).to_bytes(4, "big")).decode()
 
 
 def _error(status: int, message: str) -> web.Response:

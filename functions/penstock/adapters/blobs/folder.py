@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
-import tempfile
-from collections.abc import Callable
+from collections.abc import AsyncIterable, Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
+from penstock.adapters.blobs import folder_files as files
+from penstock.adapters.blobs.pieces import pieces
 from penstock.errors import BlobMissing, BlobUnavailable
 from penstock.messages.completion import BlobRef
 
@@ -30,25 +31,46 @@ class FolderBlobs:
     def __init__(self, folder: Path, *, inline: bool = False) -> None:
         self._folder = folder.absolute()
         self._inline = inline
+        self._checked = files.Checked()
 
     async def put(self, name: str, data: bytes, *, timeout_s: float) -> BlobRef:
         digest = hashlib.sha256(data).hexdigest()
         path = self._path(name)
-        await self._run(lambda: _write(path, data), timeout_s)
+        await self._run(lambda: files.write(path, data), timeout_s)
         return BlobRef(path.as_uri(), _generation(digest), digest)
 
+    async def put_stream(self, name: str, chunks: AsyncIterable[bytes], *, timeout_s: float) -> BlobRef:
+        path, digest = self._path(name), hashlib.sha256()
+        aside = await self._run(lambda: files.Aside(path), timeout_s)
+        try:
+            async for piece, _ in pieces(chunks):
+                digest.update(piece)
+                await self._run(partial(aside.write, piece), timeout_s)
+            await self._run(aside.finish, timeout_s)
+        except BaseException:
+            aside.drop()
+            raise
+        return BlobRef(path.as_uri(), _generation(digest.hexdigest()), digest.hexdigest())
+
     async def get(self, ref: BlobRef, *, timeout_s: float) -> bytes:
-        path = Path(unquote(urlsplit(ref.uri).path))
-        if not path.is_relative_to(self._folder):
-            raise BlobMissing(f"{ref.uri} does not lie in {self._folder}")
-        data = await self._run(lambda: _read(path), timeout_s)
+        path = self._path_of(ref)
+        data = await self._run(lambda: files.read(path), timeout_s)
         if data is None or hashlib.sha256(data).hexdigest() != ref.sha256:
+            raise BlobMissing(f"{ref.uri} is not there in generation {ref.generation}")
+        return data
+
+    async def get_range(self, ref: BlobRef, start: int, end: int, *, timeout_s: float) -> bytes:
+        path = self._path_of(ref)
+        if not 0 <= start < end:
+            return b""
+        data = await self._run(lambda: self._checked.read(path, ref.sha256, start, end), timeout_s)
+        if data is None:
             raise BlobMissing(f"{ref.uri} is not there in generation {ref.generation}")
         return data
 
     async def find(self, name: str, *, timeout_s: float) -> bytes | None:
         path = self._path(name)
-        return await self._run(lambda: _read(path), timeout_s)
+        return await self._run(lambda: files.read(path), timeout_s)
 
     async def delete(self, prefix: str, *, timeout_s: float) -> int:
         return await self._run(lambda: self._delete(prefix), timeout_s)
@@ -63,15 +85,26 @@ class FolderBlobs:
         quoted = [quote(part, safe="") for part in parts]
         return self._folder.joinpath(*quoted[:-1], quoted[-1] + _SUFFIX)
 
+    def _path_of(self, ref: BlobRef) -> Path:
+        """The file of a reference; also of one that was made before the folder was moved here."""
+        path = Path(unquote(urlsplit(ref.uri).path))
+        if path.is_relative_to(self._folder) and ".." not in path.parts:
+            return path
+        for start in range(1, len(path.parts)):
+            moved = self._folder.joinpath(*path.parts[start:])
+            if ".." not in path.parts and moved.is_file():
+                return moved
+        raise BlobMissing(f"{ref.uri} does not lie in {self._folder}")
+
     def _delete(self, prefix: str) -> int:
         *folders, start = (quote(part, safe="") for part in prefix.split("/"))
         deleted = 0
         for found in self._folder.joinpath(*folders).glob("*"):
             if found.name.startswith(start):
-                inside = found.rglob(f"*{_SUFFIX}") if found.is_dir() else [found]
-                for path in list(inside):
-                    path.unlink(missing_ok=True)
-                    deleted += path.suffix == _SUFFIX
+                for path in [found, *found.rglob("*")]:
+                    if not path.is_dir():
+                        path.unlink(missing_ok=True)
+                        deleted += path.suffix == _SUFFIX
         return deleted
 
     async def _run(self, call: Callable[[], T], timeout_s: float) -> T:
@@ -88,24 +121,3 @@ class FolderBlobs:
 
 def _generation(digest: str) -> int:
     return int(digest[:15], 16)  # 60 bits: a positive 64-bit integer, as Cloud Storage's are
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(aside).replace(path)
-    except BaseException:
-        Path(aside).unlink(missing_ok=True)
-        raise
-
-
-def _read(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None

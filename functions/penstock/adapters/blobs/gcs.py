@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 import requests
-from google.api_core.exceptions import GoogleAPIError, NotFound
+from google.api_core.exceptions import GoogleAPIError, NotFound, RequestRangeNotSatisfiable
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import storage  # type: ignore[attr-defined]  # the library publishes no types
@@ -19,6 +21,8 @@ from google.cloud.storage.exceptions import (  # type: ignore[import-untyped]  #
     InvalidResponse,
 )
 
+from penstock.adapters.blobs.gcs_upload import GcsUpload, UploadRefused
+from penstock.adapters.blobs.pieces import pieces
 from penstock.errors import BlobMissing, BlobUnavailable
 from penstock.messages.completion import BlobRef
 
@@ -58,10 +62,22 @@ class BucketBlobs:
 
         return await self._run(f"a write of {name}", call, timeout_s)
 
+    async def put_stream(self, name: str, chunks: AsyncIterable[bytes], *, timeout_s: float) -> BlobRef:
+        what, digest = f"a write of {name}", hashlib.sha256()
+        url = await self._run(what, lambda: self._begin_upload(name, timeout_s), timeout_s)
+        with GcsUpload(url, timeout_s) as upload:
+            try:
+                async for piece, last in pieces(chunks):
+                    digest.update(piece)
+                    await self._run(what, partial(upload.send, piece, last=last), timeout_s)
+            except BaseException:
+                with contextlib.suppress(RuntimeError):  # we are closed; the service forgets it by itself
+                    self._threads.submit(upload.cancel)
+                raise
+        return BlobRef(f"gs://{self._bucket_name}/{name}", upload.generation, digest.hexdigest())
+
     async def get(self, ref: BlobRef, *, timeout_s: float) -> bytes:
-        name = ref.uri.removeprefix(f"gs://{self._bucket_name}/")
-        if name == ref.uri:
-            raise BlobMissing(f"{ref.uri} does not lie in gs://{self._bucket_name}")
+        name = self._name(ref)
         # A second delivery of one message puts the same bytes under the same name, and the generation that
         # the first one's document names is gone. The same bytes are as good.
         for generation in (ref.generation, None):
@@ -69,6 +85,25 @@ class BucketBlobs:
             if data is not None and hashlib.sha256(data).hexdigest() == ref.sha256:
                 return data
         raise BlobMissing(f"{ref.uri} is not there in generation {ref.generation}")
+
+    async def get_range(self, ref: BlobRef, start: int, end: int, *, timeout_s: float) -> bytes:
+        name = self._name(ref)
+        if not 0 <= start < end:
+            return b""
+
+        def call() -> bytes | None:
+            blob = self._bucket().blob(name, generation=ref.generation)
+            span = {"start": start, "end": end - 1}
+            try:
+                return bytes(blob.download_as_bytes(timeout=timeout_s, checksum=None, retry=None, **span))
+            except RequestRangeNotSatisfiable:  # all of it lies before `start`
+                return b""
+            except NotFound:
+                return None
+
+        if (data := await self._run(f"a read of {name}", call, timeout_s)) is None:
+            raise BlobMissing(f"{ref.uri} is not there in generation {ref.generation}")
+        return data
 
     async def find(self, name: str, *, timeout_s: float) -> bytes | None:
         return await self._read(name, None, timeout_s)
@@ -91,6 +126,17 @@ class BucketBlobs:
         client, self._client = self._client, None
         if client is not None:
             client.close()
+
+    def _name(self, ref: BlobRef) -> str:
+        name = ref.uri.removeprefix(f"gs://{self._bucket_name}/")
+        if name == ref.uri:
+            raise BlobMissing(f"{ref.uri} does not lie in gs://{self._bucket_name}")
+        return name
+
+    def _begin_upload(self, name: str, timeout_s: float) -> str:
+        blob, kind = self._bucket().blob(name), "application/octet-stream"
+        url: str = blob.create_resumable_upload_session(kind, timeout=timeout_s, checksum=None, retry=None)
+        return url
 
     async def _read(self, name: str, generation: int | None, timeout_s: float) -> bytes | None:
         def call() -> bytes | None:
@@ -129,6 +175,7 @@ class BucketBlobs:
             GoogleAuthError,
             InvalidResponse,
             DataCorruption,
+            UploadRefused,
             requests.RequestException,
             OSError,
         ) as error:
