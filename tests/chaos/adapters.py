@@ -34,15 +34,18 @@ class Written:
 
 @dataclass(slots=True)
 class Tap:
-    """Every committed write to a request's document, oldest first."""
+    """Every committed write to a request's document, oldest first; and the same of the pages of runs."""
 
     written: list[Written] = field(default_factory=list)
+    paged: list[Written] = field(default_factory=list)
 
     def note(self, writes: Sequence[Write]) -> None:
         now = asyncio.get_running_loop().time()
         for write in writes:
-            if isinstance(write, Create | Update) and write.path.split("/")[2::2] == ["requests"]:
-                self.written.append(Written(now, DELIVERY.get(), write.path, write.fields))
+            collections = write.path.split("/")[2::2]
+            if isinstance(write, Create | Update) and collections in (["requests"], ["runs", "pages"]):
+                noted = self.written if collections == ["requests"] else self.paged
+                noted.append(Written(now, DELIVERY.get(), write.path, write.fields))
 
 
 class SimStore:

@@ -12,9 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from penstock.errors import BadMessage
-
-#: The kind of a member's message (messages/wake.py).
-MEMBER: Final = "member"
+from penstock.messages.wake import KIND, MEMBER
 
 #: Ends every member's id.
 _MARK: Final = "~"
@@ -73,7 +71,7 @@ class Parent:
         """The attributes of its message; `secret` is the run's own, and proves that the run asks."""
         texts = {name: str(value) for name, value in asdict(self).items()}
         member = self.member_id()
-        ours = {"tenant": tenant, "request_id": member, _PROOF: proof(secret, tenant, member)}
+        ours = {KIND: MEMBER, "tenant": tenant, "request_id": member, _PROOF: proof(secret, tenant, member)}
         return texts | ours
 
     @classmethod

@@ -17,6 +17,7 @@ from penstock.errors import BadMessage
 from penstock.messages.conversation import Message, is_blank
 from penstock.messages.envelope import Envelope, parse_time
 from penstock.messages.params import Params
+from penstock.messages.parent import is_member_id
 from penstock.messages.strict_json import ABSENT, Strict, canonical, check, decode_object
 from penstock.messages.wake import KIND
 
@@ -69,17 +70,18 @@ class Request:
     payload_sha256: str
 
 
-def decode_request(envelope: Envelope, *, default_wait_s: float) -> Request:
+def decode_request(envelope: Envelope, *, default_wait_s: float, member: bool = False) -> Request:
     """The request in a delivery. Raises BadMessage saying what to change, without any value in it.
 
     `default_wait_s`: seconds from publishing to the deadline where the client sets none.
+    `member`: the attribute may name a member's id (messages/parent.py), which no client may give.
     A deadline that has passed is no fault of the message; the request then ends `deadline_exceeded`.
     """
     body = decode_object(envelope.data)
     check(_Body, body)
     return Request(
         tenant=_tenant(envelope, body),
-        request_id=_request_id(envelope, body),
+        request_id=_request_id(envelope, body, member),
         messages=_messages(body),
         model=body.get("model"),
         params=body.get("params", {}),
@@ -112,7 +114,9 @@ def _tenant(envelope: Envelope, body: Mapping[str, Any]) -> str:
     return agreed("tenant", body.get("tenant"), envelope, TENANT_LIMIT) or "default"
 
 
-def _request_id(envelope: Envelope, body: Mapping[str, Any]) -> str:
+def _request_id(envelope: Envelope, body: Mapping[str, Any], member: bool) -> str:
+    if member and is_member_id(envelope.attributes.get("request_id", "")):
+        return envelope.attributes["request_id"]
     given = agreed("request_id", body.get("request_id"), envelope, REQUEST_ID_LIMIT)
     if given is not None:
         return given

@@ -17,6 +17,7 @@ from penstock.messages.completion import BlobRef
 from penstock.messages.parent import Parent, page_name
 from penstock.paths import page_path
 from penstock.runs.record import stage_name
+from penstock.runs.rows import PAGE_ROWS
 from penstock.timing import Timing
 
 
@@ -79,8 +80,13 @@ class Page(NamedTuple):
         return page_path(self.tenant, self.name)
 
     def parent(self, index: int, link: int, links: int) -> Parent:
-        """The place of a member."""
-        return Parent(self.run_id, self.generation, self.stage, self.number, index, link, links)
+        """The place of the member for row `index` of this page."""
+        number = self.number * PAGE_ROWS + index
+        return Parent(self.run_id, self.generation, self.stage, self.number, number, link, links)
+
+    def index_of(self, number: int) -> int:
+        """The row of a member's number."""
+        return number - self.number * PAGE_ROWS
 
     @property
     def done_in(self) -> str:

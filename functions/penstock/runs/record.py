@@ -13,6 +13,7 @@ from penstock.leases.document import LEASED
 from penstock.leases.lease import Lease
 from penstock.messages.completion import BlobRef
 from penstock.paths import run_path, sharded
+from penstock.runs.rows import PAGE_ROWS
 from penstock.timing import Timing
 
 #: The field that holds what nobody but the run may know.
@@ -98,10 +99,12 @@ class Stage:
 @dataclass(frozen=True, slots=True)
 class Closed:
     """A stage that is over. `manifest` says for each of its pages where the rows are; `plan`: where they
-    came from."""
+    came from, `total` of them."""
 
     step: int
     level: int
+    pages: int
+    total: int
     ok: int
     failed: int
     pending: int
@@ -120,6 +123,8 @@ class Closed:
         return {
             "step": self.step,
             "level": self.level,
+            "pages": self.pages,
+            "total": self.total,
             "ok": self.ok,
             "failed": self.failed,
             "pending": self.pending,
@@ -207,6 +212,11 @@ class Run(NamedTuple):
         except (KeyError, TypeError, ValueError, AttributeError):
             message = "The stored document of this run cannot be read; remove it, or use another run_id."
             raise BadMessage(message, Reason.INTERNAL) from None
+
+    @property
+    def page_rows(self) -> int:
+        """Rows of one page: a page is under way as a whole."""
+        return min(PAGE_ROWS, self.max_in_flight)
 
     @property
     def is_live(self) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from penstock.errors import BadMessage
 from penstock.messages.strict_json import canonical, decode_object, encodable
 
-#: Rows of one page, and what makes a part shorter than that: bytes.
+#: Rows of one page at most, and what makes a part shorter than that: bytes.
 PAGE_ROWS: Final = 200
 PART_BYTES: Final = 4 * 1024 * 1024
 #: One item as a line.
@@ -25,12 +25,13 @@ ID_LIMIT: Final = 256
 @dataclass(frozen=True, slots=True)
 class Row:
     """`error` is {"reason", "message"} of the step where it failed; `member` the request that gave the
-    outcome."""
+    outcome. `settled`: it needs no request."""
 
     id: str
     item: Mapping[str, Any]
     error: Mapping[str, str] | None = None
     member: str | None = None
+    settled: bool = False
 
     def encode(self) -> bytes:
         row: dict[str, Any] = {"id": self.id, "item": dict(self.item)}
@@ -38,15 +39,21 @@ class Row:
             row["error"] = dict(self.error)
         if self.member is not None:
             row["request_id"] = self.member
+        if self.settled:
+            row["settled"] = True
         return canonical(row) + b"\n"
 
     @classmethod
     def decode(cls, line: bytes) -> Row:
         row = json.loads(line)
-        return cls(row["id"], row["item"], row.get("error"), row.get("request_id"))
+        settled = row.get("settled", False)
+        return cls(row["id"], row["item"], row.get("error"), row.get("request_id"), settled)
 
     def with_answer(self, field: str, answer: Any) -> Row:
         return Row(self.id, {**self.item, field: answer}, None, self.member)
+
+    def settled_now(self) -> Row:
+        return Row(self.id, self.item, self.error, self.member, True)
 
     def going_on(self) -> Row:
         """The same as an item of the next step, which may name the error in its templates."""
@@ -87,19 +94,37 @@ def item_in(line: bytes, number: int) -> Row:
     return row_of(item, number)
 
 
-def parts_of(rows: Iterable[Row]) -> Iterator[tuple[bytes, int]]:
-    """The rows in parts, each with how many there are in it."""
-    lines: list[bytes] = []
-    size = 0
-    for row in rows:
+class Cutter:
+    """Cuts rows that stream by into parts of a page."""
+
+    def __init__(self, page_rows: int = PAGE_ROWS) -> None:
+        self._page_rows = page_rows
+        self._lines: list[bytes] = []
+        self._size = 0
+
+    def add(self, row: Row) -> tuple[bytes, int] | None:
+        """The part that `row` has no room in any more, with its number of rows."""
         line = row.encode()
-        if lines and (len(lines) == PAGE_ROWS or size + len(line) > PART_BYTES):
-            yield b"".join(lines), len(lines)
-            lines, size = [], 0
-        lines.append(line)
-        size += len(line)
-    if lines:
-        yield b"".join(lines), len(lines)
+        full = len(self._lines) == self._page_rows or self._size + len(line) > PART_BYTES
+        part = self.rest() if full else None
+        self._lines.append(line)
+        self._size += len(line)
+        return part
+
+    def rest(self) -> tuple[bytes, int] | None:
+        """What was not handed out yet; None: nothing."""
+        lines, self._lines, self._size = self._lines, [], 0
+        return (b"".join(lines), len(lines)) if lines else None
+
+
+def parts_of(rows: Iterable[Row], page_rows: int = PAGE_ROWS) -> Iterator[tuple[bytes, int]]:
+    """The rows in parts, each with how many there are in it."""
+    cutter = Cutter(page_rows)
+    for row in rows:
+        if (part := cutter.add(row)) is not None:
+            yield part
+    if (part := cutter.rest()) is not None:
+        yield part
 
 
 def _id(given: Any, number: int) -> str:

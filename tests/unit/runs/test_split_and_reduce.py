@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby, pairwise
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from penstock.money.estimate import estimate_tokens
 from penstock.runs.definition import Split
-from penstock.runs.reduce import Bundle, Input, bundles
+from penstock.runs.reduce import Bundle, Filling, Input
+from penstock.runs.rows import Row
 from penstock.runs.split import pieces, split_item
 
 _TEXTS = st.text(alphabet="ab .\n€𝄞", min_size=1, max_size=400)
@@ -59,32 +60,39 @@ def test_an_item_without_a_text_fails(item: dict[str, object]) -> None:
 _INPUTS = st.lists(st.tuples(st.sampled_from("ab"), st.text(max_size=30)), max_size=30)
 
 
+def _bundles(inputs: list[Input], join: str, limit: int) -> list[Bundle]:
+    filling = Filling(join, limit)
+    full = [bundle for one in inputs for bundle in filling.add(one)]
+    return full + filling.rest()
+
+
+def _inputs(given_: list[tuple[str, str]]) -> list[Input]:
+    return [Input(group, Row(str(number), {}), text) for number, (group, text) in enumerate(given_)]
+
+
 @given(_INPUTS, st.integers(1, 12))
 def test_every_input_is_in_one_bundle_in_order_or_named_as_too_large(
     given_: list[tuple[str, str]], limit: int
 ) -> None:
-    inputs = [Input(group, str(number), text) for number, (group, text) in enumerate(given_)]
-    made = list(bundles(inputs, ", ", limit))
-    whole = [bundle for bundle in made if not bundle.fault]
-    assert sorted(int(one) for bundle in made for one in bundle.ids) == list(range(len(inputs)))
-    kept = [one for one in inputs if estimate_tokens(one.text or "") <= limit]
-    assert [one for bundle in whole for one in bundle.ids] == [one.id for one in kept]
-    for bundle in whole:
-        assert estimate_tokens(bundle.joined(", ")) <= limit
-        assert {inputs[int(one)].group for one in bundle.ids} == {bundle.group}
+    inputs = _inputs(given_)
+    made = _bundles(inputs, ", ", limit)
+    assert [one for bundle in made for one in bundle.inputs] == inputs
+    for bundle in made:
+        assert {one.group for one in bundle.inputs} == {bundle.group}
+        assert (estimate_tokens(bundle.joined(", ")) > limit) is bool(bundle.fault)
 
 
 @given(_INPUTS, st.integers(8, 12))
 def test_as_few_bundles_as_filling_one_after_the_other_makes(
     given_: list[tuple[str, str]], limit: int
 ) -> None:
-    inputs = [Input(group, str(number), text[:8]) for number, (group, text) in enumerate(given_)]
-    for _, same in groupby(bundles(inputs, ", ", limit), lambda bundle: bundle.group):
-        for one, other in pairwise(same):
-            both = Bundle(one.group, [], [*one.texts, other.texts[0]]).joined(", ")
-            assert estimate_tokens(both) > limit
+    inputs = _inputs([(group, text[:8]) for group, text in given_])
+    for one, other in pairwise(_bundles(inputs, ", ", limit)):
+        both = Bundle(one.group, [*one.inputs, other.inputs[0]]).joined(", ")
+        assert one.group != other.group or estimate_tokens(both) > limit
 
 
 def test_a_fault_of_an_input_stays_with_its_group() -> None:
-    made = list(bundles([Input("a", "0", "x"), Input("b", "1", None, "No text.")], "", 10))
+    inputs = [*_inputs([("a", "x")]), Input("b", Row("1", {}), "", 1, "No text.")]
+    made = _bundles(inputs, "", 10)
     assert [(one.group, one.fault) for one in made] == [("a", ""), ("b", "No text.")]

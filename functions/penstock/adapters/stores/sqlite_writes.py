@@ -13,12 +13,13 @@ from penstock.errors import AlreadyExists, PreconditionFailed, WriteRefused
 from penstock.ports import REMOVE, Create, Delete, Fields, Merge, Put, Transform, Update, Version, Write
 
 #: The fields that can be searched: exactly those that Terraform leaves indexed in Firestore.
-INDEXED = ("due_at", "open_since", "following")
+INDEXED = ("due_at", "open_since", "following", "done_in")
 
 SCHEMA = (
     """CREATE TABLE documents (
         path TEXT PRIMARY KEY, parent TEXT NOT NULL, collection TEXT NOT NULL, id TEXT NOT NULL,
-        version INTEGER NOT NULL, fields TEXT NOT NULL, due_at TEXT, open_since TEXT, following TEXT
+        version INTEGER NOT NULL, fields TEXT NOT NULL,
+        due_at TEXT, open_since TEXT, following TEXT, done_in TEXT
     ) WITHOUT ROWID""",
     "CREATE INDEX by_id ON documents (parent, id)",
     *(
@@ -100,7 +101,7 @@ class Batch:
         parent, _, document = path.rpartition("/")
         indexed = [value if isinstance(value := fields.get(name), str) else None for name in INDEXED]
         self._connection.execute(
-            "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (path, parent, parent.rpartition("/")[2], document, self._version, text, *indexed),
         )
         return self._version
