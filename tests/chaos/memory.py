@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
+
+from penstock.adapters.sqlite.format import Format
 
 T = TypeVar("T")
 
@@ -22,8 +24,8 @@ class MemoryFile:
     in it. Nothing interleaves, for nothing here awaits: a read needs no transaction.
     """
 
-    def __init__(self, path: Path, schema: Sequence[str], version: int) -> None:
-        self._schema = tuple(schema)
+    def __init__(self, path: Path, form: Format) -> None:
+        self._schema = form.statements
         self._connection: sqlite3.Connection | None = None
 
     async def read(self, work: Callable[[sqlite3.Connection], T], *, timeout_s: float) -> T:
@@ -59,7 +61,7 @@ class MemoryFile:
         return self._connection
 
 
-def _made(schema: Sequence[str]) -> sqlite3.Connection:
+def _made(schema: tuple[str, ...]) -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     for statement in ("PRAGMA foreign_keys=ON", *schema):
         connection.execute(statement)

@@ -21,7 +21,7 @@ from penstock.adapters.buses.local import LocalBus
 from penstock.adapters.buses.push import Pusher
 from penstock.adapters.buses.subscription import Subscription
 from penstock.adapters.stores.sqlite import SqliteStore
-from penstock.adapters.stores.sqlite_writes import SCHEMA
+from penstock.adapters.stores.sqlite_tables import FORMAT
 from penstock.errors import StoreError
 from penstock.leases.room import Room
 from penstock.messages.envelope import Envelope, decode_push
@@ -97,7 +97,7 @@ class World:
         self.crashes: list[str] = []
         self.tap = Tap()
         self.ledger = Ledger(script)
-        self._stored = MemoryFile(folder, SCHEMA, 1)
+        self._stored = MemoryFile(folder, FORMAT)
         self.store = SqliteStore(folder, self.clock, open_file=lambda *_: self._stored)
         self.bus = LocalBus(folder, self.clock, open_file=MemoryFile)
         self.blobs = FolderBlobs(folder / "blobs", inline=True)
@@ -270,7 +270,7 @@ class World:
 
     async def _earliest(self, field: str) -> str | None:
         """The earliest sharded time of an indexed field: the world looks into the file beside the code."""
-        query = f"SELECT min(substr({field}, 4)), {field} FROM documents WHERE {field} IS NOT NULL"
+        query = f"SELECT min(substr(value, 4)), value FROM searchable WHERE field = '{field}'"
         _, earliest = await self._stored.read(lambda c: c.execute(query).fetchone(), timeout_s=1)
         return None if earliest is None else str(earliest)
 

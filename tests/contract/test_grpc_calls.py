@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from google.auth.transport.grpc import AuthMetadataPlugin
 from google.auth.transport.requests import Request
 from google.cloud.firestore_v1.services.firestore import FirestoreAsyncClient
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcAsyncIOTransport
-from google.cloud.firestore_v1.types import CommitRequest, RunQueryRequest
+from google.cloud.firestore_v1.types import CommitRequest, CommitResponse, RunQueryRequest, WriteResult
 from google.oauth2.credentials import Credentials
 from google.pubsub_v1 import PublisherAsyncClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcAsyncIOTransport
@@ -25,13 +26,15 @@ from penstock.adapters.google.grpc_channel import open_transport
 from penstock.adapters.google.grpc_service import GrpcService, Unanswered
 from penstock.adapters.stores.firestore import FirestoreStore
 from penstock.errors import PublishFailed, StoreUnavailable
-from penstock.ports import Put
+from penstock.ports import Increment, Merge, Put
 from tests.servers.raw_grpc import RawGrpc
 
 TOPIC = "llm-responses"
 ROUTING = "x-goog-request-params"
 #: A length-delimited field that ends before its length.
 UNREADABLE = b"\x0a\xff"
+
+NOW = datetime(2026, 11, 28, tzinfo=UTC)
 
 Call = Callable[[float], Awaitable[object]]
 
@@ -42,7 +45,7 @@ async def silent() -> AsyncIterator[RawGrpc]:
         yield server
 
 
-@pytest.fixture(params=["commit", "read", "find", "scan", "publish"])
+@pytest.fixture(params=["commit", "read", "find", "count", "scan", "publish"])
 async def adapter(request: pytest.FixtureRequest, silent: RawGrpc) -> AsyncIterator[Adapter]:
     opened = Adapter(request.param, silent.host)
     yield opened
@@ -60,6 +63,7 @@ class Adapter:
             "commit": lambda limit: store.commit([Put("a/b", {})], timeout_s=limit),
             "read": lambda limit: store.read(["a/b"], timeout_s=limit),
             "find": lambda limit: store.find("a", "due_at", "0", "9", limit=1, timeout_s=limit),
+            "count": lambda limit: store.count("a", "due_at", "0", "9", timeout_s=limit),
             "scan": lambda limit: store.scan("a", after="", limit=1, timeout_s=limit),
             "publish": lambda limit: bus.publish(TOPIC, b"x", {}, timeout_s=limit),
         }
@@ -159,6 +163,24 @@ async def test_credentials_that_cannot_be_refreshed_fail_in_one_line(
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
+@pytest.mark.parametrize(
+    ("answer", "lacks"),
+    [
+        (CommitResponse(write_results=[WriteResult(transform_results=[{"integer_value": 3}])]), "its time"),
+        (CommitResponse(commit_time=NOW, write_results=[WriteResult()]), "results"),
+        (CommitResponse(commit_time=NOW), "results"),
+    ],
+)
+async def test_a_commit_whose_answer_is_not_whole_has_an_unknown_outcome(
+    answer: CommitResponse, lacks: str
+) -> None:
+    async with RawGrpc(CommitResponse.serialize(answer)) as server:
+        store = FirestoreStore("pen-raw", emulator_host=server.host)
+        with pytest.raises(StoreUnavailable, match=f"left {lacks} out"):
+            await store.commit([Merge("a/b", {"n": Increment(3)})], timeout_s=30)
+        await store.close()
+
+
 async def test_calls_are_routed_as_the_generated_clients_route_them() -> None:
     async with RawGrpc(b"") as server:
         # Given what the generated clients send
@@ -171,6 +193,8 @@ async def test_calls_are_routed_as_the_generated_clients_route_them() -> None:
             pass
         async for _ in await theirs.run_query(RunQueryRequest(parent=f"{database}/documents/a/b")):
             pass
+        async for _ in await theirs.run_aggregation_query({"parent": f"{database}/documents"}):
+            pass
         await publisher.publish(topic=f"projects/pen-raw/topics/{TOPIC}")
         await firestore.close()
         await pubsub.close()
@@ -182,10 +206,12 @@ async def test_calls_are_routed_as_the_generated_clients_route_them() -> None:
         with pytest.raises(StoreUnavailable, match="left out"):
             await store.read(["a/b"], timeout_s=30)
         await store.scan("a/b/c", after="", limit=1, timeout_s=30)
+        with pytest.raises(StoreUnavailable, match="left the number out"):
+            await store.count("a", "due_at", "0", "9", timeout_s=30)
         with pytest.raises(PublishFailed, match="confirmed 0 of 1 messages"):
             await bus.publish(TOPIC, b"x", {}, timeout_s=30)
         await store.close()
         await bus.close()
     # I expect the same routing headers, and the database's name wherever there is one
     assert [call[ROUTING] for call in server.metadata] == [call[ROUTING] for call in generated]
-    assert [call.get("google-cloud-resource-prefix") for call in server.metadata] == [database] * 3 + [None]
+    assert [call.get("google-cloud-resource-prefix") for call in server.metadata] == [database] * 4 + [None]

@@ -83,10 +83,11 @@ class TestFirestoreBehindABadNetwork:
         calls = [
             store.read([DOC], timeout_s=1),
             store.find("requests", "due_at", "0", "9", limit=1, timeout_s=1),
+            store.count("requests", "due_at", "0", "9", timeout_s=1),
             store.scan("tenants/acme/requests", after="", limit=1, timeout_s=1),
         ]
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
-        assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 3
+        assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 4
 
     @pytest.mark.parametrize("cut", [Cut.RESET, Cut.RESET_ON_ANSWER])
     async def test_the_store_is_usable_again_as_soon_as_the_network_is(
@@ -172,3 +173,5 @@ class TestSqliteInTrouble:
     async def test_an_unindexed_field_cannot_be_searched(self, store: SqliteStore) -> None:
         with pytest.raises(StoreUnavailable, match="due_at, open_since, following"):
             await store.find("requests", "status", "a", "z", limit=1, timeout_s=1)
+        with pytest.raises(StoreUnavailable, match="due_at, open_since, following"):
+            await store.count("requests", "status", "a", "z", timeout_s=1)

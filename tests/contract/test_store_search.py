@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from penstock.ports import REMOVE, Create, Delete, Merge, Store
+from penstock.ports import REMOVE, Create, Cursor, Delete, Merge, Put, Snapshot, Store
 
 
 async def put(store: Store, path: str, **fields: str | int) -> None:
@@ -108,3 +110,108 @@ async def test_a_top_level_collection_can_be_scanned(store: Store) -> None:
     await put(store, "totals/monday", n=1)
     [found] = await store.scan("totals", after="", limit=5, timeout_s=10)
     assert (found.path, found.fields) == ("totals/monday", {"n": 1})
+
+
+#: More than one page of documents with one and the same value: they can be told apart by their paths alone.
+EQUAL = 250
+
+
+async def fill(store: Store, names: list[str]) -> None:
+    writes = [Put(f"tenants/{name}/requests/r", {"due_at": "3#2026-04"}) for name in names]
+    for start in range(0, len(writes), 50):
+        await store.commit(writes[start : start + 50], timeout_s=30)
+
+
+async def page(store: Store, after: Cursor | None, limit: int = 100) -> list[Snapshot]:
+    return await store.find("requests", "due_at", "3#", "3#~", after=after, limit=limit, timeout_s=30)
+
+
+def cursor(found: Snapshot) -> Cursor:
+    return Cursor((found.fields or {})["due_at"], found.path)
+
+
+async def test_equal_keys_are_paged_whole_and_without_repeats(store: Store) -> None:
+    await fill(store, [f"t{n:03}" for n in range(EQUAL)])
+    await put(store, "tenants/a/requests/before", due_at="3#2026-03")
+    await put(store, "tenants/a/requests/behind", due_at="3#2026-05")
+    paths: list[str] = []
+    after = None
+    while found := await page(store, after):
+        paths += [snapshot.path for snapshot in found]
+        after = cursor(found[-1])
+    equal = [f"tenants/t{n:03}/requests/r" for n in range(EQUAL)]
+    assert paths == ["tenants/a/requests/before", *equal, "tenants/a/requests/behind"]
+
+
+async def test_paging_misses_and_repeats_nothing_while_documents_are_added(store: Store) -> None:
+    # Given documents of one value, and others that are added before, between and behind them meanwhile
+    old, new = [f"t{n:03}" for n in range(EQUAL)], [f"t{n:03}x" for n in range(EQUAL)]
+    await fill(store, old)
+    adding = asyncio.create_task(fill(store, new))
+    # If they are paged in small pages
+    seen: list[str] = []
+    after = None
+    while found := await page(store, after, limit=20):
+        seen += [snapshot.path.split("/")[1] for snapshot in found]
+        after = cursor(found[-1])
+        await asyncio.sleep(0)
+    await adding
+    # I expect each of the first ones once, and none of the others twice
+    assert [name for name in seen if len(name) == 4] == old
+    assert len(seen) == len(set(seen))
+
+
+async def test_a_cursor_need_not_be_there_any_more(store: Store) -> None:
+    await fill(store, ["a", "b", "c"])
+    await store.commit([Delete("tenants/b/requests/r")], timeout_s=10)
+    found = await page(store, Cursor("3#2026-04", "tenants/b/requests/r"))
+    assert [snapshot.path for snapshot in found] == ["tenants/c/requests/r"]
+
+
+async def test_a_cursor_keeps_within_the_range(store: Store) -> None:
+    await fill(store, ["a", "b"])
+    assert len(await page(store, Cursor("0#", "tenants/z/requests/r"))) == 2
+    assert await page(store, Cursor("9#", "tenants/a/requests/r")) == []
+
+
+async def test_paths_are_in_the_order_of_their_segments(store: Store) -> None:
+    """As Firestore has them: a tenant's are together, before those of a tenant whose name goes on."""
+    names = ["a-b", "a", "a.b", "ab", "A", "a~", "ä"]
+    await fill(store, names)
+    found = [snapshot.path.split("/")[1] for snapshot in await page(store, None)]
+    assert found == ["A", "a", "a-b", "a.b", "ab", "a~", "ä"]
+    behind = await page(store, Cursor("3#2026-04", "tenants/a/requests/r"))
+    assert [snapshot.path.split("/")[1] for snapshot in behind] == found[2:]
+
+
+@pytest.mark.usefixtures("three_tenants")
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [("3#2026-01", "3#2026-07"), ("3#2026-02", "3#2026-04"), ("", "~"), ("5", "9"), ("4", "3")],
+)
+async def test_a_count_is_as_much_as_is_found(store: Store, low: str, high: str) -> None:
+    found = await store.find("requests", "due_at", low, high, limit=1000, timeout_s=10)
+    assert await store.count("requests", "due_at", low, high, timeout_s=10) == len(found)
+
+
+async def test_a_count_follows_every_write(store: Store) -> None:
+    async def counted() -> int:
+        return await store.count("requests", "due_at", "3#", "3#~", timeout_s=10)
+
+    assert await counted() == 0
+    await fill(store, [f"t{n:03}" for n in range(EQUAL)])
+    assert await counted() == EQUAL
+    await store.commit(
+        [
+            Merge("tenants/t000/requests/r", {"due_at": REMOVE}),
+            Delete("tenants/t001/requests/r"),
+            Put("tenants/t002/requests/r", {"n": 1}),
+            Put("tenants/t003/requests/r", {"due_at": 3}),
+            Merge("tenants/t004/requests/r", {"due_at": "9#"}),
+            Merge("tenants/t005/requests/r", {"n": 1}),
+        ],
+        timeout_s=10,
+    )
+    assert await counted() == EQUAL - 5
+    await store.commit([Put("tenants/t001/requests/r", {"due_at": "3#"})], timeout_s=10)
+    assert await counted() == EQUAL - 4

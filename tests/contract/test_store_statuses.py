@@ -40,9 +40,10 @@ async def test_a_refused_read_or_search_is_unavailable(status: grpc.StatusCode) 
         outcomes = await asyncio.gather(
             store.read(["a/b"], timeout_s=30),
             store.find("a", "due_at", "0", "9", limit=1, timeout_s=30),
+            store.count("a", "due_at", "0", "9", timeout_s=30),
             store.scan("a", after="", limit=1, timeout_s=30),
             return_exceptions=True,
         )
         await store.close()
-    assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 3
-    assert server.calls == 3
+    assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 4
+    assert server.calls == 4

@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from penstock.adapters.buses.subscription import Delivery, Subscription
+from penstock.adapters.sqlite.format import Format
 from penstock.messages.envelope import Envelope, format_time
 
-VERSION = 1
-SCHEMA = (
+_TABLES = (
     "CREATE TABLE topics (name TEXT PRIMARY KEY)",
     "CREATE TABLE subscriptions (name TEXT PRIMARY KEY, topic TEXT NOT NULL, settings TEXT NOT NULL)",
     # AUTOINCREMENT: a message id is never used twice.
@@ -31,6 +31,8 @@ SCHEMA = (
     "CREATE INDEX by_due ON deliveries (subscription, due_at, message)",
     "CREATE INDEX by_message ON deliveries (message)",
 )
+
+FORMAT = Format(1, _TABLES)
 
 
 class NoSuchTopic(Exception):

@@ -11,6 +11,7 @@ from penstock.adapters.buses import backlog
 from penstock.adapters.buses.backlog import Leased
 from penstock.adapters.buses.limits import check_message
 from penstock.adapters.buses.subscription import Delivery, Subscription
+from penstock.adapters.sqlite.faults import FileFault
 from penstock.adapters.sqlite.sqlite_file import Open, SqliteFile
 from penstock.errors import PublishFailed, StoreUnavailable
 from penstock.messages.envelope import Envelope
@@ -31,7 +32,7 @@ class LocalBus:
     """
 
     def __init__(self, folder: Path, clock: Clock, *, open_file: Open = SqliteFile) -> None:
-        self._file = open_file(folder / "bus.db", backlog.SCHEMA, backlog.VERSION)
+        self._file = open_file(folder / "bus.db", backlog.FORMAT)
         self._clock = clock
         self._listeners: list[Callable[[], None]] = []
 
@@ -47,7 +48,7 @@ class LocalBus:
             )
         except backlog.NoSuchTopic as error:
             raise PublishFailed(f"{error}: create it first") from None
-        except (sqlite3.Error, OSError) as error:  # TimeoutError is an OSError
+        except (FileFault, TimeoutError) as error:
             raise PublishFailed(f"the local bus did not confirm: {error or 'timed out'}") from error
         self._notify()
         return message_id
@@ -155,5 +156,5 @@ class LocalBus:
 async def _guarded(call: Awaitable[T]) -> T:
     try:
         return await call
-    except (sqlite3.Error, OSError) as error:
+    except (FileFault, TimeoutError) as error:
         raise StoreUnavailable(f"the local bus did not answer: {error or 'timed out'}") from error

@@ -8,10 +8,14 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
+
+from penstock.adapters.sqlite.faults import fault, primary_code
+from penstock.adapters.sqlite.format import Format, ready
+from penstock.adapters.sqlite.upgrading import upgrade_alone
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
@@ -30,8 +34,8 @@ class Database(Protocol):
     async def close(self) -> None: ...
 
 
-#: Makes a Database of a path, the statements of its schema, and the schema's version.
-Open = Callable[[Path, Sequence[str], int], Database]
+#: Makes a Database of a path and its format.
+Open = Callable[[Path, Format], Database]
 
 
 class SqliteFile:
@@ -43,21 +47,20 @@ class SqliteFile:
     Committed work survives `kill -9`; `synchronous=NORMAL` gives up the last moments at a power cut.
     """
 
-    def __init__(self, path: Path, schema: Sequence[str], version: int) -> None:
+    def __init__(self, path: Path, form: Format) -> None:
         self._path = path
-        self._schema = schema
-        self._version = version
+        self._format = form
         self._executor: ThreadPoolExecutor | None = None
         self._connection: sqlite3.Connection | None = None
 
     async def read(self, work: Work[T], *, timeout_s: float) -> T:
-        """Run `work` on one consistent snapshot. Raises sqlite3.Error, TimeoutError."""
+        """Run `work` on one consistent snapshot. Raises FileFault, TimeoutError."""
         return await self._run(lambda: self._transact("DEFERRED", work), timeout_s)
 
     async def write(self, work: Work[T], *, timeout_s: float) -> T:
         """Run `work` as one transaction that nobody else's write can interleave.
 
-        All of it happens or none; after TimeoutError it may still happen. Raises sqlite3.Error, TimeoutError.
+        All of it happens or none; after TimeoutError it may still happen. Raises FileFault, TimeoutError.
         """
         return await self._run(lambda: self._transact("IMMEDIATE", work), timeout_s)
 
@@ -78,7 +81,13 @@ class SqliteFile:
         if self._executor is None:
             self._executor = ThreadPoolExecutor(1, thread_name_prefix=self._path.stem)
         async with asyncio.timeout(timeout_s):
-            return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+            return await asyncio.get_running_loop().run_in_executor(self._executor, self._told, call)
+
+    def _told(self, call: Callable[[], T]) -> T:
+        try:
+            return call()
+        except (sqlite3.Error, OSError) as error:
+            raise fault(self._path, error) from error
 
     def _data_version(self) -> int:
         (version,) = self._open().execute("PRAGMA data_version").fetchone()
@@ -99,30 +108,31 @@ class SqliteFile:
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(self._path, timeout=BUSY_S, isolation_level=None)
-            try:
-                _enter_wal(connection)
-                self._prepare(connection)
-            except BaseException:
-                connection.close()
-                raise
-            self._connection = connection
+            self._connection = self._connect()
+            if self._connection is None:
+                upgrade_alone(self._path, self._format)
+                self._connection = self._connect()
+        if self._connection is None:  # another process put an older file there at this very moment
+            raise sqlite3.OperationalError("the file was exchanged meanwhile")
         return self._connection
 
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("BEGIN IMMEDIATE")  # another process may be preparing it at this moment
-        (found,) = connection.execute("PRAGMA user_version").fetchone()
-        if found == 0:
-            for statement in self._schema:
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version={self._version}")
-        elif found != self._version:
-            raise sqlite3.DatabaseError(
-                f"{self._path} has format {found}, this Penstock writes {self._version}: move the folder away"
-            )
-        connection.execute("COMMIT")
+    def _connect(self) -> sqlite3.Connection | None:
+        """A connection to the file, which is made where there is none; None: it needs an upgrade first."""
+        connection = sqlite3.connect(self._path, timeout=BUSY_S, isolation_level=None)
+        try:
+            _enter_wal(connection)
+            connection.execute("PRAGMA synchronous=NORMAL")
+            connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute("BEGIN IMMEDIATE")  # another process may be preparing it at this moment
+            current = ready(self._path, connection, self._format)
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.close()
+            raise
+        if not current:
+            connection.close()
+            return None
+        return connection
 
     def _shut(self) -> None:
         connection, self._connection = self._connection, None
@@ -138,7 +148,7 @@ def _enter_wal(connection: sqlite3.Connection) -> None:
         try:
             if connection.execute("PRAGMA journal_mode=WAL").fetchone()[0] == "wal":
                 return
-        except sqlite3.OperationalError:
-            if time.monotonic() > give_up:
+        except sqlite3.OperationalError as error:
+            if primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
                 raise
         time.sleep(0.01)

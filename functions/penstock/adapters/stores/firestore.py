@@ -91,6 +91,8 @@ class FirestoreStore:
         except Unanswered as error:
             meaning = COMMIT_ERRORS.get(error.status, StoreUnavailable)
             raise meaning(f"a commit to Firestore failed: {error}") from error
+        if writes and not reply.HasField("commit_time"):
+            raise StoreUnavailable("Firestore's answer to a commit left its time out")
         try:
             left = [_left(*pair) for pair in zip(transformed, reply.write_results, strict=True)]
         except ValueError:

@@ -8,13 +8,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from penstock.adapters.sqlite.faults import FileFault
 from penstock.adapters.sqlite.sqlite_file import Open, SqliteFile
 from penstock.adapters.stores import sqlite_codec as codec
-from penstock.adapters.stores.sqlite_writes import INDEXED, SCHEMA, Batch, row_of
+from penstock.adapters.stores.sqlite_tables import FORMAT, INDEXED, PLACE
+from penstock.adapters.stores.sqlite_writes import Batch, row_of
 from penstock.errors import StoreUnavailable
 from penstock.ports import Clock, Committed, Cursor, Fields, Snapshot, Version, Write
 
 T = TypeVar("T")
+
+_FIND = f"""SELECT path, fields, version FROM searchable JOIN documents USING (path)
+    WHERE collection = ? AND field = ? AND value <= ? AND (value, place) > (?, {PLACE})
+    ORDER BY value, place LIMIT ?"""  # noqa: S608 - PLACE is a text of ours
+_COUNT = "SELECT count(*) FROM searchable WHERE collection = ? AND field = ? AND value BETWEEN ? AND ?"
+_SCAN = "SELECT path, fields, version FROM documents WHERE parent = ? AND id > ? ORDER BY id LIMIT ?"
 
 
 class SqliteStore:
@@ -22,11 +30,13 @@ class SqliteStore:
 
     A version is an integer that grows with every commit and is never used again, not even for a document
     that was deleted and created anew. `read_at` is `clock`'s time just before the snapshot is taken, so the
-    snapshot holds everything committed before it. Limits (1 MiB a document) are Firestore's.
+    snapshot holds everything committed before it; `commit_time` is its time just after, so what a snapshot
+    lacks tells a later time. (Commits of two processes may tell theirs in the other order, when one of them
+    was held up in between.) Limits (1 MiB a document) are Firestore's.
     """
 
     def __init__(self, folder: Path, clock: Clock, *, open_file: Open = SqliteFile) -> None:
-        self._file = open_file(folder / "store.db", SCHEMA, 1)
+        self._file = open_file(folder / "store.db", FORMAT)
         self._clock = clock
         self._committed_at = datetime.min.replace(tzinfo=UTC)
 
@@ -42,7 +52,7 @@ class SqliteStore:
             return Batch(connection, self._clock.now()).apply(writes)
 
         versions, results = await self._answer(self._file.write, work, timeout_s)
-        # Told after the commit: whoever read before it, and missed it, had an earlier time.
+        # A clock may be put back; our times may not go back with it.
         self._committed_at = max(self._committed_at, self._clock.now())
         return Committed(versions, results, self._committed_at)
 
@@ -58,36 +68,26 @@ class SqliteStore:
         timeout_s: float,
     ) -> list[Snapshot]:
         _check_indexed(field)
-        behind = (after.value, after.path) if after else ("", "")
-        return await self._select(
-            f"collection = ? AND {field} BETWEEN ? AND ? AND ({field}, path) > (?, ?)"
-            f" ORDER BY {field}, path LIMIT ?",
-            (group, low, high, *behind, limit),
-            timeout_s,
-        )
+        start = max((low, ""), after or ("", ""))
+        return await self._select(_FIND, (group, field, high, *start, limit), timeout_s)
 
     async def count(self, group: str, field: str, low: str, high: str, *, timeout_s: float) -> int:
         _check_indexed(field)
 
         def work(connection: sqlite3.Connection) -> int:
-            select = f"SELECT count(*) FROM documents WHERE collection = ? AND {field} BETWEEN ? AND ?"  # noqa: S608
-            return int(connection.execute(select, (group, low, high)).fetchone()[0])
+            return int(connection.execute(_COUNT, (group, field, low, high)).fetchone()[0])
 
         return await self._answer(self._file.read, work, timeout_s)
 
     async def scan(self, collection: str, *, after: str, limit: int, timeout_s: float) -> list[Snapshot]:
-        return await self._select(
-            "parent = ? AND id > ? ORDER BY id LIMIT ?", (collection, after, limit), timeout_s
-        )
+        return await self._select(_SCAN, (collection, after, limit), timeout_s)
 
     async def close(self) -> None:
         await self._file.close()
 
-    async def _select(self, where: str, values: tuple[Any, ...], timeout_s: float) -> list[Snapshot]:
+    async def _select(self, query: str, values: tuple[Any, ...], timeout_s: float) -> list[Snapshot]:
         def work(connection: sqlite3.Connection) -> list[Snapshot]:
             read_at = self._clock.now()
-            # `where` is one of the two texts above; every value is bound.
-            query = f"SELECT path, fields, version FROM documents WHERE {where}"  # noqa: S608
             return [
                 Snapshot(path, codec.decode(fields), version, read_at)
                 for path, fields, version in connection.execute(query, values)
@@ -100,8 +100,10 @@ class SqliteStore:
     ) -> T:
         try:
             answer: T = await run(work, timeout_s=timeout_s)
-        except (sqlite3.Error, OSError) as error:  # TimeoutError is an OSError
+        except (FileFault, TimeoutError) as error:
             raise StoreUnavailable(f"the local store did not answer: {error or 'timed out'}") from error
+        except ValueError as error:
+            raise StoreUnavailable(f"a document of the local store is damaged: {error}") from error
         return answer
 
 

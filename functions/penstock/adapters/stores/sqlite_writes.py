@@ -8,27 +8,14 @@ from datetime import datetime
 from typing import Any
 
 from penstock.adapters.stores import sqlite_codec as codec
+from penstock.adapters.stores.sqlite_tables import INDEXED, PLACE
 from penstock.adapters.stores.transforms import transformed
 from penstock.errors import AlreadyExists, PreconditionFailed, WriteRefused
 from penstock.ports import REMOVE, Create, Delete, Fields, Merge, Put, Transform, Update, Version, Write
 
-#: The fields that can be searched: exactly those that Terraform leaves indexed in Firestore.
-INDEXED = ("due_at", "open_since", "following", "done_in")
-
-SCHEMA = (
-    """CREATE TABLE documents (
-        path TEXT PRIMARY KEY, parent TEXT NOT NULL, collection TEXT NOT NULL, id TEXT NOT NULL,
-        version INTEGER NOT NULL, fields TEXT NOT NULL,
-        due_at TEXT, open_since TEXT, following TEXT, done_in TEXT
-    ) WITHOUT ROWID""",
-    "CREATE INDEX by_id ON documents (parent, id)",
-    *(
-        f"CREATE INDEX by_{name} ON documents (collection, {name}, path) WHERE {name} IS NOT NULL"
-        for name in INDEXED
-    ),
-    "CREATE TABLE versions (newest INTEGER NOT NULL)",
-    "INSERT INTO versions VALUES (0)",
-)
+_PUT = "INSERT OR REPLACE INTO documents (path, parent, id, version, fields) VALUES (?, ?, ?, ?, ?)"
+_FIND_BY = f"INSERT OR REPLACE INTO searchable VALUES (?, ?, ?, ?, {PLACE})"  # noqa: S608 - a text of ours
+_LOSE = "DELETE FROM searchable WHERE path = ? AND field = ?"
 
 
 def row_of(connection: sqlite3.Connection, path: str) -> tuple[int, str] | None:
@@ -72,7 +59,8 @@ class Batch:
             case Merge():
                 return self._write(write, codec.decode(row[1]) if row else {}, row)
             case Delete():
-                self._connection.execute("DELETE FROM documents WHERE path = ?", (write.path,))
+                for table in ("documents", "searchable"):
+                    self._connection.execute(f"DELETE FROM {table} WHERE path = ?", (write.path,))  # noqa: S608
                 return None, {}
 
     def _write(
@@ -99,9 +87,16 @@ class Batch:
         if row and row[1] == text:  # as in Firestore: what changes nothing makes no new version
             return row[0]
         parent, _, document = path.rpartition("/")
-        indexed = [value if isinstance(value := fields.get(name), str) else None for name in INDEXED]
-        self._connection.execute(
-            "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (path, parent, parent.rpartition("/")[2], document, self._version, text, *indexed),
-        )
+        self._connection.execute(_PUT, (path, parent, document, self._version, text))
+        self._index(path, parent.rpartition("/")[2], codec.decode(row[1]) if row else {}, fields)
         return self._version
+
+    def _index(self, path: str, collection: str, before: Fields, after: Fields) -> None:
+        """Only this release's fields: another release beside it may know more of them."""
+        for name in INDEXED:
+            old, new = before.get(name), after.get(name)
+            if isinstance(new, str):
+                if new != old:
+                    self._connection.execute(_FIND_BY, (path, name, collection, new, path))
+            elif isinstance(old, str):
+                self._connection.execute(_LOSE, (path, name))

@@ -1,0 +1,14 @@
+"""The folder that the release of format 1 left behind: `make.py` says what is in it."""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+
+
+def unpack(to: Path) -> Path:
+    """Put the folder below `to`; where it lies."""
+    folder = to / "penstock"
+    with tarfile.open(Path(__file__).with_name("folder-1.tar.gz")) as packed:
+        packed.extractall(folder, filter="data")
+    return folder
