@@ -10,7 +10,7 @@ from penstock.leases.document import changed_fields
 from penstock.paths import REQUESTS
 from penstock.ports import Update
 from penstock.runs.cutting import cut_rows
-from penstock.runs.members import NotAll, members_of, outcomes
+from penstock.runs.members import FREE, Cost, NotAll, cost_of, members_of, outcomes
 from penstock.runs.page import Page, PageState
 from penstock.runs.record import Run
 from penstock.runs.rows import Row
@@ -30,18 +30,22 @@ class Frozen(NamedTuple):
     ok: int
     failed: int
     pending: int
+    cost: Cost
 
     def close(self, page: Page) -> Page:
         closed = page._replace(state=PageState.CLOSED, owner=None, lease_until=None, parts=self.parts)
-        return closed._replace(ok=self.ok, failed=self.failed, pending=self.pending)
+        counted = closed._replace(ok=self.ok, failed=self.failed, pending=self.pending)
+        return counted._replace(nano_usd=self.cost.nano_usd, cost_unknown=self.cost.unknown)
 
 
-async def freeze(s: Services, run: Run, page: Page, rows: Sequence[Row], pending: int = 0) -> Frozen:
+async def freeze(
+    s: Services, run: Run, page: Page, rows: Sequence[Row], pending: int = 0, cost: Cost = FREE
+) -> Frozen:
     """Write the rows down; `pending` more were never asked about. Raises BlobError."""
     name = f"{page.generation}/{page.stage}/out-{page.number}"
     parts = await cut_rows(s, run, name, rows)
     failed = sum(row.error is not None for row in rows)
-    return Frozen(tuple(part.encode() for part in parts), len(rows) - failed, failed, pending)
+    return Frozen(tuple(part.encode() for part in parts), len(rows) - failed, failed, pending, cost)
 
 
 async def look(s: Services, sight: Sight) -> bool:
@@ -76,7 +80,8 @@ async def _close(s: Services, sight: Sight) -> None:
     """Raises NotAll where a member has not ended after all: one may have been redriven."""
     page = sight.page
     work = await work_of(s, sight.run, page)
-    rows = await outcomes(s, work, await members_of(s, work, work.asked))
-    closed = (await freeze(s, sight.run, page, rows)).close(page)
+    found = await members_of(s, work, work.asked)
+    rows = await outcomes(s, work, found)
+    closed = (await freeze(s, sight.run, page, rows, cost=cost_of(found))).close(page)
     write = Update(page.path, changed_fields(closed, page), sight.found.version)
     await s.store.commit([write], timeout_s=s.timing.commit_s)

@@ -45,6 +45,8 @@ class Entry:
     ok: int
     failed: int
     pending: int
+    nano_usd: int = 0
+    cost_unknown: int = 0
 
     @property
     def is_whole(self) -> bool:
@@ -58,12 +60,15 @@ class Entry:
             "ok": self.ok,
             "failed": self.failed,
             "pending": self.pending,
+            "nano_usd": self.nano_usd,
+            "cost_unknown": self.cost_unknown,
         }
 
     @classmethod
     def decode(cls, value: Mapping[str, Any]) -> Entry:
         parts = tuple(Part.decode(part) for part in value["parts"])
-        return cls(value["page"], parts, value["ok"], value["failed"], value["pending"])
+        numbers = {name: value[name] for name in cls.__slots__ if name not in ("page", "parts")}
+        return cls(value["page"], parts, **numbers)
 
 
 async def keep(s: Services, tenant: str, run_id: str, name: str, data: bytes) -> BlobRef:

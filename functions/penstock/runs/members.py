@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from penstock.messages.completion import BlobRef
 from penstock.paths import request_path
@@ -20,6 +20,16 @@ _WIDTH: Final = 50
 
 #: A page's member documents, by index and link, as of one read_time.
 Found = Mapping[tuple[int, int], Record]
+
+
+class Cost(NamedTuple):
+    """What members cost, as far as that is known; and of how many it is not."""
+
+    nano_usd: int
+    unknown: int
+
+
+FREE: Final = Cost(0, 0)
 
 
 class NotAll(Exception):
@@ -112,3 +122,10 @@ async def answer_of(s: Services, record: Record) -> str:
         ref = BlobRef.decode(result["completion_ref"])
         completion = json.loads(await s.blobs.get(ref, timeout_s=s.timing.blob_s))
     return str(completion["text"])
+
+
+def cost_of(found: Found) -> Cost:
+    """The sum over the members' documents."""
+    paid = [(record.result or {}).get("cost", {}).get("usd") for record in found.values()]
+    known = [usd for usd in paid if usd is not None]
+    return Cost(round(sum(known) * 1_000_000_000), len(paid) - len(known))

@@ -65,6 +65,9 @@ class Page(NamedTuple):
     failed: int | None = None
     #: Rows that nobody was asked about, for the run had ended.
     pending: int | None = None
+    #: What its members cost, as far as that is known, in nano-dollars; and of how many it is not.
+    nano_usd: int | None = None
+    cost_unknown: int | None = None
     expires_at: datetime | None = None
 
     @property

@@ -110,6 +110,9 @@ class Closed:
     pending: int
     plan: BlobRef
     manifest: BlobRef
+    #: What it cost, as far as that is known, in nano-dollars; and of how many members it is not.
+    nano_usd: int = 0
+    cost_unknown: int = 0
 
     @property
     def name(self) -> str:
@@ -130,6 +133,8 @@ class Closed:
             "pending": self.pending,
             "plan": self.plan.encode(),
             "manifest": self.manifest.encode(),
+            "nano_usd": self.nano_usd,
+            "cost_unknown": self.cost_unknown,
         }
 
     @classmethod

@@ -121,6 +121,8 @@ async def _closed(s: Services, run: Run, stage: Stage, entries: list[Entry]) -> 
         pending=sum(entry.pending for entry in entries),
         plan=stage.plan,
         manifest=manifest,
+        nano_usd=sum(entry.nano_usd for entry in entries),
+        cost_unknown=sum(entry.cost_unknown for entry in entries),
     )
 
 
@@ -147,4 +149,5 @@ async def _read(s: Services, run: Run, stage: Stage, numbers: list[int]) -> dict
 
 def _entry(page: Page) -> Entry:
     parts = tuple(Part.decode(part) for part in page.parts or ())
-    return Entry(page.number, parts, page.ok or 0, page.failed or 0, page.pending or 0)
+    counts = (page.ok or 0, page.failed or 0, page.pending or 0)
+    return Entry(page.number, parts, *counts, page.nano_usd or 0, page.cost_unknown or 0)
