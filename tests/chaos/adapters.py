@@ -14,7 +14,7 @@ from typing import Any
 
 from penstock.errors import BlobUnavailable, PublishFailed, StoreUnavailable
 from penstock.messages.completion import BlobRef
-from penstock.ports import Blobs, Bus, Committed, Create, Cursor, Snapshot, Store, Update, Write
+from penstock.ports import Blobs, Bus, Committed, Create, Cursor, Merge, Snapshot, Store, Update, Write
 from tests.chaos.faults import Fault
 from tests.chaos.instance import Instance
 
@@ -43,9 +43,10 @@ class Tap:
         now = asyncio.get_running_loop().time()
         for write in writes:
             collections = write.path.split("/")[2::2]
-            if isinstance(write, Create | Update) and collections in (["requests"], ["runs", "pages"]):
-                noted = self.written if collections == ["requests"] else self.paged
-                noted.append(Written(now, DELIVERY.get(), write.path, write.fields))
+            noted = Create | Update if collections == ["requests"] else Create | Update | Merge
+            if isinstance(write, noted) and collections in (["requests"], ["runs", "pages"]):
+                tapped = self.written if collections == ["requests"] else self.paged
+                tapped.append(Written(now, DELIVERY.get(), write.path, write.fields))
 
 
 class SimStore:

@@ -109,7 +109,9 @@ class _Run:
 
     def _parents(self) -> list[Mapping[str, Any]]:
         run = self._path.rpartition("/")[2]
-        every = [f["parent"] for f in self._e.documents.values() if isinstance(f.get("parent"), Mapping)]
+        ours = f"tenants/{self._tenant}/requests/"
+        documents = (fields for path, fields in self._e.documents.items() if path.startswith(ours))
+        every = [fields["parent"] for fields in documents if isinstance(fields.get("parent"), Mapping)]
         return [parent for parent in every if parent["run"] == run]
 
     def _followed(self) -> Iterator[str]:

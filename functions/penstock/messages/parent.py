@@ -1,4 +1,4 @@
-"""The parent: which run, page and place a request belongs to that a run has asked (docs/design.md §2.8).
+"""The parent: which run, page and place a request belongs to that a run has asked (docs/runs.md).
 
 Such a request is a member. Its id holds a `~`, which no client's id can, and is a function of its place
 alone: who publishes it again publishes the same one.

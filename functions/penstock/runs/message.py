@@ -1,4 +1,4 @@
-"""What travels on the topic of runs: a client's run, and the operator's word to one (docs/design.md §2.8)."""
+"""What travels on the topic of runs: a client's run, and the operator's word to one (docs/runs.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a pipeline's definition may hold: a closed set, each fault named with its place (docs/design.md §2.8).
+"""What a pipeline's definition may hold: a closed set, each fault named with its place (docs/runs.md).
 
 The models only check; `definition.py` makes of the same object what runs.
 """

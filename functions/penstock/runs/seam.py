@@ -39,8 +39,8 @@ class Members(Seam):
 
     async def before_call(self, s: Services, holder: Holder[Record], target: Target) -> Park | Fail | None:
         record = holder.record
-        if record.parent is None:
-            return None
+        if record.parent is None or record.redrive_count:
+            return None  # a client's; or the operator's word counts more than the run's end
         run = await self._watch.current(s, record.tenant, record.parent.run)
         if run is None or not run.is_live or run.generation != record.parent.generation:
             return Fail(Reason.CANCELLED, "The run that asked has ended.")

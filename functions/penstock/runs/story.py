@@ -1,4 +1,4 @@
-"""The story of one delivery on the topic of runs: a run, a word to one, or a wake (docs/design.md §2.8)."""
+"""The story of one delivery on the topic of runs: a run, a word to one, or a wake (docs/runs.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Templates: `{{dotted.path}}` in a text, and nothing else (docs/design.md §2.8).
+"""Templates: `{{dotted.path}}` in a text, and nothing else (docs/runs.md).
 
 A text is gone through once: what a value brings in is never looked at again, so no item can reach another
 field. There is no expression, no default and no loop; a path that leads nowhere fails the member that asks.

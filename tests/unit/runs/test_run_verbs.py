@@ -15,7 +15,7 @@ from penstock.pause import PAUSE_PATH, Pause
 from penstock.ports import Delete, Put
 from penstock.runs.message import Verb
 from tests.chaos.provider import Reply
-from tests.chaos.run_stage import RUNS, document, mapped, outcome, pipeline, rows, start, tell
+from tests.chaos.run_stage import RUNS, ask, document, mapped, outcome, pipeline, rows, start, tell
 from tests.chaos.stage import Stage, play
 from tests.chaos.workload import ROUTES
 from tests.chaos.world import TOPICS, Shape
@@ -71,7 +71,8 @@ def test_a_cancelled_run_goes_on_in_its_next_generation_where_it_stopped() -> No
 
 def test_a_redrive_asks_again_about_what_failed_and_about_nothing_else() -> None:
     async def scene(stage: Stage) -> None:
-        await start(stage.world, "r", ITEMS, mapped(tolerated_failure_count=2), max_in_flight=4)
+        uncached = mapped(tolerated_failure_count=2, map={"request": ask(cache="off")})
+        await start(stage.world, "r", ITEMS, uncached, max_in_flight=4)
         await stage.rest()
         assert await outcome(stage, "r") == ("succeeded", "")
         assert sum("error" in row for row in await rows(stage, "r")) == 1
