@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import tests.examples  # noqa: F401 - registers the profile that --hypothesis-profile may name
 from penstock_ops.emulation.emulators import EmulatorMissing, Emulators
 
 _MISSING = "EMULATORS MISSING"

@@ -67,6 +67,8 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Services:
     timing = Timing().scaled(settings.time_scale)
     routes = settings.routes.scaled(settings.time_scale)
     targets = routes.targets
+    prices = PriceBook.load(settings.prices)
+    _check_prices(targets, prices)
     return Services(
         store=_store(settings, clock),
         bus=_bus(settings, clock),
@@ -74,7 +76,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Services:
         clock=clock,
         topics=_topics(settings),
         routes=routes,
-        prices=PriceBook.load(settings.prices),
+        prices=prices,
         timing=timing,
         providers=_Providers(targets, settings),
         gates=gates(routes, clock, timing),
@@ -106,6 +108,18 @@ def _rooms(settings: Settings) -> tuple[Any, ...]:
     from penstock.runs.room import Runs
 
     return (Runs(),)
+
+
+def _check_prices(targets: Mapping[str, Target], prices: PriceBook) -> None:
+    """A price that is asked for by name must be in the book; one that is only looked up may be unknown."""
+    unknown = [
+        f"PENSTOCK_ROUTES: target {target.name!r} names a price that the price book does not have: leave it "
+        f"out (the cost is then null), or write one of {', '.join(sorted(prices.models))}."
+        for target in targets.values()
+        if target.price is not None and prices.model(target.price) is None
+    ]
+    if unknown:
+        raise SettingsError(unknown)
 
 
 def _store(settings: Settings, clock: Clock) -> Store:
@@ -168,7 +182,12 @@ def _provider(target: Target, settings: Settings) -> Provider:
         case "openai":
             from penstock.adapters.providers.openai import OpenAIProvider
 
-            return OpenAIProvider(model=target.model, base_url=target.base_url, key=_key(target, settings))
+            return OpenAIProvider(
+                model=target.model,
+                base_url=target.base_url,
+                key=_key(target, settings),
+                max_tokens_as=target.max_tokens_as,
+            )
         case "tgi":
             from penstock.adapters.providers.tgi import TgiProvider
 
@@ -180,6 +199,10 @@ def _key(target: Target, settings: Settings) -> Key | None:
         from penstock.adapters.providers.id_token import IdTokenKey
 
         return IdTokenKey(target.base_url or "")
+    if target.auth == "access_token":
+        from penstock.adapters.providers.access_token import AccessTokenKey
+
+        return AccessTokenKey(target.base_url or "", in_cloud=settings.mode == "cloud")
     if target.secret:
         from penstock.adapters.providers.keys import SecretManagerKey
 

@@ -15,6 +15,7 @@ PenstockError
 │   ├── BlobMissing          there is no such blob
 │   └── BlobUnavailable      the blob store did not answer
 ├── SecretError              a provider key could not be fetched
+│   └── SecretUnavailable    its keeper did not answer: asking again may help
 └── FencedOut                somebody else holds the request now; what we know must not be written
 """
 
@@ -103,8 +104,10 @@ class ProviderFailure(PenstockError):
 
     `message` is fit for logs and results: it never holds a key, a prompt or a completion.
     `retry_after_s` is what the provider asked for, in seconds, already parsed; None: it asked nothing.
-    `status` is the HTTP status, where there was one: after 401 and 403 the key is fetched once more.
+    `status` is the HTTP status, where there was one, or the one that the error's own words stand for: after
+    401 and 403 the key is fetched once more.
     On a failure that is not final, `reason` says what the request would end with.
+    `enough`: a reply that cannot be read; so many of the same in a row, and no further one is bought.
     """
 
     def __init__(
@@ -115,6 +118,7 @@ class ProviderFailure(PenstockError):
         reason: Reason = Reason.PROVIDER_REJECTED,
         retry_after_s: float | None = None,
         status: int | None = None,
+        enough: int | None = None,
     ) -> None:
         super().__init__(message)
         self.kind = kind
@@ -122,6 +126,7 @@ class ProviderFailure(PenstockError):
         self.reason = reason
         self.retry_after_s = retry_after_s
         self.status = status
+        self.enough = enough
 
 
 class StoreError(PenstockError):
@@ -162,6 +167,10 @@ class BlobUnavailable(BlobError):
 
 class SecretError(PenstockError):
     """A provider key could not be fetched; `str(error)` names the secret, never its value."""
+
+
+class SecretUnavailable(SecretError):
+    """The keeper of a key did not answer, or not now; the next try may succeed."""
 
 
 class FencedOut(PenstockError):

@@ -6,13 +6,18 @@ A wrong environment stops the start with one message that names every fault.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
 from penstock.errors import SettingsError
+from penstock.targets.access import access_faults, access_warnings
+from penstock.targets.address import address_fault
+from penstock.targets.pasted import without_keys
 from penstock.targets.routes import Routes, Target, parse_routes, single_route
+from penstock.written import host_fault, key_fault, model_fault, project_fault, spoilt, topic_fault
 
 Where = Literal["cloud", "local"]
 
@@ -47,7 +52,30 @@ SETTINGS: Final = (
     Setting("XDG_DATA_HOME", "local", "the user's data directory, for the default local folder"),
 )
 
+#: A bucket alone: what lies below a prefix of one would be out of reach of its grants.
+_BUCKET: Final = re.compile(r"gs://[A-Za-z0-9][A-Za-z0-9._-]*/?")
+
 DEFAULT_MODEL: Final = "gpt-5.4-nano"
+
+#: What a value must be whatever the others are; for all others: not spoilt.
+_RULES: Final[Mapping[str, Callable[[str], str]]] = {
+    "GOOGLE_CLOUD_PROJECT": project_fault,
+    "PENSTOCK_REQUEST_TOPIC": topic_fault,
+    "PENSTOCK_RESPONSE_TOPIC": topic_fault,
+    "PENSTOCK_DEAD_LETTER_TOPIC": topic_fault,
+    "PENSTOCK_ROUTES": lambda value: "" if value.lstrip().startswith("{") else spoilt(value),
+    "PENSTOCK_DEFAULT_MODEL": model_fault,
+    "OPENAI_API_KEY": key_fault,
+    "OPENAI_BASE_URL": address_fault,
+    "PUBSUB_EMULATOR_HOST": host_fault,
+    "FIRESTORE_EMULATOR_HOST": host_fault,
+}
+_WRITTEN: Final = {setting.env: _RULES.get(setting.env, spoilt) for setting in SETTINGS}
+#: Nothing reads these in the cloud: a target there names a secret.
+_NOT_IN_CLOUD: Final = frozenset({"OPENAI_API_KEY", "OPENAI_BASE_URL", "PENSTOCK_DEFAULT_MODEL"})
+
+#: How much of what should be a path is shown, in characters.
+_SHOWN: Final = 120
 
 _Mode = Literal["embedded", "emulators", "cloud"]
 
@@ -81,6 +109,17 @@ class Settings:
     warnings: tuple[str, ...] = ()
 
 
+def embedded_folder(env: Mapping[str, str]) -> Path:
+    """Where embedded mode keeps its things, as a whole path. Raises SettingsError for what is none."""
+    name = "PENSTOCK_LOCAL" if env.get("PENSTOCK_LOCAL") else "XDG_DATA_HOME"
+    if env.get(name) and (fault := spoilt(env[name])):
+        raise SettingsError([f"{name} {fault}"])
+    try:
+        return Path(env.get("PENSTOCK_LOCAL") or default_folder(env)).expanduser().absolute()
+    except RuntimeError:
+        raise SettingsError(["PENSTOCK_LOCAL must name a folder: no home is known to find one in."]) from None
+
+
 def default_folder(env: Mapping[str, str]) -> Path:
     """Where embedded mode keeps its things unless told otherwise."""
     base = env.get("XDG_DATA_HOME")
@@ -92,7 +131,7 @@ def read_settings(env: Mapping[str, str]) -> Settings:
     reader = _Reader(env)
     settings = reader.read()
     if reader.faults:
-        raise SettingsError(reader.faults)
+        raise SettingsError([without_keys(fault) for fault in reader.faults])
     return settings
 
 
@@ -102,12 +141,15 @@ class _Reader:
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = {name: value for name, value in env.items() if value}
         self.faults: list[str] = []
+        #: Variables whose value is a fault by itself.
+        self._faulty: set[str] = set()
         self._warnings: list[str] = []
         self._mode = self._read_mode()
 
     def read(self) -> Settings:
+        self._check_written()
         env = self._env
-        folder = Path(env.get("PENSTOCK_LOCAL") or default_folder(env)).expanduser()
+        folder = self._folder()
         return Settings(
             mode=self._mode,
             project=self._project(),
@@ -118,7 +160,7 @@ class _Reader:
             bucket=self._bucket(folder),
             folder=folder,
             routes=self._routes(),
-            prices=Path(env["PENSTOCK_PRICES"]) if "PENSTOCK_PRICES" in env else None,
+            prices=self._prices(),
             time_scale=self._time_scale(),
             runs_topic=env.get("PENSTOCK_RUNS_TOPIC"),
             internal_topic=env.get("PENSTOCK_INTERNAL_TOPIC", "llm-internal"),
@@ -128,6 +170,26 @@ class _Reader:
             firestore_emulator=env.get("FIRESTORE_EMULATOR_HOST"),
             warnings=tuple(self._warnings),
         )
+
+    def _check_written(self) -> None:
+        """What can be told of each value alone; what depends on it is judged as if it were right."""
+        for name, value in list(self._env.items()):
+            if name in _WRITTEN and not (self._mode == "cloud" and name in _NOT_IN_CLOUD):
+                fault = _WRITTEN[name](value)
+                if fault:
+                    self.faults.append(f"{name} {fault}")
+                    self._faulty.add(name)
+
+    def _folder(self) -> Path:
+        if {"PENSTOCK_LOCAL", "XDG_DATA_HOME"} & self._faulty:
+            return Path()
+        return embedded_folder(self._env)
+
+    def _prices(self) -> Path | None:
+        path = self._env.get("PENSTOCK_PRICES")
+        if path and "PENSTOCK_PRICES" not in self._faulty and not Path(path).is_file():
+            self.faults.append(f"PENSTOCK_PRICES names {path!r}, where no file is.")
+        return Path(path) if path else None
 
     def _read_mode(self) -> _Mode:
         if "PENSTOCK_LOCAL" in self._env:
@@ -149,8 +211,8 @@ class _Reader:
 
     def _bucket(self, folder: Path) -> str:
         bucket = self._env.get("PENSTOCK_BUCKET")
-        if self._mode == "cloud" and not (bucket or "").startswith("gs://"):
-            self.faults.append("PENSTOCK_BUCKET must be a bucket, gs://…, in the cloud.")
+        if self._mode == "cloud" and not _BUCKET.fullmatch(bucket or ""):
+            self.faults.append("PENSTOCK_BUCKET must be a bucket, gs://NAME, in the cloud.")
         if bucket is None:
             return str(folder / "blobs")
         return bucket
@@ -162,7 +224,8 @@ class _Reader:
         except ValueError:
             scale = 0.0
         if not 1 <= scale <= 10_000:
-            self.faults.append("PENSTOCK_TIME_SCALE must be a number from 1 to 10000.")
+            if "PENSTOCK_TIME_SCALE" not in self._faulty:
+                self.faults.append(f"PENSTOCK_TIME_SCALE must be a number from 1 to 10000, not {text!r}.")
             return 1.0
         if scale != 1 and self._mode == "cloud":
             self.faults.append("PENSTOCK_TIME_SCALE is for tests; it may not be set in the cloud.")
@@ -170,24 +233,28 @@ class _Reader:
 
     def _routes(self) -> Routes:
         text = self._env.get("PENSTOCK_ROUTES")
+        if self._faulty & ({"PENSTOCK_ROUTES"} if text else _NOT_IN_CLOUD):
+            return _offline()
         try:
             routes = parse_routes(self._routes_text(text)) if text else self._local_routes()
         except SettingsError as error:
             self.faults.extend(error.faults)
             return _offline()
-        if self._mode == "cloud":
-            self._check_keys(routes)
+        self.faults.extend(access_faults(routes, in_cloud=self._mode == "cloud"))
+        self._warnings.extend(access_warnings(routes))
         return routes
 
     def _routes_text(self, value: str) -> str:
         if value.lstrip().startswith("{"):
             return value
+        named = repr(value) if len(value) <= _SHOWN else f"{value[:_SHOWN]!r}…"
         try:
-            return Path(value).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
-            raise SettingsError(
-                [f"PENSTOCK_ROUTES names {value!r}, which cannot be read as a file."]
-            ) from None
+            return Path(value).read_text(encoding="utf-8-sig")
+        except OSError as error:
+            why = f"which cannot be read as a file ({error.strerror})"
+        except UnicodeDecodeError as error:
+            why = f"which is not UTF-8 text (byte {error.start}): save it as UTF-8"
+        raise SettingsError([f"PENSTOCK_ROUTES names {named}, {why}."])
 
     def _local_routes(self) -> Routes:
         """Without routes: one target, from the OpenAI variables, or the offline provider."""
@@ -206,14 +273,6 @@ class _Reader:
         model = model or DEFAULT_MODEL
         target = Target(name="openai", provider="openai", model=model, base_url=base_url)
         return single_route(target, "default", model)
-
-    def _check_keys(self, routes: Routes) -> None:
-        for target in routes.targets.values():
-            if target.provider == "openai" and target.auth == "key" and not target.secret:
-                self.faults.append(
-                    f"PENSTOCK_ROUTES: target {target.name!r} needs a secret (projects/…/secrets/…), "
-                    'or "auth": "id_token" for a private Cloud Run service.'
-                )
 
 
 def _offline() -> Routes:

@@ -17,6 +17,8 @@ import typer
 from penstock_ops.running.cli import add_runs
 from penstock_ops.terminal.faults import exit_code, sentence
 from penstock_ops.terminal.mounted import Tools
+from penstock_ops.terminal.shown import printable
+from penstock_ops.terminal.streams import give_up, prepare
 from penstock_ops.upkeep.operations import add_operations
 
 app = typer.Typer(
@@ -114,7 +116,10 @@ def publish(
     file: Annotated[
         list[Path] | None,
         typer.Option(
-            "--file", "-f", help="Request objects (.jsonl: one a line; .json: one, or a list), or text."
+            "--file",
+            "-f",
+            help="Request objects (.jsonl: one a line; .json: one, or a list), or text; without a suffix "
+            "and on stdin what is in it decides. Unicode in any of its encodings.",
         ),
     ] = None,
     request_id: Annotated[
@@ -154,13 +159,14 @@ def publish(
       git diff | penstock publish --wait -
     """
     from penstock_ops.asking.publish import publish
-    from penstock_ops.asking.publish_options import Options, seconds
+    from penstock_ops.asking.publish_options import Options
+    from penstock_ops.terminal.durations import seconds
 
     options = Options(
         request_id, tenant, model, param or (), metadata or (), cache, deadline, max_wait, unchecked
     )
     wait_s = seconds(timeout) if wait else None
-    _run(lambda: publish(prompts or [], file or [], options, wait_s=wait_s, as_json=as_json))
+    raise typer.Exit(publish(prompts or [], file or [], options, wait_s=wait_s, as_json=as_json))
 
 
 @app.command()
@@ -215,16 +221,48 @@ def _run(verb: Callable[[], Coroutine[Any, Any, int]]) -> None:
 
 def main() -> None:
     """The console entry point. Exit codes: 0 ok, 1 failed, 2 misused, 130 interrupted."""
+    prepare()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # an orderly end, as by Ctrl-C
     try:
-        app(prog_name="penstock")
+        code = _ended()
+        sys.stdout.flush()
     except KeyboardInterrupt:
-        sys.exit(130)
+        code = 130
+    except BrokenPipeError:  # nobody reads any more, and that needs no words
+        give_up()
+        code = 1
     except Exception as error:
         if _debugging["traceback"]:
             raise
-        typer.secho(f"error: {sentence(error)}", err=True, fg=typer.colors.RED)
-        sys.exit(exit_code(error))
+        code = _complain(error)
+    sys.exit(code)
+
+
+def _ended() -> int:
+    """The exit code of what was typed."""
+    try:
+        return app(prog_name="penstock", standalone_mode=False) or 0
+    except typer.Abort:
+        return 1
+
+
+def _complain(error: Exception) -> int:
+    from penstock_ops.terminal.console import complain
+
+    if hasattr(error, "format_message"):  # typer's own, about the command line
+        return _show_usage(error)
+    complain(sentence(error))
+    if isinstance(error, OSError):
+        give_up()
+    return exit_code(error)
+
+
+def _show_usage(error: Any) -> int:
+    from typer.rich_utils import rich_format_error
+
+    error.message = printable(error.message)
+    rich_format_error(error)
+    return int(error.exit_code)
 
 
 if __name__ == "__main__":

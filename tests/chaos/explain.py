@@ -35,7 +35,7 @@ def unexplained(
 
 def _explanations(paid: Sequence[Call], happened: Sequence[Happened]) -> int:
     """How many surplus calls the model's own failures and the dealt faults can explain."""
-    own = sum(call.kind in ("broken", "hangs") for call in paid)
+    own = sum(call.kind in ("broken", "hangs", "unreadable") for call in paid)
     instances = {call.instance for call in paid}
     first, last = paid[0].at - _EARLIER_S, paid[-1].at
     near = [fault for fault in happened if fault.instance in instances and first <= fault.at <= last]

@@ -9,13 +9,16 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from penstock.errors import FailureClass, ProviderFailure, Reason
-from penstock.messages.completion import Completion, Usage
+from penstock.messages.completion import Completion, Usage, Withheld
 from penstock.messages.request import Request
 from penstock.messages.strict_json import canonical
 from tests.chaos.faults import Fault
 from tests.chaos.instance import Instance
 
-Kind = Literal["ok", "throttled", "refused", "broken", "hangs", "rejected", "filtered", "cut"]
+Kind = Literal[
+    "ok", "throttled", "refused", "locked", "broken", "hangs", "rejected", "filtered", "cut",
+    "withheld", "unreadable", "empty",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class Ledger:
     async def call(self, request: Request, target: str, instance: str, timeout_s: float) -> Completion:
         loop = asyncio.get_running_loop()
         reply = self.script(request, target, loop.time())
-        unpaid = reply.kind in ("throttled", "refused", "rejected")
+        unpaid = reply.kind in ("throttled", "refused", "locked", "rejected")
         call = Call(
             len(self.calls), loop.time(), instance, target, request.tenant, request.request_id, reply.kind,
             paid=not unpaid,
@@ -71,7 +74,10 @@ class Ledger:
         call.answered_at = loop.time()
         if failure := _failure(reply):
             raise failure
-        return _completion(request, target, call.number, reply)
+        answer = _completion(request, target, call.number, reply)
+        if reply.kind == "withheld":
+            raise Withheld("simulated: the model refused", answer)
+        return answer
 
 
 def _failure(reply: Reply) -> ProviderFailure | None:
@@ -82,8 +88,17 @@ def _failure(reply: Reply) -> ProviderFailure | None:
             )
         case "refused":
             return ProviderFailure(FailureClass.UNPAID, "simulated: connection refused")
+        case "locked":
+            return ProviderFailure(
+                FailureClass.UNPAID, "The simulated key is not let in (HTTP 401).", status=401
+            )
         case "broken":
             return ProviderFailure(FailureClass.AMBIGUOUS, "simulated: 500", status=500)
+        case "unreadable":
+            told = "simulated: no completion"
+            return ProviderFailure(
+                FailureClass.AMBIGUOUS, told, reason=Reason.ATTEMPTS_EXHAUSTED, status=200, enough=2
+            )
         case "rejected":
             return ProviderFailure(FailureClass.FINAL, "simulated: 400", status=400)
         case "filtered":
@@ -101,7 +116,7 @@ def question(request: Request) -> str:
 
 def _completion(request: Request, target: str, number: int, reply: Reply) -> Completion:
     text = f"{request.tenant}|{target}|{question(request)}|call {number}|" + "x" * reply.padding
-    finish = "length" if reply.kind == "cut" else "stop"
+    finish = {"cut": "length", "withheld": "refusal", "empty": "empty"}.get(reply.kind, "stop")
     return Completion(text, (), finish, Usage(10, 5), "sim-model")
 
 

@@ -49,6 +49,7 @@ async def _life(company: str, plan: AtSteps) -> tuple[Work, Fields, list[str]]:
     return Work.decode(found.fields or {}), done.fields or {}, actions
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("company", COMPANY)
 def test_every_fault_at_every_step_of_a_work(company: str) -> None:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from tests.chaos.matrix import COMPANY, PATHS, RUN_PATHS, Path, cells, run_cells, steps
 
 #: Cells of each path of runs in each company.
 _SAMPLE = 10
 
+#: The paths that scripts/test quick takes: the shortest, and the shortest with two targets.
+_QUICK = {"plain", "fallback"}
+
+
+def _told(path: Path) -> ParameterSet:
+    return pytest.param(path, id=path.name, marks=() if path.name in _QUICK else pytest.mark.slow)
+
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [_told(path) for path in PATHS])
 @pytest.mark.parametrize("company", COMPANY)
 def test_every_fault_at_every_step(path: Path, company: str) -> None:
     figures = run_cells(cells(path, company))

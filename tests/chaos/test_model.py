@@ -71,6 +71,7 @@ NEEDED_BY_LIFE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("number", range(len(SOUND)))
 def test_no_property_breaks_in_any_order_of_events(number: int) -> None:
@@ -89,6 +90,7 @@ def test_without_this_rule_a_request_is_lost_or_paid_twice(rule: str, bounds: An
     assert property_ in explore(request.request(without, bounds)).broken
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rule", "bounds", "property_"), NEEDED_BY_FLIGHT)
 def test_without_this_rule_a_flight_breaks(rule: str, bounds: Any, property_: str) -> None:
     without = replace(flight_state.Rules(), **{rule: False})

@@ -13,6 +13,7 @@ def test_every_planted_bug_fits_the_code_of_today() -> None:
     assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_hunt_kills_a_mutant() -> None:
     [verdict] = hunt(MUTANTS[:1])

@@ -127,6 +127,7 @@ def test_another_name_is_refused(name: str) -> None:
         cell_named(name)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     "end", [lambda pid: os.killpg(pid, signal.SIGINT), lambda pid: os.kill(pid, signal.SIGTERM)]

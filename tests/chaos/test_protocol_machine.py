@@ -13,6 +13,7 @@ import json
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
@@ -25,6 +26,7 @@ from tests.chaos.provider import Reply
 from tests.chaos.stage import Stage
 from tests.chaos.workload import ROUTES
 from tests.chaos.world import Shape, world
+from tests.examples import examples
 
 T = TypeVar("T")
 
@@ -138,14 +140,12 @@ class Deployment(RuleBasedStateMachine):
             assert reason in expected | may_exhaust, f"{request_id} ended {reason}"
 
 
+@pytest.mark.slow
+@pytest.mark.hypothesis
 def test_the_real_code_agrees_with_the_oracle() -> None:
     run_state_machine_as_test(
         Deployment,
         settings=settings(
-            max_examples=150,
-            stateful_step_count=14,
-            deadline=None,
-            derandomize=True,
-            suppress_health_check=list(HealthCheck),
+            examples(150), stateful_step_count=14, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

@@ -9,6 +9,7 @@ from tests.chaos.storm import TROUBLES, nack_on_failure, penstock
 _REQUESTS = 30
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_everything_completes_after_the_storm_and_nothing_is_given_up(trouble: str) -> None:

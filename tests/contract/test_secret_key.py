@@ -9,12 +9,22 @@ from collections.abc import AsyncIterator
 import grpc  # type: ignore[import-untyped]  # grpcio publishes no types
 import pytest
 
+from penstock.adapters.providers import keys
 from penstock.adapters.providers.keys import PlainKey, SecretManagerKey
+from penstock.adapters.providers.retried import TRIES
 from penstock.errors import SecretError
 from tests.servers.secret_server import SecretServer
 
 SECRET = "projects/p/secrets/openai"
 KEY = "sk-very-secret-value"
+
+
+async def no_pause(_: float) -> None:
+    """In the place of the sleep between two tries."""
+
+
+def _key(server: SecretServer) -> SecretManagerKey:
+    return SecretManagerKey(SECRET, endpoint=server.host, sleep=no_pause)
 
 
 @pytest.fixture
@@ -25,7 +35,7 @@ async def server() -> AsyncIterator[SecretServer]:
 
 
 async def test_nothing_is_fetched_before_it_is_needed(server: SecretServer) -> None:
-    key = SecretManagerKey(SECRET, endpoint=server.host)
+    key = _key(server)
     assert server.asked == []
     assert await key.value() == KEY
     assert await key.value() == KEY
@@ -37,7 +47,7 @@ async def test_a_named_version_is_fetched_and_its_line_end_dropped(server: Secre
 
 
 async def test_fifty_callers_share_one_fetch(server: SecretServer) -> None:
-    key = SecretManagerKey(SECRET, endpoint=server.host)
+    key = _key(server)
     server.gate.clear()
     callers = [asyncio.create_task(key.value()) for _ in range(50)]
     while not server.asked:
@@ -48,7 +58,7 @@ async def test_fifty_callers_share_one_fetch(server: SecretServer) -> None:
 
 
 async def test_a_cancelled_first_caller_does_not_spoil_the_others(server: SecretServer) -> None:
-    key = SecretManagerKey(SECRET, endpoint=server.host)
+    key = _key(server)
     server.gate.clear()
     first, second = asyncio.create_task(key.value()), asyncio.create_task(key.value())
     while not server.asked:
@@ -59,7 +69,7 @@ async def test_a_cancelled_first_caller_does_not_spoil_the_others(server: Secret
 
 
 async def test_reload_tells_whether_the_key_is_another_one(server: SecretServer) -> None:
-    key = SecretManagerKey(SECRET, endpoint=server.host)
+    key = _key(server)
     await key.value()
     assert await key.reload() is False
     server.secrets[f"{SECRET}/versions/latest"] = b"sk-rotated"
@@ -70,7 +80,7 @@ async def test_reload_tells_whether_the_key_is_another_one(server: SecretServer)
 
 
 async def test_a_failed_fetch_is_not_kept(server: SecretServer) -> None:
-    key = SecretManagerKey(SECRET, endpoint=server.host)
+    key = _key(server)
     server.refuse_with = grpc.StatusCode.UNAVAILABLE
     with pytest.raises(SecretError):
         await key.value()
@@ -94,13 +104,46 @@ async def test_a_refusal_names_the_secret_and_what_to_do(
 ) -> None:
     server.refuse_with = status
     with pytest.raises(SecretError, match=advice) as refused:
-        await SecretManagerKey(SECRET, endpoint=server.host).value()
+        await _key(server).value()
     assert f"{SECRET}/versions/latest" in str(refused.value)
+
+
+async def test_a_secret_that_fails_twice_and_then_comes_has_come(server: SecretServer) -> None:
+    server.failures = [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL]
+    assert await _key(server).value() == KEY
+    assert len(server.asked) == 3
+
+
+async def test_a_secret_that_goes_on_failing_is_given_up(server: SecretServer) -> None:
+    server.refuse_with = grpc.StatusCode.UNAVAILABLE
+    with pytest.raises(SecretError, match="ServiceUnavailable"):
+        await _key(server).value()
+    assert len(server.asked) == TRIES
+
+
+@pytest.mark.parametrize(
+    "status", [grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.UNAUTHENTICATED]
+)
+async def test_a_refusal_is_not_asked_for_again(server: SecretServer, status: grpc.StatusCode) -> None:
+    server.refuse_with = status
+    with pytest.raises(SecretError):
+        await _key(server).value()
+    assert len(server.asked) == 1
+
+
+async def test_a_server_that_hangs_is_given_up_in_time(
+    server: SecretServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "TRY_S", 0.05)
+    server.gate.clear()
+    with pytest.raises(SecretError, match=r"did not come within 0\.05 s"):
+        await _key(server).value()
+    assert len(server.asked) == TRIES
 
 
 async def test_nobody_listening_is_a_secret_error() -> None:
     with pytest.raises(SecretError, match=SECRET):
-        await SecretManagerKey(SECRET, endpoint="127.0.0.1:1").value()
+        await SecretManagerKey(SECRET, endpoint="127.0.0.1:1", sleep=no_pause).value()
 
 
 @pytest.mark.parametrize("name", ["openai", "projects/p/secrets/", "projects/p/secrets/s/versions/", "", " "])
@@ -113,12 +156,12 @@ def test_a_name_that_is_none_is_refused_at_once(name: str) -> None:
 async def test_what_is_no_key_is_refused_without_being_shown(server: SecretServer, data: bytes) -> None:
     server.secrets[f"{SECRET}/versions/latest"] = data
     with pytest.raises(SecretError, match=r"does not hold text|is empty") as refused:
-        await SecretManagerKey(SECRET, endpoint=server.host).value()
+        await _key(server).value()
     assert "secret-value" not in "".join(traceback.format_exception(refused.value))
 
 
 async def test_no_representation_shows_a_key(server: SecretServer) -> None:
-    fetched = SecretManagerKey(SECRET, endpoint=server.host)
+    fetched = _key(server)
     await fetched.value()
     plain = PlainKey(KEY)
     assert KEY not in f"{fetched!r} {fetched} {plain!r} {plain}"

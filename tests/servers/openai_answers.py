@@ -8,7 +8,7 @@ import json
 import socket
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from email.utils import formatdate
 from typing import Any
 
@@ -22,10 +22,18 @@ MB = 2**20
 
 
 async def act(
-    http: web.Request, asked: Asked, behaviour: Behaviour, *, dialect: str, released: asyncio.Event
+    http: web.Request,
+    asked: Asked,
+    behaviour: Behaviour,
+    *,
+    dialect: str,
+    released: asyncio.Event,
+    raw: Mapping[str, bytes],
 ) -> web.StreamResponse:
     """Carry `behaviour` out; what it returns is what aiohttp still has to send, if anything."""
     match behaviour.kind:
+        case "raw":
+            return _raw(http, raw[behaviour.options["name"]])
         case "answer":
             return _answer(asked, behaviour)
         case "hold":
@@ -73,10 +81,13 @@ def _error(asked: Asked, behaviour: Behaviour, dialect: str) -> web.Response:
     options = behaviour.options
     default = {"status": 500, "policy": 400, "error_body": 200}[behaviour.kind]
     status = behaviour.number("code", default)
+    if (body := options.get("body")) is not None:
+        headers = _retry_headers(behaviour)
+        return web.Response(body=body, status=status, headers=headers, content_type="application/json")
     code = options.get("error", "content_policy_violation" if behaviour.kind == "policy" else None)
     type = options.get("type", TGI_TYPES.get(status, "server_error") if dialect == "tgi" else "server_error")
-    body = error_body(dialect, f"This call failed on purpose; it asked: {asked.text}", type=type, code=code)
-    return web.json_response(body, status=status, headers=_retry_headers(behaviour))
+    error = error_body(dialect, f"This call failed on purpose; it asked: {asked.text}", type=type, code=code)
+    return web.json_response(error, status=status, headers=_retry_headers(behaviour))
 
 
 def _retry_headers(behaviour: Behaviour) -> dict[str, str]:
@@ -90,6 +101,14 @@ def _retry_headers(behaviour: Behaviour) -> dict[str, str]:
     if "retry_after_ms" in behaviour.options:
         headers["retry-after-ms"] = behaviour.options["retry_after_ms"]
     return headers
+
+
+def _raw(http: web.Request, data: bytes) -> web.Response:
+    """The whole reply, status line and headers too, as somebody else has written it."""
+    assert http.transport is not None
+    http.transport.write(data)
+    http.transport.close()
+    return web.Response()
 
 
 def _cut(http: web.Request, *, hard: bool) -> web.Response:

@@ -8,7 +8,7 @@ The first word is the kind, the rest are `name=value` options (a value holds no 
 | kind | what the caller sees | billed |
 | --- | --- | --- |
 | answer | a completion; shaped by `size= finish= cached= reasoning= usage=no tool=`, see below | yes |
-| status | HTTP `code=` and an error body with `error=CODE type=TYPE`; `retry_after= retry_after_ms=` | no |
+| status | HTTP `code=`, its body of `error=CODE type=TYPE` or `body=`; `retry_after= retry_after_ms=` | no |
 | hold | the answer, but only after `POST /_release` | yes |
 | hang | nothing, until the client goes | yes |
 | drip | a good answer at one byte per second | yes |
@@ -24,6 +24,7 @@ The first word is the kind, the rest are `name=value` options (a value holds no 
 | filter | 200, `finish_reason: content_filter` | yes |
 | refusal | 200, a `refusal` instead of content | yes |
 | policy | 400 with code `content_policy_violation` | no |
+| raw | the bytes that the server's `raw` has under `name=`, as they are, and an end of the connection | yes |
 
 `size=BYTES` of text, `finish=length`, `cached=N` and `reasoning=N` tokens in the usage, `usage=no` for none,
 `tool=NAME` for a tool call instead of text, `encoding=gzip` to compress the reply unasked (any other name is
@@ -43,7 +44,7 @@ from typing import Any
 KINDS = frozenset(
     (
         *("answer", "status", "hold", "hang", "drip", "malformed", "garbage", "truncated", "reset"),
-        *("disconnect", "error_body", "empty", "huge", "endless", "filter", "refusal", "policy"),
+        *("disconnect", "error_body", "empty", "huge", "endless", "filter", "refusal", "policy", "raw"),
     )
 )
 #: The provider bills nothing for these: it did no work.

@@ -78,6 +78,8 @@ class OpenAIServer:
         self.behaviour: Behaviour | None = None
         self.by_model: dict[str, Behaviour] = {}
         self.by_id: dict[str, Behaviour] = {}
+        #: Replies for the behaviour `raw`, by name.
+        self.raw: dict[str, bytes] = {}
         self.released = asyncio.Event()
         #: The headers and the JSON body of the last call, to see what really went over the wire.
         self.last_headers: Mapping[str, str] = {}
@@ -155,7 +157,9 @@ class OpenAIServer:
             latency = self.latency_s if behaviour.latency_s is None else behaviour.latency_s
             if latency > 0:
                 await asyncio.sleep(latency)
-            response = await act(http, asked, behaviour, dialect=self.dialect, released=self.released)
+            response = await act(
+                http, asked, behaviour, dialect=self.dialect, released=self.released, raw=self.raw
+            )
             outcome = "answered" if behaviour.kind in ("answer", "hold") else behaviour.kind
             return response
         except ConnectionError:

@@ -14,13 +14,14 @@ _METHOD = "/google.cloud.secretmanager.v1.SecretManagerService/AccessSecretVersi
 class SecretServer:
     """Secrets by full version name (`projects/P/secrets/S/versions/V`), `latest` included.
 
-    Use it as an async context manager. `refuse_with` answers everything with that status; `gate`, when
-    cleared, holds answers back. `asked` is every name asked for.
+    Use it as an async context manager. `refuse_with` answers everything with that status, `failures` the next
+    calls with theirs; `gate`, when cleared, holds answers back. `asked` is every name asked for.
     """
 
     def __init__(self, secrets: dict[str, bytes]) -> None:
         self.secrets = secrets
         self.refuse_with: grpc.StatusCode | None = None
+        self.failures: list[grpc.StatusCode] = []
         self.gate = asyncio.Event()
         self.gate.set()
         self.asked: list[str] = []
@@ -43,6 +44,8 @@ class SecretServer:
     async def answer(self, request: Any, context: Any) -> Any:
         self.asked.append(request.name)
         await self.gate.wait()
+        if self.failures:
+            await context.abort(self.failures.pop(0), "told to fail")
         if self.refuse_with is not None:
             await context.abort(self.refuse_with, "told to refuse")
         if request.name not in self.secrets:

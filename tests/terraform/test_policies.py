@@ -19,7 +19,10 @@ INSTALLATIONS = {
     "everything": ("modules/platform", "with_everything"),
 }
 #: Roles on the project that no finer resource carries. The deployer makes the rest, so its own stand there.
-WHOLE_PROJECT = {("penstock-builder", "roles/logging.logWriter")}
+WHOLE_PROJECT = {
+    ("penstock-builder", "roles/logging.logWriter"),
+    ("request-handler", "roles/aiplatform.user"),
+}
 
 
 @pytest.fixture(params=INSTALLATIONS)

@@ -20,6 +20,8 @@ TERRAFORM = ROOT / "terraform"
 MODULES = sorted(path.name for path in (TERRAFORM / "modules").iterdir() if path.is_dir())
 ENVIRONMENTS = ("dev", "staging", "prod")
 
+_UNWANTED = shutil.ignore_patterns(".terraform", ".terraform.lock.hcl", "*.tfstate*")
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:
@@ -56,8 +58,7 @@ class Workspace:
         self.root = folder / "terraform"
         with self._locked("copy"):
             if not self.root.exists():
-                ignored = shutil.ignore_patterns(".terraform", ".terraform.lock.hcl", "*.tfstate*")
-                shutil.copytree(TERRAFORM, self.root, ignore=ignored)
+                shutil.copytree(TERRAFORM, self.root, ignore=_UNWANTED)
             self._providers = Providers(folder)
         self._env = {**os.environ, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "TF_INPUT": "0"}
         self._env |= self._providers.source
@@ -68,7 +69,7 @@ class Workspace:
         self._providers.close()
 
     def terraform(self, where: str, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run terraform in a folder below terraform/."""
+        """Run terraform in a folder below terraform/, or in one of a copy."""
         command = ["terraform", f"-chdir={self.root / where}", *words]
         # What `init` installs it must install by itself: it compares versions.
         env = self._env if words[0] == "init" else self._env | self._providers.running
@@ -78,6 +79,12 @@ class Workspace:
         """Make a folder ready; nothing is done the second time."""
         with self._locked(where):
             self._init(where)
+
+    def copy(self, where: str, name: str) -> Path:
+        """A folder in a copy of its own, for a test that changes files: others may be running the folder."""
+        tree = self._folder / "copies" / name
+        shutil.copytree(TERRAFORM, tree, ignore=_UNWANTED)
+        return tree / where
 
     def test(self, where: str) -> dict[str, Run]:
         """Run a folder's tests, once; its runs by name."""

@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_types_lint_layers_and_requirements_are_clean() -> None:
     # As one of the tests and not before them: mypy takes one core for half a minute

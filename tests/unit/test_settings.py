@@ -117,6 +117,84 @@ def test_routes_may_lie_in_a_file(tmp_path: Path) -> None:
     assert "cannot be read" in fault
 
 
+def test_routes_from_windows_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    file = tmp_path / "routes.json"
+    file.write_bytes(b"\xef\xbb\xbf" + ROUTES.replace("\n", "\r\n").encode())
+    assert read_settings(CLOUD | {"PENSTOCK_ROUTES": str(file)}).routes.default == "fast"
+
+
+KEY = "sk-proj-planted"
+SPOILT = {
+    "no scheme": (
+        "OPENAI_BASE_URL",
+        "api.together.xyz/v1",
+        "is no http(s) address: api.together.xyz/v1 (it must",
+    ),
+    "a line break": ("OPENAI_BASE_URL", "https://api.together.xyz/v1\n", "ends with a space or a line break"),
+    "docker's quotes": ("OPENAI_BASE_URL", '"https://api.together.xyz/v1"', "stands in quotes"),
+    "one quote": ("OPENAI_BASE_URL", "https://api.together.xyz/v1'", "stands in quotes"),
+    "a space before": ("OPENAI_BASE_URL", " https://a.b/v1", "begins with a space"),
+    "a space behind": ("OPENAI_BASE_URL", "https://a.b/v1 ", "ends with a space"),
+    "a space within": ("OPENAI_BASE_URL", "https://a.b/v 1", "is no http(s) address"),
+    "half a scheme": ("OPENAI_BASE_URL", "https:/", "is no http(s) address: https:/"),
+    "a scheme alone": ("OPENAI_BASE_URL", "https://", "is no http(s) address"),
+    "a password": ("OPENAI_BASE_URL", f"https://me:{KEY}@a.b/v1", "leave user and password out"),
+    "a key as address": ("OPENAI_BASE_URL", KEY, "is no http(s) address (it must begin"),
+    "blanks": ("OPENAI_BASE_URL", "  ", "is blank"),
+    "a quoted key": ("OPENAI_API_KEY", f'"{KEY}"', "stands in quotes"),
+    "a key's line end": ("OPENAI_API_KEY", f"{KEY}\n", "ends with a space or a line break"),
+    "a key's Windows line end": ("OPENAI_API_KEY", f"{KEY}\r\n", "ends with a space or a line break"),
+    "two keys": ("OPENAI_API_KEY", f"{KEY}\n{KEY}", "holds a line break (character 16)"),
+    "a key's header": ("OPENAI_API_KEY", f"Bearer {KEY}", "holds a space (character 7)"),
+    "a key from a document": ("OPENAI_API_KEY", f"sk–{KEY}", "not ASCII (character 3)"),
+    "a key with an escape": ("OPENAI_API_KEY", f"\x1b{KEY}", "U+001B (character 1)"),
+    "a model in quotes": ("PENSTOCK_DEFAULT_MODEL", "'gpt'", "stands in quotes"),
+    "a model of 300": ("PENSTOCK_DEFAULT_MODEL", "m" * 300, "at most 256 characters"),
+    "a web address for an emulator": ("PUBSUB_EMULATOR_HOST", "http://localhost:8085", "must be host:port"),
+    "a path for an emulator": ("FIRESTORE_EMULATOR_HOST", "localhost:8080/v1", "must be host:port"),
+    "a project's path": ("GOOGLE_CLOUD_PROJECT", "projects/p", "must be a project's id alone"),
+    "a topic's path": ("PENSTOCK_REQUEST_TOPIC", "projects/p/topics/t", "must be a topic's id alone"),
+    "a quoted folder": ("PENSTOCK_LOCAL", '"/data"', "stands in quotes"),
+    "a quoted scale": ("PENSTOCK_TIME_SCALE", '"6"', "stands in quotes"),
+    "a comma": ("PENSTOCK_TIME_SCALE", "6,0", "number from 1 to 10000, not '6,0'"),
+    "no number": ("PENSTOCK_TIME_SCALE", "nan", "number from 1 to 10000, not 'nan'"),
+    "too fast": ("PENSTOCK_TIME_SCALE", "1e9", "number from 1 to 10000"),
+    "quoted routes": ("PENSTOCK_ROUTES", f"'{ROUTES}'", "stands in quotes"),
+    "broken routes": ("PENSTOCK_ROUTES", '{\n "default": "a",\n}', "is not JSON (line 3, column 1"),
+    "a folder for routes": ("PENSTOCK_ROUTES", ".", "cannot be read as a file (Is a directory)"),
+    "no file of prices": ("PENSTOCK_PRICES", "prices-nowhere.json", "where no file is"),
+}
+
+
+@pytest.mark.parametrize("case", SPOILT)
+def test_a_spoilt_value_is_named_with_its_cure(case: str) -> None:
+    """One fault alone, its variable first, never the key: what is right beside it is not complained of."""
+    name, value, said = SPOILT[case]
+    env = EMULATORS | {"OPENAI_BASE_URL": "https://a.b/v1", "PENSTOCK_DEFAULT_MODEL": "m"} | {name: value}
+    [fault] = faults_of(env)
+    assert fault.startswith(name)
+    assert said in fault
+    assert KEY not in fault
+
+
+def test_in_the_cloud_what_nothing_reads_hinders_nothing() -> None:
+    assert read_settings(CLOUD | {"OPENAI_BASE_URL": "nonsense", "OPENAI_API_KEY": " "}).mode == "cloud"
+
+
+@pytest.mark.parametrize("bucket", ["", "b", "gs://", "gs:///x", "gs://b/folder", "s3://b", "gs:// b"])
+def test_a_bucket_is_a_bucket(bucket: str) -> None:
+    [fault] = faults_of(CLOUD | {"PENSTOCK_BUCKET": bucket})
+    assert fault.startswith("PENSTOCK_BUCKET")
+
+
+def test_a_file_of_routes_that_is_no_text_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "routes.json"
+    file.write_bytes(ROUTES.encode("utf-16"))
+    [fault] = faults_of(CLOUD | {"PENSTOCK_ROUTES": str(file)})
+    assert "is not UTF-8 text (byte 0)" in fault
+    assert str(file) in fault
+
+
 def test_every_setting_says_where_it_belongs() -> None:
     assert len({setting.env for setting in SETTINGS}) == len(SETTINGS)
     assert {setting.where for setting in SETTINGS} == {"cloud", "local"}

@@ -74,6 +74,14 @@ class MadeCall(Strict):
     id: Annotated[str, Field(min_length=1)]
     type: Literal["function"]
     function: CalledFunction
+    #: What the provider wants back with the call (Gemini: the signature of its thought).
+    extra_content: dict[str, Any] = ABSENT
+
+
+#: What only an assistant message may have; its thoughts go back to the provider as they came.
+_ASSISTANTS: Final = (
+    *("tool_calls", "reasoning_content", "reasoning", "reasoning_details", "extra_content"),
+)
 
 
 class Message(Strict):
@@ -84,12 +92,19 @@ class Message(Strict):
     name: Name = ABSENT
     tool_calls: Annotated[list[MadeCall], Field(min_length=1, fail_fast=True)] = ABSENT
     tool_call_id: Annotated[str, Field(min_length=1)] = ABSENT
+    #: DeepSeek, Moonshot and vLLM; OpenRouter and Groq; OpenRouter; Gemini.
+    reasoning_content: str = ABSENT
+    reasoning: str = ABSENT
+    reasoning_details: Annotated[list[dict[str, Any]], Field(fail_fast=True)] = ABSENT
+    extra_content: dict[str, Any] = ABSENT
 
     @model_validator(mode="after")
     def _what_its_role_needs(self) -> Message:
         given = self.model_fields_set
-        if "tool_calls" in given and self.role != "assistant":
-            raise PydanticCustomError("rule", "has `tool_calls`, which only an assistant message may have")
+        foreign = next((name for name in _ASSISTANTS if name in given and self.role != "assistant"), None)
+        if foreign is not None:
+            told = "has `{name}`, which only an assistant message may have"
+            raise PydanticCustomError("rule", told, {"name": foreign})
         if ("tool_call_id" in given) != (self.role == "tool"):
             raise PydanticCustomError("rule", "needs `tool_call_id` in a tool message, and only there")
         if self.content is None and "tool_calls" not in given:

@@ -2,7 +2,8 @@
 
 Three forms come over HTTP (docs/design.md §2.5): the wrapped push body of Pub/Sub
 (https://cloud.google.com/pubsub/docs/push), and the CloudEvent of type MESSAGE_PUBLISHED that Eventarc
-makes of it, binary (the body is that same push body) or structured (the push body is its `data`).
+makes of it, binary (the body is that same push body) or structured (the push body is its `data`). An event's
+own id and time stand in for the message's.
 """
 
 from __future__ import annotations
@@ -45,17 +46,20 @@ class Envelope:
 def decode_push(headers: Mapping[str, str], body: bytes) -> Envelope:
     """The delivery in an HTTP request; `headers` by lower-case name. Raises NotAPush."""
     push = _object(_parse(body), "The body")
+    event: Mapping[str, Any] = {}
     if headers.get("content-type", "").partition(";")[0].strip().lower() == _STRUCTURED:
-        _check_event_type(push.get("type"))
-        push = _object(push.get("data"), "`data` of the CloudEvent")
+        event = push
+        _check_event_type(event.get("type"))
+        push = _object(event.get("data"), "`data` of the CloudEvent")
     elif "ce-type" in headers:
-        _check_event_type(headers["ce-type"])
+        event = {name: headers.get(f"ce-{name}") for name in ("type", "id", "time")}
+        _check_event_type(event["type"])
     message = _object(push.get("message"), "`message`")
     return Envelope(
         data=_data(message.get("data", "")),
         attributes=_attributes(message.get("attributes")),
-        message_id=_text(message.get("messageId", message.get("message_id")), "`message.messageId`"),
-        published_at=_published_at(message.get("publishTime", message.get("publish_time"))),
+        message_id=_text(_first(message, "messageId", "message_id", event.get("id")), "`message.messageId`"),
+        published_at=_published_at(_first(message, "publishTime", "publish_time", event.get("time"))),
         subscription=_text(push.get("subscription"), "`subscription`"),
         attempt=_attempt(push.get("deliveryAttempt")),
     )
@@ -112,6 +116,12 @@ def _object(value: Any, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise NotAPush(f"{name} is not a JSON object: this address takes Pub/Sub push deliveries only.")
     return value
+
+
+def _first(message: Mapping[str, Any], name: str, other: str, of_event: Any) -> Any:
+    """The message's own, in either spelling; the event's where it has none, as in Google's curl samples."""
+    found = message.get(name, message.get(other))
+    return of_event if found is None else found
 
 
 def _check_event_type(kind: Any) -> None:

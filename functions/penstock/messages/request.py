@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from penstock.errors import BadMessage
 from penstock.messages.conversation import Message, is_blank
+from penstock.messages.dumps import without_nothing
 from penstock.messages.envelope import Envelope, parse_time
 from penstock.messages.params import Params
 from penstock.messages.parent import is_member_id
@@ -54,7 +55,8 @@ class CacheMode(StrEnum):
 class Request:
     """One question, identified by (tenant, request_id).
 
-    `messages` is the conversation in OpenAI's form, `prompt` already turned into one user message.
+    `messages` is the conversation in OpenAI's form, `prompt` already turned into one user message, and what
+    says nothing left out (messages/dumps.py).
     `params` holds only what the client set. `model` is a route's alias, None for the default route.
     `payload_sha256` is the hex digest that decides a conflict (see `payload_digest`).
     """
@@ -78,11 +80,12 @@ def decode_request(envelope: Envelope, *, default_wait_s: float, member: bool = 
     A deadline that has passed is no fault of the message; the request then ends `deadline_exceeded`.
     """
     body = decode_object(envelope.data)
-    check(_Body, body)
+    asked = body | {"messages": without_nothing(body["messages"])} if "messages" in body else body
+    check(_Body, asked)
     return Request(
         tenant=_tenant(envelope, body),
         request_id=_request_id(envelope, body, member),
-        messages=_messages(body),
+        messages=_messages(asked),
         model=body.get("model"),
         params=body.get("params", {}),
         cache=CacheMode(body.get("cache", CacheMode.AUTO)),

@@ -112,7 +112,8 @@ class Timings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One terminal outcome. Exactly one of `answer` and `failure` is there."""
+    """One terminal outcome. `answer` beside a `failure` is what was paid for and is none: the words of a
+    refusal, or what a filter left."""
 
     tenant: str
     request_id: str
@@ -120,7 +121,7 @@ class Result:
     payload_sha256: str
     answer: Answer | None
     failure: Failure | None
-    #: Where there is no answer: the target that was asked last, and what the tries cost.
+    #: Where there is nothing at all: the target that was asked last, and what the tries cost.
     target: str | None = None
     cost: Cost | None = None
     cache: str
@@ -144,7 +145,7 @@ class Result:
             "request_id": self.request_id,
             "redrive_count": self.redrive_count,
             "payload_sha256": self.payload_sha256,
-            "status": "completed" if self.answer else "failed",
+            "status": "failed" if self.failure else "completed",
             **answer,
             "error": self.failure.encode() if self.failure else None,
             "cache": self.cache,

@@ -18,8 +18,10 @@ from pydantic_core import PydanticCustomError
 
 from penstock.errors import BadMessage
 
-#: How deep objects and lists may nest, the outermost object included.
-MAX_DEPTH: Final = 16
+#: How deep objects and lists may nest, the outermost object included. OpenAI takes schemas of ten levels: if
+#: each is a list of objects that may be null (anyOf), it makes 5 here, below the 6 from the message to the
+#: schema of a tool, and 3 more for the last one's fields: 59.
+MAX_DEPTH: Final = 64
 
 #: Whole numbers are what a signed 64-bit integer holds, as in Firestore.
 _INT64: Final = range(-(2**63), 2**63)

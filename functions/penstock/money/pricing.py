@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -38,34 +38,59 @@ class _Entry(BaseModel):
 _E = TypeVar("_E", bound=_Entry)
 
 
-class TokenPrices(BaseModel):
-    """USD per million tokens. `cached`: input that the provider had cached; None: no rebate."""
+class TokenRates(BaseModel):
+    """USD per million tokens. `cached`: input that the provider had cached; `cache_write`: input that it
+    wrote to its cache; None: it costs what other input does."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     input: _Price
     cached: _Price | None = None
+    cache_write: _Price | None = None
     output: _Price
 
-    def parts(self, usage: Usage) -> tuple[Decimal, Decimal, Decimal]:
-        """USD for fresh input, cached input and output, in this order."""
-        cached_tokens = min(usage.cached_tokens, usage.prompt_tokens)
-        cached = self.input if self.cached is None else self.cached
+    def parts(self, usage: Usage) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+        """USD for fresh input, input read from and written to the cache, and output, in this order."""
+        read = min(usage.cached_tokens, usage.prompt_tokens)
+        written = min(usage.cache_write_tokens, usage.prompt_tokens - read)
         return (
-            (usage.prompt_tokens - cached_tokens) * self.input / _MILLION,
-            cached_tokens * cached / _MILLION,
+            (usage.prompt_tokens - read - written) * self.input / _MILLION,
+            read * (self.input if self.cached is None else self.cached) / _MILLION,
+            written * (self.input if self.cache_write is None else self.cache_write) / _MILLION,
             usage.completion_tokens * self.output / _MILLION,
         )
 
 
-class ModelPrice(_Entry, TokenPrices):
-    """One model. `batch`: the prices of the provider's batch interface, where it has one."""
+class LongRates(TokenRates):
+    """What every token of a call costs whose prompt has more than `above` tokens."""
 
-    batch: TokenPrices | None = None
+    above: Annotated[int, Field(ge=1)]
+
+
+class TokenPrices(TokenRates):
+    """Rates, and those for long prompts where there are any."""
+
+    long: LongRates | None = None
+
+    def rates(self, usage: Usage) -> TokenRates:
+        """Those that hold for a call of this size."""
+        return self.long if self.long is not None and usage.prompt_tokens > self.long.above else self
 
     def dollars(self, usage: Usage) -> Decimal:
-        """USD of one synchronous call, exactly. Reasoning tokens are part of the output already."""
-        return sum(self.parts(usage), Decimal(0))
+        """USD of one call, exactly. Reasoning tokens are part of the output already."""
+        return sum(self.rates(usage).parts(usage), Decimal(0))
+
+
+class TierPrice(_Entry, TokenPrices):
+    """A model at one of its provider's service tiers."""
+
+
+class ModelPrice(_Entry, TokenPrices):
+    """One model. `batch`: the prices of the provider's batch interface, where it has one; `tiers`: those of
+    its service tiers, by the name that a reply gives them."""
+
+    batch: TokenPrices | None = None
+    tiers: dict[str, TierPrice] = {}
 
 
 class Rate(_Entry):
@@ -139,32 +164,54 @@ class PriceBook:
         return self.models.get(name) or self.models.get(_SNAPSHOT.sub("", name))
 
     def cost(self, name: str, usage: Usage) -> Cost:
-        """What one call at the price `name` cost; where the book has no such entry `usd` is None, and why."""
+        """What one call at the price `name` cost; where the book has no such entry, or not for the tier that
+        answered, `usd` is None, and why."""
         price = self.model(name)
         if price is None:
             return Cost(None, {"unknown": f"The price book has no entry {name!r}."})
-        fresh, cached, output = (float(part) for part in price.parts(usage))
-        breakdown: dict[str, Any] = {
-            "price": name,
-            "as_of": str(price.as_of),
-            "input_usd": fresh,
-            "cached_input_usd": cached,
-            "output_usd": output,
-        }
-        if usage.estimated:
-            breakdown["estimated"] = True
-        return Cost(float(price.dollars(usage)), breakdown)
+        at: ModelPrice | TierPrice | None = price
+        if usage.service_tier is not None:
+            at = price.tiers.get(usage.service_tier)
+        if at is None:
+            unpriced = f"tier {usage.service_tier} is not priced in the price book's entry {name!r}"
+            return Cost(None, {"unknown": unpriced})
+        return Cost(float(at.dollars(usage)), _breakdown(name, at, price, usage))
 
     def rate(self, name: str) -> Rate:
         """A cloud service's price. Raises KeyError for a name that the book does not have."""
         return self.rates[name]
 
+    def _entries(self) -> Iterator[tuple[str, _Entry]]:
+        yield from self.models.items()
+        yield from self.rates.items()
+        for name, price in self.models.items():
+            yield from ((f"{name}, tier {tier}", entry) for tier, entry in price.tiers.items())
+
     def _faults(self) -> list[str]:
         return [
             f"The price book's entry {name!r} names the source {entry.source!r}, which the book lacks."
-            for name, entry in [*self.models.items(), *self.rates.items()]
+            for name, entry in self._entries()
             if entry.source not in self.sources
         ]
+
+
+def _breakdown(name: str, at: TierPrice | ModelPrice, price: ModelPrice, usage: Usage) -> dict[str, Any]:
+    rates = at.rates(usage)
+    fresh, cached, written, output = (float(part) for part in rates.parts(usage))
+    breakdown: dict[str, Any] = {
+        "price": name,
+        "as_of": str(at.as_of or price.as_of),
+        "input_usd": fresh,
+        "cached_input_usd": cached,
+        "output_usd": output,
+    }
+    special = {
+        "cache_write_usd": written,
+        "tier": usage.service_tier,
+        "long_prompt": rates is not at,
+        "estimated": usage.estimated,
+    }
+    return breakdown | {name: value for name, value in special.items() if value}
 
 
 def _read(path: Path) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from penstock import log
 from penstock.errors import BlobError, FailureClass, ProviderFailure, Reason, StoreError
 from penstock.leases.holder import Holder
-from penstock.messages.completion import Completion
+from penstock.messages.completion import Completion, Withheld
 from penstock.messages.request import Request
 from penstock.requests import transitions
 from penstock.requests.record import NOT_CALLED, Record
@@ -40,6 +40,8 @@ class Refused:
 
     fail: Fail
     target: Target | None
+    #: What came with a refusal, and is paid.
+    withheld: Completion | None = None
 
 
 Outcome = Answered | Refused | Park
@@ -69,8 +71,10 @@ class Calls:
         self._called = False
         self._quick = 0
         self._reloaded = False
-        #: The failure that no write has noted yet, and the ambiguous tries with it.
+        #: The failure that no write has noted yet, how often was asked under the open line of the ledger, and
+        #: the ambiguous tries with it.
         self._failure: ProviderFailure | None = None
+        self._asked = 0
         self._tries = holder.record.tries
 
     async def run(self) -> Outcome:
@@ -99,10 +103,13 @@ class Calls:
         """`record` with what is known of its newest attempt: for the write that ends the delivery."""
         if self._failure is None:
             return record
-        asked = not isinstance(self._failure, GateRefusal)
-        outcome = self._failure.kind.value if asked else NOT_CALLED
-        known = record.with_outcome(outcome, self._failure.message)
+        outcome = self._failure.kind.value if self._asked else NOT_CALLED
+        known = record.with_outcome(outcome, self._failure.message, max(1, self._asked))
         return known._replace(tries=self._tries)
+
+    def made(self, record: Record, outcome: str, message: str = "") -> Record:
+        """`record` with the outcome of the call that was made last, and those before it under its line."""
+        return record.with_outcome(outcome, message, max(1, self._asked))
 
     def _refusal(self) -> Refused | None:
         """Why no call may start at all."""
@@ -111,14 +118,22 @@ class Calls:
             message = "No route is left for this request, or it cannot be read any more; redrive it."
             return Refused(Fail(Reason.INTERNAL, message), None)
         if self._s.clock.now() >= record.deadline:
-            return Refused(Fail(Reason.DEADLINE_EXCEEDED, "The deadline passed before an answer came."), None)
+            message = f"The deadline passed before an answer came{self._last_answer()}"
+            return Refused(Fail(Reason.DEADLINE_EXCEEDED, message), None)
         if self._tries >= MAX_TRIES:
-            message = f"Gave up after {self._tries} tries that may have been paid."
+            message = f"Gave up after {self._tries} tries that may have been paid{self._last_answer()}"
             return Refused(Fail(Reason.ATTEMPTS_EXHAUSTED, message), None)
         if record.takeovers >= MAX_TAKEOVERS:
             message = f"{record.takeovers} holders in a row disappeared without an outcome."
             return Refused(Fail(Reason.INTERNAL, message), None)
         return None
+
+    def _last_answer(self) -> str:
+        """The end of a sentence: what was answered last, or why nobody was even asked, if that is known."""
+        record = self.noted(self._holder.record)
+        known = record.last_answer
+        told, how = (known.message, "last answer: ") if known is not None else (record.not_asked, "")
+        return f"; {how}{told[:1].lower()}{told[1:]}" if told else "."
 
     def _must_pause(self, target: Target) -> bool:
         """Whether this delivery may start no call, though another one may."""
@@ -165,6 +180,7 @@ class Calls:
                 if self._s.draining.is_set() or self._refusal() is not None:
                     raise _NotNow
                 self._holder.calling = True
+                self._asked += 1
                 provider = self._s.providers[target.name]
                 completion = await provider.complete(self._request, timeout_s=target.timeout_s)
                 passage.queued_s = completion.queued_s
@@ -193,20 +209,23 @@ class Calls:
 
     async def _after(self, failure: ProviderFailure, target: Target) -> Outcome | None:
         """What a failure leads to; None: ask again, everything is written that must be."""
+        if self._failure is None or not isinstance(failure, GateRefusal):
+            self._failure = failure  # what the gate says after a real answer is no news
         if await self._key_was_renewed(failure, target):
             return None
         record = self._holder.record
-        self._failure = failure
         self._tries += failure.kind is FailureClass.AMBIGUOUS
         decision = decide(
             failure,
             tries=self._tries,
             quick=self._quick,
             parks=record.parks,
+            same=record.in_a_row(failure.message),
             remaining_s=(record.deadline - self._s.clock.now()).total_seconds(),
             asked=self._index + 1,
             more_targets=self._index + 1 < len(self._targets),
             jitter=self._s.jitter(),
+            resting=isinstance(failure, GateRefusal) and failure.resting,
             timing=self._s.timing,
         )
         match decision:
@@ -222,7 +241,7 @@ class Calls:
                 await self._open_attempt()
                 return None
             case Fail() as fail:
-                return Refused(fail, target)
+                return Refused(fail, target, failure.completion if isinstance(failure, Withheld) else None)
             case Park() as park:
                 return park
 
@@ -235,7 +254,7 @@ class Calls:
             return transitions.calling(self.noted(record), target, now)._replace(target_index=self._index)
 
         await self._holder.write(next_line)
-        self._failure = None
+        self._failure, self._asked = None, 0
 
     async def _key_was_renewed(self, failure: ProviderFailure, target: Target) -> bool:
         """After a 401 or 403 the key is fetched once more, and when it is another one, tried once more."""

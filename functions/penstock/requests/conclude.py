@@ -19,12 +19,9 @@ def answered(
 ) -> Record:
     """This request's own call brought `answer`; `key` is the answering target's cache key, if cacheable."""
     now = s.clock.now()
-    if (unknown := _perhaps_paid(record)) and answer.cost.usd is not None:
-        # The cache keeps the answer's own price; what went wrong before it belongs to this request alone.
-        breakdown = {**answer.cost.breakdown, "unknown": f"{unknown} more calls may have been paid"}
-        answer = replace(answer, cost=replace(answer.cost, breakdown=breakdown))
+    # The cache keeps the answer's own price; what went wrong before it belongs to this request alone.
     return transitions.completed(
-        record, request, answer, cache="miss" if cacheable(request) else "off", key=key,
+        record, request, _with_unsure(answer, record.perhaps_paid), cache=_cache(request), key=key,
         timings=_timings(record, now, provider_ms), now=now, timing=s.timing,
     )  # fmt: skip
 
@@ -47,34 +44,57 @@ def adopted(s: Services, request: Request, record: Record, leader: Record) -> Re
         return reused(s, request, record, Answer.decode(outcome), "coalesced", leader.answer_key)
     error = outcome["error"]
     failure = Failure(Reason(error["reason"]), error["message"])
+    withheld = Answer.decode(outcome).reused() if outcome["usage"] else None
     now = s.clock.now()
     return transitions.failed(
         record, request, failure, cache="coalesced", key=leader.answer_key, target=outcome["target"],
-        cost=Cost(0.0, {}), timings=_timings(record, now, 0), now=now, timing=s.timing,
+        cost=Cost(0.0, {}), timings=_timings(record, now, 0), now=now, timing=s.timing, withheld=withheld,
     )  # fmt: skip
 
 
 def gave_up(
-    s: Services, request: Request, record: Record, failure: Failure, key: str | None, provider_ms: int
-) -> Record:
-    """No answer will come. What the calls cost that may have been paid is not known, and said so."""
+    s: Services, request: Request, record: Record, failure: Failure, key: str | None, provider_ms: int,
+    withheld: Answer | None = None,
+) -> Record:  # fmt: skip
+    """No answer will come. What the calls cost that may have been paid is not known, and said so.
+
+    `withheld` is what came with a refusal, at the price of what the provider says it used.
+    """
     now = s.clock.now()
-    unknown = _perhaps_paid(record)
+    unsure = record.perhaps_paid
     # A refused content was perhaps generated, and billed, before it was filtered.
-    unknown += failure.reason is Reason.CONTENT_REFUSED
-    cost = Cost(0.0, {})
-    if unknown:
-        cost = Cost(None, {"unknown": f"{unknown} calls may have been paid"})
+    unstated = failure.reason is Reason.CONTENT_REFUSED and (withheld is None or withheld.usage.estimated)
+    if withheld is not None and not unstated:
+        withheld = _with_unsure(withheld, unsure)
+    elif withheld is not None:
+        withheld = replace(withheld, cost=_unknown(unsure + 1))
     return transitions.failed(
-        record, request, failure, cache="miss" if cacheable(request) else "off", key=key,
-        target=record.attempts[-1].target if record.attempts else None, cost=cost,
-        timings=_timings(record, now, provider_ms), now=now, timing=s.timing,
+        record, request, failure, cache=_cache(request), key=key,
+        target=record.attempts[-1].target if record.attempts else None, cost=_unknown(unsure + unstated),
+        timings=_timings(record, now, provider_ms), now=now, timing=s.timing, withheld=withheld,
     )  # fmt: skip
 
 
-def _perhaps_paid(record: Record) -> int:
-    """Calls of unknown outcome among the attempts that the document keeps, the newest's own left out."""
-    return sum(attempt.outcome in ("ambiguous", "unknown") for attempt in record.attempts)
+def _unknown(calls: int) -> Cost:
+    """What `calls` that may have been paid cost, and nothing else was."""
+    return Cost(None, {"unknown": _perhaps_paid(calls, "call")}) if calls else Cost(0.0, {})
+
+
+def _with_unsure(answer: Answer, calls: int) -> Answer:
+    """The answer at its price, which says that `calls` more may have been paid before it."""
+    if not calls:
+        return answer
+    why = answer.cost.breakdown.get("unknown")
+    told = "; ".join(part.rstrip(".") for part in (why, _perhaps_paid(calls, "more call")) if part)
+    return replace(answer, cost=replace(answer.cost, breakdown={**answer.cost.breakdown, "unknown": told}))
+
+
+def _perhaps_paid(calls: int, noun: str) -> str:
+    return f"{calls} {noun}{'' if calls == 1 else 's'} may have been paid"
+
+
+def _cache(request: Request) -> str:
+    return "miss" if cacheable(request) else "off"
 
 
 def _timings(record: Record, now: datetime, provider_ms: int) -> Timings:

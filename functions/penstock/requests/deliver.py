@@ -27,10 +27,11 @@ async def deliver(s: Services, record: Record) -> bool:
             await _publish_dead_letter(s, record)
         data, attributes = response_message(result, record.traceparent)
         await s.bus.publish(_topic(s, record), data, attributes, timeout_s=s.timing.publish_s)
-    except (PublishFailed, BlobError):
+    except (PublishFailed, BlobError) as error:
         log.warning(
             "result.unpublished",
             "A result could not be published; the sweeper will repeat it.",
+            reason=str(error),
             tenant=record.tenant,
             request_id=record.request_id,
         )
@@ -64,6 +65,17 @@ async def refuse(s: Services, envelope: Envelope, error: BadMessage) -> None:
         request_id=error.request_id or _id(attributes.get("request_id", ""), REQUEST_ID_LIMIT),
     )
     await send_dead_letter(s, letter, envelope.data)
+
+
+def tell_undelivered(s: Services, source_message_id: str, error: Exception) -> None:
+    """A refused message without a dead letter is kept by nobody else: an operator must know why."""
+    log.error(
+        "deadletter.unpublished",
+        f"A refused message could not be put on {s.topics.dead_letter}, so it is delivered again: {error}",
+        topic=s.topics.dead_letter,
+        reason=str(error),
+        source_message_id=source_message_id,
+    )
 
 
 def _id(text: str, limit: int) -> str:

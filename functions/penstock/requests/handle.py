@@ -20,7 +20,7 @@ from penstock.pause import Pause
 from penstock.requests import transitions
 from penstock.requests.call import Answered, Calls, Outcome, Refused
 from penstock.requests.claim import ENTERING, Settled, claim
-from penstock.requests.deliver import deliver, refuse
+from penstock.requests.deliver import deliver, refuse, tell_undelivered
 from penstock.requests.incoming import Incoming, incoming_message, incoming_wake, is_member, is_wake
 from penstock.requests.lifecycle import TABLE, Action, arrival_of_wake, seen
 from penstock.requests.record import NOT_CALLED, Record, State
@@ -126,7 +126,8 @@ def _conflict(record: Record | None) -> BadMessage:
 async def _refuse(s: Services, envelope: Envelope, error: BadMessage) -> Verdict:
     try:
         await refuse(s, envelope, error)
-    except (PublishFailed, BlobError):
+    except (PublishFailed, BlobError) as failure:
+        tell_undelivered(s, envelope.message_id, failure)
         return Verdict.NACK
     return Verdict.ACK
 
@@ -205,11 +206,11 @@ async def _park(s: Services, holder: Holder[Record], calls: Calls, wait_s: float
     until = s.clock.now() + timedelta(seconds=wait_s)
     await holder.write(lambda record: transitions.parked(calls.noted(record).with_outcome(NOT_CALLED), until))
     message = "Put aside; the sweeper will wake it."
-    last = holder.record.attempts[-1] if holder.record.attempts else None
-    reason = last.message if last else ""
+    last, told = holder.record.attempts[-1] if holder.record.attempts else None, holder.record.last_answer
     log.event(
         "request.parked", message, wait_s=round(wait_s, 1), target=last.target if last else None,
-        reason=reason, tenant=holder.record.tenant, request_id=holder.record.request_id,
+        reason=last.message if last else "", last_answer=told.message if told else None,
+        tenant=holder.record.tenant, request_id=holder.record.request_id,
     )  # fmt: skip
 
 
@@ -226,7 +227,8 @@ async def _release(s: Services, holder: Holder[Record], calls: Calls) -> None:
 
     def change(record: Record) -> Record:
         if holder.calling:
-            record = record.with_outcome("ambiguous", "Cut off.")._replace(tries=record.tries + 1)
+            record = calls.made(record, "ambiguous", "The call was cut off.")
+            record = record._replace(tries=record.tries + 1)
         else:
             record = calls.noted(record).with_outcome(NOT_CALLED)
         return transitions.parked(record, now)

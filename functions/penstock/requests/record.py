@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from itertools import takewhile
 from typing import Any, NamedTuple
 
-from penstock.errors import BadMessage, Reason
+from penstock.errors import BadMessage, FailureClass, Reason
 from penstock.leases.document import LEASED
 from penstock.leases.lease import Lease
 from penstock.messages.completion import BlobRef
@@ -22,6 +23,12 @@ from penstock.timing import Timing
 
 #: The outcome of an attempt whose call never started: it does not count as one.
 NOT_CALLED = "not called"
+#: Outcomes that no answer of the model's stands behind.
+_NO_ANSWER = (NOT_CALLED, "unpaid")
+#: Outcomes of a call that may have been paid for nothing.
+_PERHAPS_PAID = ("ambiguous", "unknown")
+#: Outcomes of a call of which somebody told.
+_TOLD = frozenset(FailureClass)
 #: How many attempts a document keeps; the counters keep the sums.
 ATTEMPTS_KEPT = 20
 
@@ -52,6 +59,7 @@ class Attempt:
 
     `outcome` is `open` from the moment the call may start until somebody knows better:
     an attempt that stays open was cut off, and counts as one call of unknown outcome.
+    `asked`: how often the provider was asked under this line; what is surely unpaid is asked again under it.
     """
 
     fence: int
@@ -59,19 +67,29 @@ class Attempt:
     at: datetime
     outcome: str = "open"
     message: str = ""
+    asked: int = 1
 
     def encode(self) -> dict[str, Any]:
-        return {
+        line = {
             "fence": self.fence,
             "target": self.target,
             "at": self.at,
             "outcome": self.outcome,
             "message": self.message,
         }
+        return line if self.asked == 1 else line | {"asked": self.asked}
 
     @classmethod
     def decode(cls, value: Mapping[str, Any]) -> Attempt:
-        return cls(value["fence"], value["target"], value["at"], value["outcome"], value["message"])
+        """Of this release, or of one that did not count how often was asked."""
+        return cls(
+            value["fence"],
+            value["target"],
+            value["at"],
+            value["outcome"],
+            value["message"],
+            value.get("asked", 1),
+        )
 
 
 class Record(NamedTuple):
@@ -121,6 +139,8 @@ class Record(NamedTuple):
     #: Calls started, ambiguous ones among them, parkings in a row, take-overs without a saved outcome.
     calls: int = 0
     tries: int = 0
+    #: Calls that may have been paid for nothing, over all lives of the request; nothing resets it.
+    perhaps_paid: int = 0
     parks: int = 0
     takeovers: int = 0
     attempts: tuple[Attempt, ...] = ()
@@ -171,6 +191,9 @@ class Record(NamedTuple):
         if known.get("parent"):
             known["parent"] = Parent.decode(known["parent"])
         known["attempts"] = tuple(Attempt.decode(value) for value in document.get("attempts", ()))
+        # A release without the counter has written before this one, or between: then its lines say more.
+        lines = sum(line.outcome in _PERHAPS_PAID for line in known["attempts"])
+        known["perhaps_paid"] = max(lines, known.get("perhaps_paid", 0))
         return cls(**known)
 
     @property
@@ -195,13 +218,43 @@ class Record(NamedTuple):
         """A call may start: the ledger gets its line."""
         return self._replace(calls=self.calls + 1, attempts=(*self.attempts, attempt)[-ATTEMPTS_KEPT:])
 
-    def with_outcome(self, outcome: str, message: str = "") -> Record:
-        """What became of the newest attempt, if it is still open."""
+    def with_outcome(self, outcome: str, message: str = "", asked: int = 1) -> Record:
+        """What became of the newest attempt, if it is still open, and how often was asked under it.
+
+        It takes the place of a line before it whose call never started: a day of waiting for a target at rest
+        would else push every real call out of the ledger.
+        """
         if not self.attempts or self.attempts[-1].outcome != "open":
             return self
-        last = replace(self.attempts[-1], outcome=outcome, message=message)
-        calls = self.calls - (outcome == NOT_CALLED)
-        return self._replace(calls=calls, attempts=(*self.attempts[:-1], last))
+        *before, last = self.attempts
+        known = replace(last, outcome=outcome, message=message, asked=asked)
+        if before and before[-1].outcome == NOT_CALLED:
+            idle = before.pop()
+            known = known if message or outcome != NOT_CALLED else idle
+        return self._replace(
+            calls=self.calls - 1 + (0 if outcome == NOT_CALLED else asked),
+            perhaps_paid=self.perhaps_paid + (outcome in _PERHAPS_PAID),
+            attempts=(*before, known),
+        )
+
+    def in_a_row(self, message: str) -> int:
+        """How many calls in a row ended with `message`: the one under way, which does, and those before it.
+
+        Calls that were refused unpaid, or never started, are no answer and do not end a row.
+        """
+        ended = (line for line in reversed(self.attempts[:-1]) if line.outcome not in _NO_ANSWER)
+        return 1 + sum(1 for _ in takewhile(lambda line: line.message == message, ended))
+
+    @property
+    def last_answer(self) -> Attempt | None:
+        """The newest call that was made and brought no answer: what the request really waits for."""
+        return next((line for line in reversed(self.attempts) if line.outcome in _TOLD), None)
+
+    @property
+    def not_asked(self) -> str:
+        """Why the newest call was not made; empty where that is not known, or one was made since."""
+        known = next((line for line in reversed(self.attempts) if line.outcome != "open"), None)
+        return known.message if known is not None and known.outcome == NOT_CALLED else ""
 
     @property
     def lost_a_holder(self) -> bool:

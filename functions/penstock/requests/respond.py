@@ -26,7 +26,7 @@ from penstock.messages.result import Delivered, decode_response
 from penstock.paths import REQUESTS, request_path, usage_path
 from penstock.ports import Increment, Merge, Snapshot, Update, Write
 from penstock.requests import transitions
-from penstock.requests.deliver import send_dead_letter
+from penstock.requests.deliver import send_dead_letter, tell_undelivered
 from penstock.requests.record import Record, State
 from penstock.requests.room import NAMED, wake_of
 from penstock.requests.seams import seams_of
@@ -137,7 +137,8 @@ async def _refuse(s: Services, envelope: Envelope, error: BadMessage) -> Verdict
     letter = DeadLetter(error.reason, str(error), s.topics.response, envelope.message_id)
     try:
         await send_dead_letter(s, letter, envelope.data)
-    except (PublishFailed, BlobError):
+    except (PublishFailed, BlobError) as failure:
+        tell_undelivered(s, envelope.message_id, failure)
         return Verdict.NACK
     log.warning("response.refused", str(error), source_message_id=envelope.message_id)
     return Verdict.ACK

@@ -26,7 +26,7 @@ from penstock.errors import (
     WriteRefused,
 )
 from penstock.leases.holder import Holder
-from penstock.messages.completion import BlobRef
+from penstock.messages.completion import BlobRef, Completion
 from penstock.messages.request import Request
 from penstock.messages.result import Answer, Failure
 from penstock.messages.strict_json import canonical
@@ -39,6 +39,7 @@ from penstock.requests.incoming import INLINE_LIMIT, Incoming
 from penstock.requests.record import NOT_CALLED, Record
 from penstock.requests.seams import seams_of
 from penstock.services import Services
+from penstock.targets.routes import Target
 
 #: Orphans looked through for one of this life.
 _ORPHANS = 20
@@ -54,16 +55,18 @@ async def save_answer(
 
     Raises FencedOut or StoreUnavailable; the answer is then kept where `recovered` finds it.
     """
-    cost = s.prices.cost(outcome.target.priced_as, outcome.completion.usage)
-    answer = Answer.of(
-        outcome.completion, provider=outcome.target.provider, target=outcome.target.name, cost=cost
-    )
+    answer = _priced(s, outcome.completion, outcome.target)
     key = incoming.key_of(outcome.target) if outcome.completion.whole else None
 
     def change(record: Record, saved: Answer) -> Record:
-        return answered(s, incoming.request, record, saved, key, calls.provider_ms)
+        return answered(s, incoming.request, calls.made(record, "ok"), saved, key, calls.provider_ms)
 
     return await _save(s, holder, incoming.request, answer, key, change)
+
+
+def _priced(s: Services, completion: Completion, target: Target) -> Answer:
+    cost = s.prices.cost(target.priced_as, completion.usage)
+    return Answer.of(completion, provider=target.provider, target=target.name, cost=cost)
 
 
 async def save_recovered(s: Services, holder: Holder[Record], incoming: Incoming, answer: Answer) -> Record:
@@ -102,12 +105,28 @@ async def save_refusal(
     """Make a failure the request's result. Raises FencedOut, StoreError."""
     failure = Failure(outcome.fail.reason, outcome.fail.message)
     key = incoming.key_of(outcome.target) if outcome.target else None
+    withheld = await _withheld(s, incoming.request, outcome)
 
     def change(record: Record) -> Record:
-        return gave_up(s, incoming.request, calls.noted(record), failure, key, calls.provider_ms)
+        return gave_up(s, incoming.request, calls.noted(record), failure, key, calls.provider_ms, withheld)
 
     await holder.write(change, *_of_seams(s, holder.record, failure))
     return holder.record
+
+
+async def _withheld(s: Services, request: Request, outcome: Refused) -> Answer | None:
+    """What came with a refusal; its words are given up where they are long and the bucket does not take them,
+    for the outcome is worth more."""
+    if outcome.withheld is None or outcome.target is None:
+        return None
+    answer = _priced(s, outcome.withheld, outcome.target)
+    try:
+        return await _spilled(s, request, answer) if _size(answer) > INLINE_LIMIT else answer
+    except BlobError:
+        return Answer.of(
+            replace(outcome.withheld, text="", reasoning="", tool_calls=()),
+            provider=answer.provider, target=answer.target, cost=answer.cost,
+        )  # fmt: skip
 
 
 async def recovered(s: Services, holder: Holder[Record]) -> Answer | None:

@@ -137,13 +137,15 @@ def completed(
 
 def failed(
     record: Record, request: Request, failure: Failure, *, cache: str, key: str | None, target: str | None,
-    cost: Cost, timings: Timings, now: datetime, timing: Timing,
+    cost: Cost, timings: Timings, now: datetime, timing: Timing, withheld: Answer | None = None,
 ) -> Record:  # fmt: skip
-    """Terminal, without an answer. `key`: the cache key of the target that refused, if one did."""
+    """Terminal, without an answer. `key`: the cache key of the target that refused, if one did; `withheld`:
+    what came with its refusal."""
+    record = record.with_outcome(NOT_CALLED)  # first: the result tells how many calls were made
     result = _result(
-        record, request, None, failure, cache=cache, timings=timings, now=now, target=target, cost=cost
+        record, request, withheld, failure, cache=cache, timings=timings, now=now, target=target, cost=cost
     )
-    return _terminal(record.with_outcome(NOT_CALLED), result, key, now, timing)
+    return _terminal(record, result, key, now, timing)
 
 
 def confirmed(record: Record, now: datetime, timing: Timing) -> Record:

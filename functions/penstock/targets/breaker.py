@@ -7,7 +7,8 @@ It also remembers who asked to be left alone (Retry-After, RFC 9110 §10.2.3).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 
 from penstock.timing import Timing
 
@@ -22,8 +23,12 @@ class Breaker:
     timing: Timing
     failures: int = 0
     open_until: float | None = None
+    #: What the newest failure said, for whoever is kept away.
+    why: str = ""
     #: The call that is the probe, while it is out.
     probe: object | None = None
+    #: Set when the probe that was out has ended, however it did.
+    probe_ended: asyncio.Event = field(default_factory=asyncio.Event)
     #: Until then the provider asked not to be called; and how much of it those keep who have no other.
     asked_until: float = 0.0
     asked_briefly_until: float = 0.0
@@ -37,6 +42,7 @@ class Breaker:
         if self.probe is not None:
             return self.timing.park_min_s
         self.probe = call
+        self.probe_ended.clear()
         return 0.0
 
     def asked_s(self, now: float, *, has_next: bool) -> float:
@@ -54,6 +60,7 @@ class Breaker:
     def succeeded(self) -> None:
         """The provider answered, be it a refusal."""
         self.failures, self.open_until, self.probe = 0, None, None
+        self.probe_ended.set()
 
     def failed(self, now: float, retry_after_s: float | None, call: object) -> None:
         """The provider did not answer `call`."""
@@ -71,3 +78,4 @@ class Breaker:
         """`call` brought nothing: if it was the probe, the next one is."""
         if self.probe is call:
             self.probe = None
+            self.probe_ended.set()

@@ -6,9 +6,9 @@ What may not go now is an unpaid failure that says when to come back: it parks, 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from penstock.errors import FailureClass, ProviderFailure
 from penstock.ports import Clock
@@ -19,7 +19,7 @@ from penstock.targets.sleep import Sleep
 from penstock.timing import Timing
 
 #: What a server says that has too much to do.
-_CONGESTED = frozenset({429, 503})
+_CONGESTED = frozenset({429, 498, 503, 529})
 
 
 class Passage:
@@ -54,11 +54,11 @@ class Gate:
         self._in_flight = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def call(self) -> AsyncIterator[Passage]:
         """Around one provider call. Raises GateRefusal when it may not go now."""
         passage = Passage()
-        self._check_open(passage)
+        await self._check_open(passage)
         await self._take_slot(passage)
         started = self._clock.monotonic()
         try:
@@ -88,17 +88,38 @@ class Gate:
         if wait > 0:
             raise self._refusal("asked not to be called yet", wait)
 
-    def _check_open(self, passage: Passage) -> None:
+    async def _check_open(self, passage: Passage) -> None:
         self._check_asked()
-        now = self._clock.monotonic()
-        wait = self._breaker.wait_s(now, passage)
+        wait = await self._after_probe(passage)
         if wait > 0:
-            raise self._refusal("is resting after a row of failures", wait)
+            raise self._refusal(self._resting(), wait, resting=True)
         if self._sleep is not None:
-            wait = self._sleep.wait_s(now, passage)
+            wait = self._sleep.wait_s(self._clock.monotonic(), passage)
             if wait > 0:
                 self._breaker.abandoned(passage)
                 raise self._refusal("is being woken by another call", wait)
+
+    def _resting(self) -> str:
+        why = self._breaker.why.removesuffix(".")
+        last = f"; the last: {why[:1].lower()}{why[1:]}" if why else ""
+        return f"is resting after a row of failures{last}"
+
+    async def _after_probe(self, passage: Passage) -> float:
+        """0 when the call may go; else seconds to wait. A probe that is out is waited for, though no longer
+        than a delivery waits for anything.
+
+        Who comes back after a long rest, with others, would else go away again for as long because one of
+        them was first.
+        """
+        wait = self._breaker.wait_s(self._clock.monotonic(), passage)
+        if self._breaker.probe in (None, passage):
+            return wait
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._timing.patience_s):
+                while wait > 0 and self._breaker.probe is not None:
+                    await self._breaker.probe_ended.wait()
+                    wait = self._breaker.wait_s(self._clock.monotonic(), passage)
+        return wait
 
     async def _take_slot(self, passage: Passage) -> None:
         """Wait for a slot, first come first served, no longer than a delivery may wait for anything."""
@@ -137,6 +158,7 @@ class Gate:
         if failure.kind is FailureClass.FINAL:
             self._breaker.succeeded()
         else:
+            self._breaker.why = failure.message
             self._breaker.failed(now, failure.retry_after_s, passage)
         if failure.status in _CONGESTED:
             self._concurrency.congested(started, now)
@@ -152,12 +174,16 @@ class Gate:
         if self._sleep is not None:
             self._sleep.failed(passage)
 
-    def _refusal(self, why: str, wait_s: float | None) -> GateRefusal:
-        return GateRefusal(FailureClass.UNPAID, f"Target {self._name} {why}.", retry_after_s=wait_s)
+    def _refusal(self, why: str, wait_s: float | None, *, resting: bool = False) -> GateRefusal:
+        return GateRefusal(f"Target {self._name} {why}.", wait_s, resting=resting)
 
 
 class GateRefusal(ProviderFailure):
-    """We did not ask: the breaker is open, the engine sleeps, or every slot is taken."""
+    """We did not ask: the breaker is open (`resting`), the engine sleeps, or every slot is taken."""
+
+    def __init__(self, message: str, wait_s: float | None, *, resting: bool) -> None:
+        super().__init__(FailureClass.UNPAID, message, retry_after_s=wait_s)
+        self.resting = resting
 
 
 def gates(routes: Routes, clock: Clock, timing: Timing) -> dict[str, Gate]:

@@ -11,8 +11,13 @@ from penstock.timing import Timing
 MAX_TRIES = 6
 #: Unpaid retries inside one delivery; a waiting instance is billed, a parked request is not.
 MAX_QUICK = 2
+#: Statuses that end when a person mends the key or the account: asking again within seconds is no use.
+MENDED_BY_PEOPLE = frozenset({401, 402, 403, 412})
 #: Share of `ambiguous_span_s` waited after the 1st, 2nd, … ambiguous try; the sum is 1.
 _SPREAD = (0.002, 0.018, 0.08, 0.25, 0.65)
+
+
+_UNREADABLE = "The provider answered the same unreadable thing {} times in a row; no more was paid for it. {}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +56,21 @@ def decide(
     tries: int,
     quick: int,
     parks: int,
+    same: int,
     remaining_s: float,
     asked: int,
     more_targets: bool,
+    resting: bool,
     jitter: float,
     timing: Timing,
 ) -> Decision:
     """The next step after `failure`.
 
     `tries` counts ambiguous failures of the request, this one included; `quick` the unpaid retries
-    of this delivery; `parks` the parkings in a row; `remaining_s` what is left to the deadline;
-    `asked` the targets of the route asked in this round, this one included; `jitter` is uniform in [0, 1).
+    of this delivery; `parks` the parkings in a row; `same` the calls in a row, this one included, that failed
+    with this one's message; `remaining_s` what is left to the deadline;
+    `asked` the targets of the route asked in this round, this one included; `resting`: the target was not
+    asked, since it rests after a row of failures; `jitter` is uniform in [0, 1).
     """
     match failure.kind:
         case FailureClass.FINAL:
@@ -69,6 +78,8 @@ def decide(
         case FailureClass.AMBIGUOUS:
             if tries >= MAX_TRIES:
                 return Fail(Reason.ATTEMPTS_EXHAUSTED, f"Gave up after {tries} tries. {failure.message}")
+            if failure.enough is not None and not more_targets and same >= failure.enough * asked:
+                return Fail(Reason.ATTEMPTS_EXHAUSTED, _UNREADABLE.format(same, failure.message))
             # The last try is never made without having waited, however many targets there are.
             if more_targets and tries < MAX_TRIES - 1:
                 return NextTarget()
@@ -76,19 +87,18 @@ def decide(
         case FailureClass.UNPAID:
             if more_targets:
                 return NextTarget()
-            wait = _unpaid_wait(quick, parks, jitter, timing)
-            quick_left = quick < MAX_QUICK
-            if not quick_left:
-                wait = max(wait, timing.park_min_s)
+            if quick < MAX_QUICK and not resting and failure.status not in MENDED_BY_PEOPLE:
+                wait = timing.quick_retry_s * (quick + 1) * (0.5 + jitter)
+            else:
+                wait = _backoff(parks, jitter, timing)
     wait = max(wait, _believed(failure.retry_after_s, timing))
     if wait <= timing.patience_s and wait < remaining_s:
         return Again(wait)
     return Park(max(0.0, min(wait, remaining_s)))
 
 
-def _unpaid_wait(quick: int, parks: int, jitter: float, timing: Timing) -> float:
-    if quick < MAX_QUICK:
-        return timing.quick_retry_s * (quick + 1) * (0.5 + jitter)
+def _backoff(parks: int, jitter: float, timing: Timing) -> float:
+    """Doubling with each parking, so that who waits long comes seldom, and no later than twice the outage."""
     backoff: float = timing.park_min_s * 2 ** min(parks, 16)
     return min(timing.park_max_s, backoff) * (1 + jitter / 2)
 

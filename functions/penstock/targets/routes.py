@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -10,7 +9,10 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from penstock.errors import BadMessage, SettingsError
+from penstock.targets.address import ADDRESS
+from penstock.targets.route_faults import faults_of, read_json
 from penstock.timing import Timing
+from penstock.written import MODEL_LIMIT
 
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$")]
 
@@ -22,13 +24,17 @@ class Target(BaseModel):
 
     name: _Name
     provider: Literal["openai", "tgi", "offline"]
-    model: str = Field(min_length=1, max_length=256)
-    base_url: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
+    model: str = Field(min_length=1, max_length=MODEL_LIMIT)
+    base_url: str | None = Field(default=None, pattern=ADDRESS)
     #: A Secret Manager version, or None: the local key, or an ID token where `auth` says so.
     secret: str | None = Field(default=None, pattern=r"^projects/[^/]+/secrets/[^/]+(/versions/[^/]+)?$")
-    #: `id_token`: a private Cloud Run service; the function's own identity is the key.
-    auth: Literal["key", "id_token"] = "key"
+    #: The function's own identity is the key: `id_token` to a private Cloud Run service, `access_token` to
+    #: Google's own models.
+    auth: Literal["key", "id_token", "access_token"] = "key"
     timeout_s: float = Field(default=120, gt=0, le=Timing().provider_budget_s)
+    #: The name under which the server takes a request's `max_tokens`, where its address and model do not tell
+    #: (adapters/providers/params.py): a gateway or a deployment of one's own naming.
+    max_tokens_as: Literal["max_tokens", "max_completion_tokens"] | None = None
     max_concurrency: int = Field(default=200, ge=1, le=10_000)
     price: str | None = None
     #: A self-hosted engine that sleeps while nobody asks: one call wakes it, the others park meanwhile.
@@ -97,11 +103,9 @@ class _Routes(BaseModel):
 def parse_routes(text: str) -> Routes:
     """The routes of a JSON text. Raises SettingsError that names every fault."""
     try:
-        parsed = _Routes.model_validate(json.loads(text))
+        parsed = _Routes.model_validate(read_json(text))
     except ValidationError as error:
-        raise SettingsError([_fault(dict(fault)) for fault in error.errors()]) from None
-    except (ValueError, RecursionError):
-        raise SettingsError(["PENSTOCK_ROUTES is neither the path of a file nor a JSON object."]) from None
+        raise SettingsError(faults_of(error)) from None
     faults = _cross_faults(parsed)
     if faults:
         raise SettingsError(faults)
@@ -130,10 +134,9 @@ def _cross_faults(parsed: _Routes) -> list[str]:
                 faults.append(
                     f"PENSTOCK_ROUTES: target {target.name!r} is a tgi server and needs a base_url."
                 )
+            if target.provider != "openai" and target.max_tokens_as is not None:
+                faults.append(
+                    f"PENSTOCK_ROUTES: target {target.name!r} is no openai server, which alone takes "
+                    "max_tokens_as: leave it out."
+                )
     return faults
-
-
-def _fault(fault: dict[str, object]) -> str:
-    location = fault["loc"]
-    where = ".".join(str(part) for part in location) if isinstance(location, tuple) else str(location)
-    return f"PENSTOCK_ROUTES: {where or 'the whole value'}: {fault['msg']}"

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 
-from penstock.errors import BlobError
-from penstock.messages.completion import BlobRef
 from penstock.messages.request import REQUEST_ID_LIMIT, TENANT_LIMIT, id_fault
 from penstock.paths import request_path
 from penstock.requests.record import Record, State
 from penstock.timing import Timing
+from penstock_ops.asking.long_answers import whole
 from penstock_ops.asking.refused import refused
 from penstock_ops.asking.show import show_result
 from penstock_ops.processes.folder_lock import serving
 from penstock_ops.terminal.console import print_json, say, stdout, warn
 from penstock_ops.terminal.faults import Misuse, OperatorFault
+from penstock_ops.terminal.shown import shown
 from penstock_ops.terminal.system import System, open_system
 from penstock_ops.terminal.unreadable import record_of
 from penstock_ops.upkeep.pause import warn_if_paused
@@ -40,12 +37,11 @@ async def get(request_id: str, tenant: str, *, as_json: bool) -> int:
             await warn_if_paused(system)
             return 1
         result = dict(record.result)
-        completion = await _completion(system, result)
         if as_json:
             print_json(result)
         else:
             out = stdout()
-            show_result(out, result | {"completion": completion})
+            show_result(out, await whole(system, result))
             _show_attempts(out, record)
     return int(result["status"] != "completed")
 
@@ -77,30 +73,15 @@ async def _tell_refused(system: System, tenant: str, request_id: str) -> None:
         warn(told)
 
 
-async def _completion(system: System, result: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The completion, fetched when it is too long for the result."""
-    if result["completion_ref"] is None:
-        inline: Mapping[str, Any] | None = result["completion"]
-        return inline
-    ref = BlobRef.decode(result["completion_ref"])
-    try:
-        data = await system.services.blobs.get(ref, timeout_s=Timing().blob_s)
-    except BlobError as error:
-        warn(f"The completion is long and lies at {ref.uri}, which cannot be read here: {error}")
-        return None
-    fetched: Mapping[str, Any] = json.loads(data)
-    return fetched
-
-
 def _show_state(record: Record, system: System, as_json: bool) -> None:
     if as_json:
         print_json(_state(record))
         return
     out = stdout()
     out.print(
-        f"[yellow]unfinished[/yellow]  [bold]{escape(record.request_id)}[/bold]  tenant {record.tenant}"
+        f"[yellow]unfinished[/yellow]  [bold]{shown(record.request_id)}[/bold]  tenant {shown(record.tenant)}"
     )
-    out.print(escape(_sentence(record)))
+    out.print(shown(_sentence(record)))
     _show_attempts(out, record)
     if system.folder is not None and serving(system.folder) is None:
         warn(f"Nobody serves {system.name}, so it waits: start `penstock dev`.")
@@ -108,12 +89,14 @@ def _show_state(record: Record, system: System, as_json: bool) -> None:
 
 def _sentence(record: Record) -> str:
     until = f" until {_clock(record.not_before)}" if record.not_before else ""
+    told = record.last_answer
+    waits_for = f" The last answer: {told.message}" if told else f" {record.not_asked}".rstrip()
     deadline = f"Its deadline is {_clock(record.deadline)}."
     match record.state:
         case State.LEASED:
             return f"It is being worked on (fence {record.fence}). {deadline}"
         case State.PARKED:
-            return f"It is parked{until}, then tried again. {deadline}"
+            return f"It is parked{until}, then tried again.{waits_for} {deadline}"
         case State.FOLLOWING:
             leader = (record.leader or "").rpartition("/")[2]
             return f"It follows {leader}, which asks the same question. {deadline}"
@@ -131,6 +114,7 @@ def _state(record: Record) -> dict[str, Any]:
         "following": record.leader,
         "fence": record.fence,
         "calls": record.calls,
+        "last_answer": record.last_answer.encode() if record.last_answer else None,
         "attempts": [attempt.encode() for attempt in record.attempts],
     }
 
@@ -142,8 +126,9 @@ def _show_attempts(out: Console, record: Record) -> None:
     out.print(f"\n[bold]Calls[/bold] ({record.calls} in all)")
     for attempt in record.attempts:
         message = f"  {attempt.message}" if attempt.message else ""
+        times = f" ({attempt.asked} times)" if attempt.asked > 1 else ""
         out.print(
-            f"  {_clock(attempt.at)}  {escape(attempt.target)}  {attempt.outcome}{escape(message)}",
+            f"  {_clock(attempt.at)}  {shown(attempt.target)}  {shown(attempt.outcome + times + message)}",
             soft_wrap=True,
         )
 

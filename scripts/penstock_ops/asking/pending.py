@@ -16,7 +16,7 @@ from penstock.messages.envelope import Envelope
 from penstock.paths import request_path
 from penstock.requests.record import Record, State
 from penstock.timing import Timing
-from penstock_ops.asking.outgoing import Sent
+from penstock_ops.asking.publishing import Sent
 from penstock_ops.asking.tap import Tap, open_tap
 from penstock_ops.terminal.console import say
 from penstock_ops.terminal.system import System
@@ -125,7 +125,7 @@ class Pending:
     def _match_undeliverable(self, attributes: Mapping[str, str]) -> None:
         ids = attributes.get("tenant", "default"), attributes.get("request_id")
         for sent in self.unfinished:
-            if ids == (sent.outgoing.tenant, sent.outgoing.request_id):
+            if ids == (sent.tenant, sent.request_id):
                 self._end(
                     Ended(sent, None, Reason.UNDELIVERABLE.value, "Its deliveries were never answered.")
                 )
@@ -134,7 +134,7 @@ class Pending:
         looked = [sent for sent in self.unfinished if sent.payload_sha256 is not None][:_MANY]
         if not looked:
             return
-        paths = [request_path(sent.outgoing.tenant, sent.outgoing.request_id) for sent in looked]
+        paths = [request_path(sent.tenant, sent.request_id) for sent in looked]
         for sent, found in zip(
             looked, await self._system.services.store.read(paths, timeout_s=Timing().read_s), strict=True
         ):

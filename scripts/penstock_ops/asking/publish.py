@@ -2,76 +2,88 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-from rich.markup import escape
-
-from penstock_ops.asking.outgoing import Outgoing, Sent, publish_all
-from penstock_ops.asking.pending import Ended, Pending
-from penstock_ops.asking.publish_options import Options, messages_of
-from penstock_ops.asking.show import show_failure, show_result
+from penstock.errors import PublishFailed
+from penstock_ops.asking.pending import Pending
+from penstock_ops.asking.publish_options import Options, fill
+from penstock_ops.asking.publishing import Sent, publish_all
+from penstock_ops.asking.spool import Spool
+from penstock_ops.asking.waited import ids, show_waited
 from penstock_ops.processes.folder_lock import serving
-from penstock_ops.terminal.console import own_name, print_json, say, stdout, warn
+from penstock_ops.terminal.console import own_name, print_json, say, warn, write
 from penstock_ops.terminal.faults import OperatorFault
 from penstock_ops.terminal.progress import progress
 from penstock_ops.terminal.system import System, open_system
 from penstock_ops.upkeep.pause import warn_if_paused
 
 
-@dataclass(slots=True)
-class _Waited:
-    """What came of the wait."""
-
-    sent: Sequence[Sent]
-    ended: list[Ended] = field(default_factory=list)
-    #: Why nothing more will come; empty: all ended.
-    stopped: str = ""
-
-
-async def publish(
+def publish(
     prompts: Sequence[str], files: Sequence[Path], options: Options, *, wait_s: float | None, as_json: bool
 ) -> int:
     """Publish them all, or none when one is wrong; the exit code. `wait_s` None: do not wait."""
-    messages = messages_of(prompts, files, options)
+    with Spool() as messages:
+        # Before there is an event loop: it would keep Ctrl-C from whoever waits for stdin.
+        fill(messages, prompts, files, options)
+        return asyncio.run(_publish_filled(messages, wait_s, as_json))
+
+
+async def _publish_filled(messages: Spool, wait_s: float | None, as_json: bool) -> int:
     async with open_system() as system:
         say(f"penstock publish → {system.name}")
         if wait_s is None:
-            sent = await publish_all(system, messages)
-            _show_sent(sent, as_json)
+            await _publish(system, messages, lambda sent: _print_ids(sent, as_json))
             _say_when_unserved(system)
             return 0
         await warn_if_paused(system)
-        waited = await _publish_and_wait(system, messages, wait_s)
-    return _show_waited(waited, as_json)
+        return await _publish_and_wait(system, messages, wait_s, as_json)
 
 
-async def _publish_and_wait(system: System, messages: Sequence[Outgoing], wait_s: float) -> _Waited:
-    async with AsyncExitStack() as stack:
-        pending = await stack.enter_async_context(Pending(system))
-        waited = _Waited(await publish_all(system, messages))
-        with progress("waiting", len(messages)) as advance:
-            await pending.wait(
-                waited.sent,
-                wait_s=wait_s,
-                on_change=lambda: advance(len(pending.ended), pending.waiting_for),
-                is_served=lambda: _is_served(system),
-            )
-        waited.ended = pending.ended
-        if pending.unfinished:
-            waited.stopped = (
-                f"no result within {wait_s:g} s ({pending.waiting_for})"
-                if _is_served(system)
-                else _unserved(system)
-            )
-    return waited
+async def _publish(system: System, messages: Spool, tell: Callable[[Sequence[Sent]], None]) -> list[Sent]:
+    """However it ends, the ids of those that were taken are told: they will be paid for."""
+    sent: list[Sent] = []
+    try:
+        with progress("publishing", len(messages)) as advance:
+            await publish_all(system, messages, sent, lambda: advance(len(sent), ""))
+    except PublishFailed as error:
+        raise PublishFailed(f"{error}; {len(sent):,} of {len(messages):,} were published") from error
+    finally:
+        tell(sent)
+    return sent
 
 
-def _is_served(system: System) -> bool:
+async def _publish_and_wait(system: System, messages: Spool, wait_s: float, as_json: bool) -> int:
+    async with Pending(system) as pending:
+        sent = await _publish(system, messages, _say_ids)
+        try:
+            with progress("waiting", len(sent)) as advance:
+                await pending.wait(
+                    sent,
+                    wait_s=wait_s,
+                    on_change=lambda: advance(len(pending.ended), pending.waiting_for),
+                    is_served=lambda: is_served(system),
+                )
+        except asyncio.CancelledError:
+            await show_waited(system, sent, pending.ended, as_json=as_json)
+            if pending.unfinished:
+                warn(_not_lost("Interrupted", pending))
+            raise
+        failed = await show_waited(system, sent, pending.ended, as_json=as_json)
+    if pending.unfinished:
+        waited = f"no result within {wait_s:g} s ({pending.waiting_for})"
+        raise OperatorFault(_not_lost(waited if is_served(system) else _unserved(system), pending))
+    return int(failed)
+
+
+def _not_lost(why: str, pending: Pending) -> str:
+    read = f"{own_name(os.environ, local=False)} get {pending.unfinished[0].request_id}"
+    return f"{why}. Nothing is lost: `{read}` shows it when it is there."
+
+
+def is_served(system: System) -> bool:
     """Whether somebody answers, as far as this machine can tell."""
     return system.folder is None or serving(system.folder) is not None
 
@@ -81,55 +93,19 @@ def _unserved(system: System) -> str:
 
 
 def _say_when_unserved(system: System) -> None:
-    if not _is_served(system):
+    if not is_served(system):
         warn(f"It will wait: {_unserved(system)}.")
 
 
-def _show_sent(sent: Sequence[Sent], as_json: bool) -> None:
+def _print_ids(sent: Sequence[Sent], as_json: bool) -> None:
     for one in sent:
         if as_json:
-            print_json(_ids(one), indent=None)
+            print_json(ids(one), indent=None)
         else:
-            print(one.outgoing.request_id)
+            write(one.request_id)
 
 
-def _show_waited(waited: _Waited, as_json: bool) -> int:
-    by_message = {ended.sent.message_id: ended for ended in waited.ended}
-    out = stdout()
-    failed = False
-    for number, sent in enumerate(waited.sent):
-        ended = by_message.get(sent.message_id)
-        failed = failed or ended is None or ended.result is None or ended.result["error"] is not None
-        if as_json:
-            print_json(_line(sent, ended), indent=None)
-        elif ended is not None:
-            if number:
-                out.print()
-            _show_ended(sent, ended)
-    if waited.stopped:
-        left = [sent.outgoing.request_id for sent in waited.sent if sent.message_id not in by_message]
-        read = f"{own_name(os.environ, local=False)} get {left[0]}"
-        raise OperatorFault(f"{waited.stopped}. Nothing is lost: `{read}` shows it when it is there.")
-    return int(failed)
-
-
-def _show_ended(sent: Sent, ended: Ended) -> None:
-    out = stdout()
-    if ended.result is not None:
-        show_result(out, ended.result)
-        return
-    out.print(f"[yellow]dead letter[/yellow]  [bold]{escape(sent.outgoing.request_id)}[/bold]")
-    show_failure(out, str(ended.reason), ended.error)
-
-
-def _line(sent: Sent, ended: Ended | None) -> Mapping[str, Any]:
-    if ended is None:
-        return _ids(sent) | {"status": "unfinished"}
-    if ended.result is None:
-        return _ids(sent) | {"status": "dead_letter", "reason": ended.reason, "error": ended.error}
-    return ended.result
-
-
-def _ids(sent: Sent) -> dict[str, str]:
-    message = sent.outgoing
-    return {"tenant": message.tenant, "request_id": message.request_id, "message_id": sent.message_id}
+def _say_ids(sent: Sequence[Sent]) -> None:
+    """On stderr, since stdout is for the results: whoever is interrupted knows what to ask for later."""
+    if sent:
+        say("\n".join(f"published {one.request_id}" for one in sent))

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from penstock.errors import BadMessage
-from penstock_ops.asking.outgoing import Body, Outgoing, check, outgoing, read_bodies
+from penstock_ops.asking.bodies import read_requests
+from penstock_ops.asking.found import Body, Found
+from penstock_ops.asking.outgoing import Outgoing, outgoing
+from penstock_ops.asking.spool import Spool
+from penstock_ops.terminal.durations import seconds
 from penstock_ops.terminal.faults import Misuse
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_UNDECODED = re.compile("[\udc80-\udcff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,34 +49,43 @@ class Options:
         return {name: value for name, value in given.items() if value is not None}
 
 
-def seconds(text: str) -> float:
-    """`90`, `90s`, `10m`, `2h` or `1d` in seconds. Raises Misuse."""
-    match = _DURATION.fullmatch(text.strip())
-    if match is None:
-        raise Misuse(f"{text!r} is no duration: write 90, 90s, 10m, 2h or 1d.")
-    return float(match[1]) * _SECONDS[match[2]]
-
-
-def messages_of(prompts: Sequence[str], files: Sequence[Path], options: Options) -> list[Outgoing]:
-    """All messages, or none when one is wrong. Raises Misuse."""
-    bodies: list[tuple[str, Body]] = []
-    for prompt in prompts:
-        bodies += read_bodies(Path("-")) if prompt == "-" else [("the prompt", {"prompt": prompt})]
-    for path in files:
-        bodies += read_bodies(path)
-    if not bodies:
-        raise Misuse("Nothing to publish: give a prompt, --file FILE, or - for stdin.")
-    if options.request_id and len(bodies) > 1:
-        raise Misuse(f"--id names one request, and there are {len(bodies)}: each needs its own.")
+def fill(spool: Spool, prompts: Sequence[str], files: Sequence[Path], options: Options) -> None:
+    """Put all messages into `spool`, checked. Raises Misuse when one is wrong: then none may be published."""
+    if prompts.count("-") > 1:
+        raise Misuse("stdin can be read once: give one - alone.")
     fields = options.fields()
-    messages = [outgoing(_with(fields, body, where), where) for where, body in bodies]
-    if not options.unchecked:
-        for message in messages:
-            _check(message)
-    return messages
+    for found in _found(prompts, files):
+        if options.request_id and len(spool):
+            raise Misuse("--id names one request, and there are more: each needs its own.")
+        message = outgoing(_with(fields, found.body))
+        _check(message, found, options)
+        spool.add(message)
+    if not len(spool):
+        raise Misuse("Nothing to publish: give a prompt, --file FILE, or - for stdin.")
 
 
-def _with(fields: Mapping[str, Any], body: Body, where: str) -> Body:
+def _found(prompts: Sequence[str], files: Sequence[Path]) -> Iterator[Found]:
+    for prompt in prompts:
+        if prompt == "-":
+            yield from read_requests(Path("-"))
+        else:
+            yield Found({"prompt": typed(prompt, "the prompt")}, "the prompt")
+    for path in files:
+        yield from read_requests(path)
+
+
+def typed(text: str, what: str) -> str:
+    """Text from the command line, which arrives as bytes. Raises Misuse when they are no UTF-8.
+
+    In a locale without UTF-8, Python hands on what it cannot decode as half surrogates (PEP 383).
+    """
+    try:
+        return os.fsencode(text).decode() if _UNDECODED.search(text) else text
+    except UnicodeDecodeError as error:
+        raise Misuse(f"{what} is not UTF-8 text (byte {error.start}): type it in UTF-8.") from None
+
+
+def _with(fields: Mapping[str, Any], body: Body) -> Body:
     if isinstance(body, bytes):
         return body
     merged = dict(fields) | dict(body)
@@ -85,17 +97,16 @@ def _with(fields: Mapping[str, Any], body: Body, where: str) -> Body:
     return merged
 
 
-def _check(message: Outgoing) -> None:
-    try:
-        check(message)
-    except BadMessage as error:
-        raise Misuse(
-            f"{message.where}: {error} Nothing was published. (--unchecked publishes it all the same.)"
-        ) from None
+def _check(message: Outgoing, found: Found, options: Options) -> None:
+    if message.size_fault:
+        raise Misuse(f"{found.too_large(message.size_fault)} Nothing was published.")
+    if message.fault and not options.unchecked:
+        told = found.unreadable() if isinstance(found.body, bytes) else found.told(message.fault)
+        raise Misuse(f"{told} Nothing was published. (--unchecked publishes it all the same.)")
 
 
 def _pair(text: str, option: str, convert: Callable[[str], Any]) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
+    name, equals, value = typed(text, option).partition("=")
     if not (name and equals):
         raise Misuse(f"{option} takes NAME=VALUE, not {text!r}.")
     return name, convert(value)

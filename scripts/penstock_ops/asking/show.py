@@ -8,13 +8,14 @@ from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from penstock_ops.asking.outgoing import Sent
+from penstock.messages.completion import COMPLETE, EMPTY, REASONING_ONLY
 from penstock_ops.asking.pending import Ended
-from penstock_ops.terminal.console import coloured, counted, dollars, milliseconds, tokens
+from penstock_ops.asking.publishing import Sent
+from penstock_ops.terminal.console import coloured, counted, dollars, milliseconds, stdout, tokens, write
 from penstock_ops.terminal.explained import explain
+from penstock_ops.terminal.shown import printable, shown
 
 Result = Mapping[str, Any]
 
@@ -24,48 +25,62 @@ _FIGURES = frozenset({"tokens", "cost", "ms"})
 _PROMPT_WIDTH, _LEAST_PROMPT_WIDTH = 40, 8
 
 
-def show_result(console: Console, result: Result, text: str | None = None) -> None:
-    """One result in full; `text` stands in for a completion that lies elsewhere."""
+def show_result(console: Console, result: Result) -> None:
+    """One result in full, its text fetched (asking/long_answers.py), on stdout: `console`'s file."""
     status = coloured(result["status"])
-    name = escape(result["request_id"])
-    console.print(f"{status}  [bold]{name}[/bold]  {escape(_facts(result))}")
+    name = shown(result["request_id"])
+    console.print(f"{status}  [bold]{name}[/bold]  {shown(_facts(result))}")
+    if unknown := result["cost"]["breakdown"].get("unknown"):
+        console.print(f"[yellow]cost: {shown(unknown.rstrip('.'))}.[/yellow]", soft_wrap=True)
     if result["error"]:
         show_failure(console, result["error"]["reason"], result["error"]["message"])
-        return
     completion = result["completion"] or {}
-    text = text if text is not None else completion.get("text", "")
-    console.print()
-    console.print(text, markup=False, soft_wrap=True)
+    if completion.get("text") or not result["error"]:
+        write("")
+        write(completion.get("text", ""))
     for call in completion.get("tool_calls", ()):
-        console.print(f"tool call {call['name']}({call['arguments']})", markup=False, soft_wrap=True)
-    if completion.get("finish_reason") not in (None, "stop", "tool_calls"):
-        console.print(f"[yellow]The answer is not whole: {escape(completion['finish_reason'])}.[/yellow]")
-    if result["metadata"]:
-        console.print(f"\n[dim]metadata {escape(json.dumps(result['metadata'], ensure_ascii=False))}[/dim]")
+        write(f"tool call {call['name']}({call['arguments']})")
+    if not result["error"]:
+        _show_what_is_missing(console, completion)
+    if result["metadata"] and not result["error"]:
+        console.print(f"\n[dim]metadata {shown(json.dumps(result['metadata'], ensure_ascii=False))}[/dim]")
+
+
+def _show_what_is_missing(console: Console, completion: Mapping[str, Any]) -> None:
+    """Why an answer is none, or not all of it."""
+    finish = completion.get("finish_reason")
+    if finish == REASONING_ONLY:
+        console.print("[yellow]The answer is empty: the model ended after its reasoning, which is:[/yellow]")
+        write(completion.get("reasoning", ""))
+    elif finish == EMPTY:
+        console.print("[yellow]The answer is empty: the model ended without a word.[/yellow]")
+    elif finish is not None and finish not in COMPLETE:
+        console.print(f"[yellow]The answer is not whole: {shown(finish)}.[/yellow]")
 
 
 def show_failure(console: Console, reason: str, message: str | None) -> None:
     """A failure: its reason, its own words, what it means and what to do."""
-    console.print(f"[red]{escape(reason)}[/red]: {escape(message or 'no more is known.')}")
+    console.print(f"[red]{shown(reason)}[/red]: {shown(message or 'no more is known.')}")
     if explained := explain(reason):
         console.print(explained)
 
 
-def table(rows: Sequence[tuple[Sent, Ended | None]], width: int) -> Table:
-    """What became of each message; None: not ended yet. The prompt gets what room is left in `width`."""
-    lines = [(sent.outgoing.request_id, *_cells(ended)) for sent, ended in rows]
+def show_table(rows: Sequence[tuple[Sent, Ended | None]]) -> None:
+    """What became of each message; None: not ended yet. The prompt gets what room is left beside the rest."""
+    lines = [[printable(cell) for cell in (sent.request_id, *_cells(ended))] for sent, ended in rows]
     columns = zip(_NAMES, *lines, strict=True)
     taken = sum(1 + max(map(cell_len, column)) for column in columns)
-    room = min(_PROMPT_WIDTH, width - taken - 1)
+    out = stdout(taken)
+    room = min(_PROMPT_WIDTH, out.width - taken - 1)
     grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for name in _NAMES:
         grid.add_column(name, no_wrap=True, justify="right" if name in _FIGURES else "left")
         if name == "id" and room >= _LEAST_PROMPT_WIDTH:
             grid.add_column("prompt", no_wrap=True, width=room, overflow="ellipsis", style="dim")
     for (sent, _), (name, status, *cells) in zip(rows, lines, strict=True):
-        prompt = [escape(sent.outgoing.prompt)] if room >= _LEAST_PROMPT_WIDTH else []
-        grid.add_row(escape(name), *prompt, coloured(status), *map(escape, cells))
-    return grid
+        prompt = [shown(sent.prompt)] if room >= _LEAST_PROMPT_WIDTH else []
+        grid.add_row(shown(name), *prompt, coloured(status), *map(shown, cells))
+    out.print(grid, soft_wrap=False)
 
 
 def _cells(ended: Ended | None) -> tuple[str, ...]:

@@ -6,13 +6,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from rich.markup import escape
-
 from penstock.errors import BadMessage
 from penstock.messages.envelope import Envelope
 from penstock.messages.result import decode_response
 from penstock_ops.asking.tap import open_tap
 from penstock_ops.terminal.console import coloured, dollars, milliseconds, print_json, say, stdout, tokens
+from penstock_ops.terminal.shown import shown
 from penstock_ops.terminal.system import open_system
 
 _LINE = "{id:<38}  {status:<9}  {cache:<9}  {model:<20}  {tokens:>13}  {cost:>10}  {ms:>7}"
@@ -71,4 +70,4 @@ def _print(result: Mapping[str, Any]) -> None:
         cost=dollars(result["cost"]["usd"]),
         ms=milliseconds(result["timings"]["total_ms"]),
     )
-    stdout().print(escape(line).replace(result["status"], coloured(result["status"]), 1), soft_wrap=True)
+    stdout().print(shown(line).replace(result["status"], coloured(result["status"]), 1), soft_wrap=True)

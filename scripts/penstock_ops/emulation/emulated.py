@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import socket
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from penstock.timing import Timing
 from penstock_ops.emulation.emulators import Emulators
+from penstock_ops.processes.awaited import awaited
 from penstock_ops.processes.leash import Leashed
 from penstock_ops.processes.stack import READY_S, tail
 from penstock_ops.terminal.faults import OperatorFault
@@ -100,12 +100,14 @@ def _bridge(topology: Topology, urls: Mapping[str, str]) -> list[str]:
 
 
 def _wait_listening(target: str, child: Leashed, port: int) -> None:
-    give_up = time.monotonic() + READY_S
-    while time.monotonic() < give_up and not child.ended:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.05)
-    raise OperatorFault(f"{target} does not start; its last words:\n{tail(child.log)}")
+    if not awaited(lambda: _listens(port), ended=lambda: child.ended, within_s=READY_S):
+        raise OperatorFault(f"{target} does not start; its last words:\n{tail(child.log)}")
+
+
+def _listens(port: int) -> bool | None:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return None
 
 
 def _fresh(logs: Path, name: str) -> Path:

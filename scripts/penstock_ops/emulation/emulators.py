@@ -9,12 +9,12 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
+from penstock_ops.processes.awaited import awaited
 from penstock_ops.processes.leash import Leashed
 
 #: How long an emulator may take until it answers, in seconds (1.3–3 s on two idle cores).
@@ -96,15 +96,14 @@ class Emulator:
             ) from error
 
     def _wait_ready(self) -> bool:
-        give_up = time.monotonic() + READY_S
-        while time.monotonic() < give_up and not self._process.ended:
-            try:
-                self.call("GET", "/")
-            except EmulatorFault:
-                time.sleep(0.05)
-            else:
-                return True
-        return False
+        return bool(awaited(self._answers, ended=lambda: self._process.ended, within_s=READY_S))
+
+    def _answers(self) -> bool | None:
+        try:
+            self.call("GET", "/")
+        except EmulatorFault:
+            return None
+        return True
 
 
 class Emulators:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from penstock_ops.engine.home import EngineHome
+from penstock_ops.processes.awaited import awaited
 
 MODEL_NAME = "tiny"
 #: A cold start took 40 to 60 s on two cores; a busy machine gets four times that.
@@ -66,14 +67,16 @@ class EngineProcess:
         return engine
 
     def _await_health(self, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + START_LIMIT_S
-        while time.monotonic() < deadline:
-            if process.poll() is not None:
-                raise EngineFault(f"the engine stopped while starting: {_last_error(self.log)}")
-            if _answers(self.url + "/health"):
-                return
-            time.sleep(0.5)
-        raise EngineFault(f"the engine did not answer within {START_LIMIT_S:.0f} s; see {self.log}")
+        found = awaited(
+            lambda: _answers(self.url + "/health") or None,
+            ended=lambda: process.poll() is not None,
+            within_s=START_LIMIT_S,
+            every_s=0.5,
+        )
+        if process.poll() is not None:
+            raise EngineFault(f"the engine stopped while starting: {_last_error(self.log)}")
+        if not found:
+            raise EngineFault(f"the engine did not answer within {START_LIMIT_S:.0f} s; see {self.log}")
 
     def stop(self) -> None:
         """Terminate the server and its workers; kill what is left after STOP_LIMIT_S."""

@@ -4,42 +4,53 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
-import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from importlib import resources
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from penstock.settings import read_settings
-from penstock_ops.asking.outgoing import Body, Outgoing, outgoing, publish_all, read_bodies
-from penstock_ops.asking.pending import Pending
+from penstock.settings import Settings
+from penstock_ops.asking.long_answers import whole
+from penstock_ops.asking.pending import Ended, Pending
+from penstock_ops.asking.publishing import Sent, publish_all
+from penstock_ops.asking.spool import Spool
 from penstock_ops.local import demo_outcome
 from penstock_ops.local.demo_outcome import Outcome
 from penstock_ops.local.listed_model import first_model
+from penstock_ops.local.questions import fill
 from penstock_ops.processes.folder_lock import serving
 from penstock_ops.processes.stack import LocalStack
 from penstock_ops.terminal.console import counted, own_name, print_json, say, warn
-from penstock_ops.terminal.faults import Misuse
 from penstock_ops.terminal.progress import progress
-from penstock_ops.terminal.system import System, local_folder, local_topology, open_system, writable
+from penstock_ops.terminal.system import (
+    System,
+    local_folder,
+    local_topology,
+    open_system,
+    stack_settings,
+    writable,
+)
 
-_FILES = (".json", ".jsonl", ".ndjson", ".txt")
 #: How long the end waits for the results' confirmation, in seconds.
 _CONFIRM_S = 5.0
 
 
 def demo(questions: Sequence[str], *, as_json: bool, idle_s: float) -> int:
     """Publish `questions` (prompts, files; none: the shipped file), show what came of it: the exit code."""
-    messages = _messages(questions)
-    env = dict(os.environ)
-    folder = writable(local_folder(env))
-    env["PENSTOCK_LOCAL"] = str(folder)
-    if env.get("OPENAI_BASE_URL") and not env.get("PENSTOCK_ROUTES"):
-        env["PENSTOCK_DEFAULT_MODEL"] = env.get("PENSTOCK_DEFAULT_MODEL") or _first_model(env)
-    settings = read_settings(env)
+    with Spool() as messages:
+        fill(messages, questions)
+        outcome, folder = _run(messages, idle_s, in_full=not as_json and len(messages) <= demo_outcome.FEW)
+    if as_json:
+        print_json(demo_outcome.as_json(outcome, folder))
+    else:
+        demo_outcome.show(outcome)
+    return int(outcome.fell_short)
+
+
+def _run(messages: Spool, idle_s: float, *, in_full: bool) -> tuple[Outcome, Path]:
+    env, settings = _environment()
+    folder = writable(settings.folder)
     say(f"penstock demo: {counted(len(messages), 'message')}, local folder {folder}")
     with contextlib.ExitStack() as stack:
         if running := serving(folder):
@@ -49,22 +60,28 @@ def demo(questions: Sequence[str], *, as_json: bool, idle_s: float) -> int:
                 warn(warning)
             stack.enter_context(LocalStack.start(folder, env))
         try:
-            outcome = asyncio.run(_ask(env, messages, idle_s))
+            return asyncio.run(_ask(env, messages, idle_s, in_full=in_full)), folder
         except KeyboardInterrupt:
             warn(f"Interrupted. Nothing is lost: `{own_name(os.environ, local=True)} dev` goes on with it.")
             raise
-    if as_json:
-        print_json(demo_outcome.as_json(outcome, folder))
-    else:
-        demo_outcome.show(outcome)
-    return int(outcome.fell_short)
 
 
-async def _ask(env: Mapping[str, str], messages: Sequence[Outgoing], idle_s: float) -> Outcome:
+def _environment() -> tuple[dict[str, str], Settings]:
+    """This shell's, with a model to ask; all of it is checked before anything is asked or made."""
+    env = dict(os.environ) | {"PENSTOCK_LOCAL": str(local_folder(os.environ))}
+    asks = bool(env.get("OPENAI_BASE_URL") and not env.get("PENSTOCK_ROUTES"))
+    if asks and not env.get("PENSTOCK_DEFAULT_MODEL"):
+        stack_settings(env | {"PENSTOCK_DEFAULT_MODEL": "asked-for-below"})
+        env["PENSTOCK_DEFAULT_MODEL"] = _first_model(env)
+    return env, stack_settings(env)
+
+
+async def _ask(env: Mapping[str, str], messages: Spool, idle_s: float, *, in_full: bool) -> Outcome:
+    sent: list[Sent] = []
     async with AsyncExitStack() as stack:
         system = await stack.enter_async_context(open_system(env))
         pending = await stack.enter_async_context(Pending(system))
-        sent = await publish_all(system, messages)
+        await publish_all(system, messages, sent, lambda: None)
         with progress("answering", len(sent)) as advance:
             await pending.wait(
                 sent,
@@ -73,7 +90,12 @@ async def _ask(env: Mapping[str, str], messages: Sequence[Outgoing], idle_s: flo
                 is_served=lambda: serving(local_folder(env)) is not None,
             )
         await _confirmed(system)
-        return Outcome(sent, pending.ended, pending.waiting_for)
+        ended = [await _whole(system, one) for one in pending.ended] if in_full else pending.ended
+        return Outcome(sent, ended, pending.waiting_for)
+
+
+async def _whole(system: System, ended: Ended) -> Ended:
+    return replace(ended, result=await whole(system, ended.result)) if ended.result else ended
 
 
 async def _confirmed(system: System) -> None:
@@ -84,36 +106,6 @@ async def _confirmed(system: System) -> None:
             # The broker is another process: there is no event to wait for.
             while bus and await bus.waiting(topology.response_subscription):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
-
-
-def _messages(questions: Sequence[str]) -> list[Outgoing]:
-    run = f"demo-{secrets.token_hex(2)}"
-    if not questions:
-        text = resources.files("penstock_ops.local").joinpath("prompts.jsonl").read_text(encoding="utf-8")
-        bodies = [json.loads(line) for line in text.splitlines()]
-        return [
-            outgoing(_in_run(run, body), "prompts.jsonl", f"{run}-{n:02d}")
-            for n, body in enumerate(bodies, 1)
-        ]
-    found: list[tuple[str, Body]] = []
-    for question in questions:
-        if question == "-" or _names_file(question):
-            found += read_bodies(Path(question))
-        elif question.strip():
-            found.append(("the command line", {"prompt": question}))
-        else:
-            raise Misuse("A prompt must say something.")
-    return [outgoing(body, where, f"{run}-{n:02d}") for n, (where, body) in enumerate(found, 1)]
-
-
-def _names_file(question: str) -> bool:
-    """Whether it is a file's name, there or not: a prompt may end in one, but has spaces before it."""
-    return question.lower().endswith(_FILES) and (" " not in question or os.path.exists(question))
-
-
-def _in_run(run: str, body: dict[str, Any]) -> dict[str, Any]:
-    """The shipped ids show what one id twice does: within this run, not against the last one."""
-    return body | {"request_id": f"{run}-{body['request_id']}"} if "request_id" in body else body
 
 
 def _first_model(env: Mapping[str, str]) -> str:

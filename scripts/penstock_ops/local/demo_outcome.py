@@ -9,16 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
-
-from penstock_ops.asking.outgoing import Sent
 from penstock_ops.asking.pending import Ended
-from penstock_ops.asking.show import show_result, table
+from penstock_ops.asking.publishing import Sent
+from penstock_ops.asking.show import show_result, show_table
 from penstock_ops.terminal.console import counted, dollars, own_name, stdout, warn
 from penstock_ops.terminal.explained import explain
+from penstock_ops.terminal.shown import shown
 
 #: With so few messages, the answers are shown in full.
-_FEW = 4
+FEW = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +55,9 @@ class Outcome:
 
 def show(outcome: Outcome) -> None:
     out = stdout()
-    out.print(table(outcome.rows, out.width), soft_wrap=False)
+    show_table(outcome.rows)
     answered = [result for result in outcome.results if not result["error"]]
-    if len(outcome.sent) <= _FEW:
+    if len(outcome.sent) <= FEW:
         for result in answered:
             out.print()
             show_result(out, result)
@@ -73,13 +72,16 @@ def show(outcome: Outcome) -> None:
     if outcome.results:
         first = outcome.results[0]
         tenant = "" if first["tenant"] == "default" else f" --tenant {first['tenant']}"
-        name = escape(own_name(os.environ, local=True))
-        out.print(f"Read one again: [bold]{name} get {first['request_id']}{tenant}[/bold]", soft_wrap=True)
+        name = shown(own_name(os.environ, local=True))
+        out.print(
+            f"Read one again: [bold]{name} get {shown(first['request_id'])}{shown(tenant)}[/bold]",
+            soft_wrap=True,
+        )
 
 
 def _summary(outcome: Outcome) -> str:
     facts = _facts(outcome)
-    by = ", ".join(f"{escape(who)} ({count})" for who, count in facts["answered_by"].items()) or "nobody"
+    by = ", ".join(f"{shown(who)} ({count})" for who, count in facts["answered_by"].items()) or "nobody"
     cost = dollars(facts["cost_usd"])
     unknown = (
         f" and {counted(facts['cost_unknown'], 'answer')} of unknown price" if facts["cost_unknown"] else ""
@@ -123,9 +125,9 @@ def _show_dead_letters(outcome: Outcome) -> None:
         out.print("\n[bold]Dead letters[/bold] (not tried again)")
     for ended in outcome.dead_letters:
         reason, error = _why(ended)
-        name = escape(ended.sent.outgoing.request_id)
-        out.print(f"  {name}  [yellow]{reason}[/yellow]: {escape(error)}")
-        out.print(f"    [dim]{escape(explain(reason))}[/dim]")
+        name = shown(ended.sent.request_id)
+        out.print(f"  {name}  [yellow]{shown(reason)}[/yellow]: {shown(error)}")
+        out.print(f"    [dim]{shown(explain(reason))}[/dim]")
     if outcome.dead_letters:
         out.print()
 
@@ -142,13 +144,10 @@ def as_json(outcome: Outcome, folder: Path) -> dict[str, Any]:
         "summary": _facts(outcome),
         "results": outcome.results,
         "dead_letters": [
-            {"tenant": one.sent.outgoing.tenant, "request_id": one.sent.outgoing.request_id}
+            {"tenant": one.sent.tenant, "request_id": one.sent.request_id}
             | dict(zip(("reason", "error"), _why(one), strict=True))
             | {"source_message_id": one.sent.message_id}
             for one in outcome.dead_letters
         ],
-        "unfinished": [
-            {"tenant": sent.outgoing.tenant, "request_id": sent.outgoing.request_id}
-            for sent in outcome.unfinished
-        ],
+        "unfinished": [{"tenant": sent.tenant, "request_id": sent.request_id} for sent in outcome.unfinished],
     }

@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
-
 from penstock.adapters.buses.endpoint import HttpSend
-from penstock.settings import Settings, default_folder, read_settings
+from penstock.settings import Settings, default_folder
 from penstock_ops.emulation.emulated import EmulatedStack, emulated
 from penstock_ops.local.events import Events, is_quiet, line
 from penstock_ops.processes.minute import each_minute
@@ -22,7 +20,8 @@ from penstock_ops.processes.serve import SOURCE
 from penstock_ops.processes.stack import LocalStack, log_file, refuse_if_served, tail
 from penstock_ops.terminal.console import own_name, print_json, say, stdout, warn
 from penstock_ops.terminal.faults import OperatorFault
-from penstock_ops.terminal.system import is_local, local_folder, writable
+from penstock_ops.terminal.shown import shown
+from penstock_ops.terminal.system import is_local, local_folder, stack_settings, writable
 
 #: How often new log lines are looked for, in seconds.
 _POLL_S = 0.2
@@ -55,7 +54,7 @@ def dev(*, on_emulators: bool, project: str | None, as_json: bool) -> int:
 def _on_folder(as_json: bool) -> None:
     folder = writable(local_folder(os.environ))
     env = dict(os.environ) | {"PENSTOCK_LOCAL": str(folder)}
-    settings = read_settings(env)
+    settings = stack_settings(env)
     refuse_if_served(folder)
     with LocalStack.start(folder, env) as stack:
         is_default = folder == default_folder(os.environ).absolute() and is_local(os.environ)
@@ -71,7 +70,7 @@ def _on_emulators(project: str, as_json: bool) -> None:
     # Checked before anything starts; the hosts are not known yet.
     hosts = {"PUBSUB_EMULATOR_HOST": "localhost", "FIRESTORE_EMULATOR_HOST": "localhost"}
     env = {name: value for name, value in os.environ.items() if name != "PENSTOCK_LOCAL"}
-    settings = read_settings(env | hosts | {"GOOGLE_CLOUD_PROJECT": project})
+    settings = stack_settings(env | hosts | {"GOOGLE_CLOUD_PROJECT": project})
     say("Starting Google's emulators, the functions and the bridge …")
     with emulated(env, project, folder, SOURCE) as stack:
         up = _Up(
@@ -97,12 +96,12 @@ def _tell(up: _Up, settings: Settings, as_json: bool) -> None:
     for warning in settings.warnings:
         warn(warning)
     name, out = _plain(), stdout()
-    out.print(f"[green]Penstock is up[/green]: {escape(up.system)}")
+    out.print(f"[green]Penstock is up[/green]: {shown(up.system)}")
     for target, url in up.urls.items():
         out.print(f"  {target:<19} {url}")
     out.print("\nIn another shell:")
     for variable, value in up.exports.items():
-        out.print(f"  export {variable}={escape(shlex.quote(value))}", soft_wrap=True)
+        out.print(f"  export {variable}={shown(shlex.quote(value))}", soft_wrap=True)
     out.print(f"  {name} publish --wait 'Why is the sky blue?'", soft_wrap=True)
     out.print(f"  {name} watch", soft_wrap=True)
     out.print(f"  {name} get ID", soft_wrap=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import secrets
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from penstock_ops.processes.awaited import awaited
 from penstock_ops.processes.folder_lock import Serving, serving
 from penstock_ops.processes.leash import Leashed
 from penstock_ops.terminal.faults import OperatorFault
@@ -71,11 +71,12 @@ def refuse_if_served(folder: Path) -> None:
 
 
 def _wait_ready(process: Leashed, folder: Path, token: str) -> Serving:
-    give_up = time.monotonic() + READY_S
-    while time.monotonic() < give_up and not process.ended:
+    def ours() -> Serving | None:
         running = serving(folder)
-        if running is not None and running.token == token:
-            return running
-        time.sleep(0.02)
+        return running if running is not None and running.token == token else None
+
+    running = awaited(ours, ended=lambda: process.ended, within_s=READY_S, every_s=0.02)
+    if running is not None:
+        return running
     refuse_if_served(folder)
     raise OperatorFault(f"the local stack does not start; its last words:\n{tail(log_file(folder))}")

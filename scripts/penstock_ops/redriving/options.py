@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from penstock.errors import Reason
 from penstock.messages.envelope import parse_time
 from penstock.messages.request import LONGEST_WAIT_S, REQUEST_ID_LIMIT, TENANT_LIMIT, id_fault
-from penstock_ops.asking.publish_options import seconds
 from penstock_ops.redriving.letters import Letter
+from penstock_ops.terminal.durations import seconds
 from penstock_ops.terminal.faults import Misuse
 
 

@@ -41,7 +41,7 @@ class _Done:
 
 async def redrive(options: Options, *, dry_run: bool, yes: bool, as_json: bool) -> int:
     """0: done, or nothing to do. 1: something failed, or a named id is not there. Raises Misuse."""
-    if not (dry_run or yes) and (as_json or not sys.stdin.isatty()):
+    if not (dry_run or yes) and (as_json or sys.stdin is None or not sys.stdin.isatty()):
         raise Misuse("Nobody can be asked here: say --dry-run to look, or --yes to do it.")
     async with open_system() as system, open_waiting(system) as waiting:
         say(f"penstock redrive ← {system.name}, {topology_of(system).dead_letter_subscription}")

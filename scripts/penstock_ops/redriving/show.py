@@ -6,15 +6,17 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from penstock_ops.redriving.cost import Estimate
 from penstock_ops.redriving.plan import Do, Step
 from penstock_ops.terminal.console import counted, dollars, stdout
+from penstock_ops.terminal.shown import shown
 
 #: Letters of one kind whose ids are shown.
 _SHOWN = 3
+#: What the table needs, with the longest reasons.
+_TABLE_WIDTH = 100
 
 
 def show_plan(steps: Sequence[Step], looked_at: int, cost: Estimate) -> None:
@@ -24,11 +26,11 @@ def show_plan(steps: Sequence[Step], looked_at: int, cost: Estimate) -> None:
     out.print(f"{counted(looked_at, 'dead letter')}, {matched:,} matching")
     if not steps:
         return
-    out.print(_table(steps))
+    stdout(_TABLE_WIDTH).print(_table(steps), soft_wrap=False)
     for line in _whys(steps):
-        out.print(escape(line), soft_wrap=True)
+        out.print(shown(line), soft_wrap=True)
     if cost.requests:
-        out.print(escape(_cost_sentence(cost)), soft_wrap=True)
+        out.print(shown(_cost_sentence(cost)), soft_wrap=True)
 
 
 def _table(steps: Sequence[Step]) -> Table:
@@ -38,7 +40,7 @@ def _table(steps: Sequence[Step]) -> Table:
         grid.add_column(do.value, justify="right", no_wrap=True)
     counts = Counter((_reason(step), step.do) for step in steps for _ in step.message_ids)
     for reason in sorted({reason for reason, _ in counts}):
-        grid.add_row(escape(reason), *(f"{counts[reason, do]:,}" if counts[reason, do] else "" for do in Do))
+        grid.add_row(shown(reason), *(f"{counts[reason, do]:,}" if counts[reason, do] else "" for do in Do))
     return grid
 
 

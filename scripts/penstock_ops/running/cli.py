@@ -84,7 +84,7 @@ def start(
 
       penstock run classify.yaml --items tickets.jsonl --id nightly --wait
     """
-    from penstock_ops.asking.publish_options import seconds
+    from penstock_ops.terminal.durations import seconds
     from penstock_ops.running.start import Asked, start
 
     asked = Asked(file, items, run_id, tenant, seconds(max_wait) if max_wait else None, max_in_flight, price)

@@ -10,46 +10,72 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 
+from penstock_ops.terminal.shown import printable, shown, spelled_in_json
 from penstock_ops.terminal.system import is_local, local_folder
 
-#: Wide enough for a result's line where stdout is no terminal.
-_FILE_WIDTH = 140
+#: Wide enough for a result's line where stdout is no terminal, or one too narrow to fold words for.
+_FILE_WIDTH, _LEAST_WIDTH = 140, 40
 
 _STYLES = {"completed": "green", "failed": "red", "dead letter": "yellow", "unfinished": "yellow"}
 
 
-def stdout() -> Console:
-    """For data."""
-    tty = sys.stdout.isatty()
-    return Console(width=None if tty else _FILE_WIDTH, highlight=False, soft_wrap=not tty)
+def stdout(least_width: int = _LEAST_WIDTH) -> Console:
+    """For data. A terminal narrower than that folds the lines itself, so that nothing is cut off."""
+    console = Console(highlight=False, emoji=False)
+    if not sys.stdout.isatty() or console.width < least_width:
+        console.width, console.soft_wrap = max(_FILE_WIDTH, least_width), True
+    return console
 
 
 def stderr() -> Console:
     """For words about it."""
-    return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+    console = Console(stderr=True, highlight=False, emoji=False)
+    console.soft_wrap = not sys.stderr.isatty() or console.width < _LEAST_WIDTH
+    return console
 
 
 def say(sentence: str) -> None:
     """A remark to the person at the terminal."""
-    stderr().print(f"[dim]{escape(sentence)}[/dim]")
+    stderr().print(f"[dim]{shown(sentence)}[/dim]")
 
 
 def warn(sentence: str) -> None:
-    stderr().print(f"[yellow]{escape(sentence)}[/yellow]")
+    stderr().print(f"[yellow]{shown(sentence)}[/yellow]")
+
+
+def complain(sentence: str) -> None:
+    """Why the command ends without having done what it was asked."""
+    stderr().print(f"[red]error: {shown(sentence)}[/red]", soft_wrap=True)
+
+
+def write(text: str) -> None:
+    """A text of others on stdout, line by line as it is: rich would fold it and turn its tabs into spaces."""
+    sys.stdout.write(printable(text) + "\n")
+    sys.stdout.flush()
 
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:
-    """Data for a program."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=indent, default=str) + "\n")
+    """Data for a program; in ASCII alone where stdout takes no more, or the text is no Unicode."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent, default=str)
+    if not _takes(text):
+        text = json.dumps(value, ensure_ascii=True, indent=indent, default=str)
+    sys.stdout.write(spelled_in_json(text) + "\n")
     sys.stdout.flush()
+
+
+def _takes(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def coloured(status: str) -> str:
     """A status with its colour, as rich's markup."""
     style = _STYLES.get(status)
-    return f"[{style}]{status}[/{style}]" if style else escape(status)
+    return f"[{style}]{status}[/{style}]" if style else shown(status)
 
 
 def dollars(usd: float | None) -> str:

@@ -9,7 +9,9 @@ EXPLAINED = {
     Reason.CONFLICT: (
         "Another request was accepted under this id before, and stands. Publish this one under a new id."
     ),
-    Reason.CONTENT_REFUSED: "The provider's content filter refused it. Asking again brings the same answer.",
+    Reason.CONTENT_REFUSED: (
+        "The model or the provider's content filter refused it. Asking again brings the same answer."
+    ),
     Reason.PROVIDER_REJECTED: "The provider says that the request is wrong. Change it; use a new id.",
     Reason.ATTEMPTS_EXHAUSTED: (
         "Every allowed try ended without a usable answer. `penstock redrive` tries it once more."

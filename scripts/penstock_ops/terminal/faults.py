@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from penstock.errors import PenstockError
+import errno
+
+from penstock.errors import PenstockError, SettingsError
 
 #: Errors of our other tools that speak to the person too. By name: their modules are heavy to import.
 _SPEAKING = frozenset({"EmulatorFault", "EmulatorMissing"})
+
+
+#: What a full disk answers, also when it is our stdout.
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class OperatorFault(Exception):
@@ -27,7 +33,9 @@ class Misuse(OperatorFault):
 
 
 def exit_code(error: Exception) -> int:
-    """1: failed. 2: misused."""
+    """1: failed. 2: misused, by an environment that cannot be meant too."""
+    if isinstance(error, SettingsError):
+        return 2
     return error.code if isinstance(error, OperatorFault) else 1
 
 
@@ -35,4 +43,6 @@ def sentence(error: Exception) -> str:
     """What is printed of any error."""
     if isinstance(error, PenstockError | OperatorFault) or type(error).__name__ in _SPEAKING:
         return str(error)
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return f"nothing more can be written: {error.strerror}."
     return f"unexpected, {type(error).__name__}: {error} (`penstock --traceback …` shows where)"

@@ -6,7 +6,6 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -17,6 +16,7 @@ from rich.progress import (
 )
 
 from penstock_ops.terminal.console import stderr
+from penstock_ops.terminal.shown import printable
 
 
 @contextlib.contextmanager
@@ -29,7 +29,7 @@ def progress(doing: str, total: int) -> Iterator[Callable[[int, str], None]]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        TextColumn("[dim]{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", style="dim", markup=False),
         console=console,
         transient=True,
         disable=not console.is_terminal,
@@ -37,4 +37,8 @@ def progress(doing: str, total: int) -> Iterator[Callable[[int, str], None]]:
     )
     with bar:
         line = bar.add_task("", total=total, note="")
-        yield lambda done, note: bar.update(line, completed=done, note=escape(note))
+        yield lambda done, note: bar.update(line, completed=done, note=_on_one_line(note))
+
+
+def _on_one_line(note: str) -> str:
+    return " ".join(printable(note).split())

@@ -6,17 +6,19 @@ import json
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from penstock import bootstrap
 from penstock.adapters.buses.local import LocalBus
 from penstock.errors import BlobError, PublishFailed, StoreError
+from penstock.money.pricing import PriceBook
 from penstock.services import Services
-from penstock.settings import Settings, default_folder, read_settings
+from penstock.settings import Settings, embedded_folder, read_settings
 from penstock.timing import Timing
 from penstock_ops.terminal.faults import OperatorFault
+from penstock_ops.terminal.proxies import unheeded
 
 if TYPE_CHECKING:
     from penstock_ops.terminal.topology import Topology
@@ -31,7 +33,8 @@ _UNUSED = {
     ),
     "PENSTOCK_BUCKET": "gs://bucket-not-set",
 }
-
+#: What says whom a function asks; an operator's command asks no model.
+_MODELS = frozenset({"OPENAI_API_KEY", "OPENAI_BASE_URL", "PENSTOCK_DEFAULT_MODEL"})
 
 #: What to do when a system does not answer.
 _REMEDY = {
@@ -61,8 +64,8 @@ class System:
 
 
 def local_folder(env: Mapping[str, str]) -> Path:
-    """The folder of embedded mode: PENSTOCK_LOCAL, else the default."""
-    return Path(env.get("PENSTOCK_LOCAL") or default_folder(env)).expanduser().absolute()
+    """The folder of embedded mode: PENSTOCK_LOCAL, else the default. Raises SettingsError."""
+    return embedded_folder(env)
 
 
 def writable(folder: Path) -> Path:
@@ -87,14 +90,25 @@ def operator_settings(env: Mapping[str, str]) -> Settings:
 
     Raises SettingsError, OperatorFault.
     """
-    given = {name: value for name, value in env.items() if value} | {
-        "PENSTOCK_ROUTES": _UNUSED["PENSTOCK_ROUTES"]
-    }
+    given = {name: value for name, value in env.items() if value and name not in _MODELS}
+    given["PENSTOCK_ROUTES"] = _UNUSED["PENSTOCK_ROUTES"]
     if is_local(env):
         given["PENSTOCK_LOCAL"] = str(writable(local_folder(env)))
     elif "PUBSUB_EMULATOR_HOST" not in given:
         given.setdefault("PENSTOCK_BUCKET", _UNUSED["PENSTOCK_BUCKET"])
     return read_settings(given)
+
+
+def stack_settings(env: Mapping[str, str]) -> Settings:
+    """The settings for a stack that is about to be started, the price book's file read too.
+
+    Raises SettingsError: better now than in a child's log.
+    """
+    settings = read_settings(env)
+    PriceBook.load(settings.prices)
+    asks = any(target.provider != "offline" for target in settings.routes.targets.values())
+    warning = unheeded(env) if asks else ""
+    return replace(settings, warnings=(*settings.warnings, warning)) if warning else settings
 
 
 @asynccontextmanager

@@ -24,7 +24,7 @@ from penstock_ops.tune.options import (
     check_engine,
     one_clear_line,
 )
-from penstock_ops.tune.quantization import QUANTIZATIONS, find_quantization
+from penstock_ops.tune.quantization import find_quantization, formats_for
 from penstock_ops.tune.shape import ModelShape, read_shape
 from penstock_ops.tune.sizing import Plan, Wishes, Workload, plan
 from penstock_ops.tune.trace import read_trace
@@ -68,11 +68,10 @@ def workload_of(trace: Path | None) -> Workload:
 
 def what_fits(shape: ModelShape, workload: Workload, wishes: Wishes) -> list[Plan]:
     """A plan for every GPU, engine with kernels for it, and format that the checkpoint allows."""
-    formats = [shape.prequantized] if shape.prequantized in QUANTIZATIONS else list(QUANTIZATIONS)
     return [
-        plan(shape, gpu, QUANTIZATIONS[str(name)], engine, workload, wishes)
+        plan(shape, gpu, quantization, engine, workload, wishes)
         for gpu in gpu_table().values()
         for engine in gpu.engines
-        for name in formats
-        if engine in QUANTIZATIONS[str(name)].engines
+        for quantization in formats_for(shape)
+        if engine in quantization.engines
     ]

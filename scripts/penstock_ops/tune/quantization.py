@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from penstock_ops.tune.faults import TuneFault
 from penstock_ops.tune.gpus import Gpu
@@ -21,10 +21,12 @@ class Quantization:
     engines: tuple[str, ...]
     #: Lowest compute capability with a fast kernel.
     min_capability: float
+    #: The engine finds out by itself and is told nothing.
+    found_out: bool = False
 
     def flag(self, engine: str) -> str | None:
         """What the engine itself calls this format; None: the setting is left out."""
-        if self.name == "none":
+        if self.name == "none" or self.found_out:
             return None
         if engine == "vllm" and self.name == "bitsandbytes-nf4":
             return "bitsandbytes"  # vLLM's bitsandbytes is the 4-bit one
@@ -48,28 +50,70 @@ QUANTIZATIONS: dict[str, Quantization] = {
         Quantization("bitsandbytes-nf4", _NF4_BLOCK_64, False, ("tgi", "vllm"), 7.5),
     )
 }
+#: Formats that a checkpoint brings along; their width is the checkpoint's own.
+_BROUGHT: dict[str, Quantization] = {
+    q.name: q
+    for q in (
+        Quantization("compressed-tensors", None, True, ("tgi", "vllm"), 8.0, found_out=True),
+        Quantization("modelopt", None, True, ("vllm",), 8.9, found_out=True),
+        Quantization("modelopt_fp4", None, True, ("vllm",), 10.0, found_out=True),
+        Quantization("mxfp4", None, True, ("vllm",), 8.0, found_out=True),
+        Quantization("fbgemm_fp8", None, True, ("tgi", "vllm"), 8.9, found_out=True),
+    )
+}
 
 
 def find_quantization(name: str | None, shape: ModelShape) -> Quantization:
-    """The asked-for format, or the one the checkpoint is already in.
+    """The asked-for format, or the one the checkpoint is already in, at the checkpoint's own width.
 
     Raises TuneFault for an unknown name and for one that contradicts the checkpoint.
     """
-    wanted = name or shape.prequantized or "none"
     known = ", ".join(QUANTIZATIONS)
-    if name is None and wanted not in QUANTIZATIONS:
+    if name is not None and name not in QUANTIZATIONS and name not in _BROUGHT:
+        raise TuneFault(f"unknown quantization {name!r}; known: {known}")
+    if shape.stored is None:
+        return _wished(name or "none", known)
+    brought = _brought(shape)
+    if brought is not None:
+        return _agreeing(name, brought)
+    if name is None:
         raise TuneFault(
-            f"the checkpoint's format {wanted!r} says nothing of its width; "
+            f"the checkpoint's format {shape.stored.name!r} says nothing of its width; "
             f"name the one of the same width with --quantization: {known}"
         )
-    if wanted not in QUANTIZATIONS:
-        raise TuneFault(f"unknown quantization {wanted!r}; known: {known}")
-    if shape.prequantized in QUANTIZATIONS and wanted != shape.prequantized:
+    return _wished(name, known)
+
+
+def formats_for(shape: ModelShape) -> list[Quantization]:
+    """Every format that this checkpoint can be run in: its own, or all that can be made or had."""
+    brought = _brought(shape)
+    return [brought] if brought else list(QUANTIZATIONS.values())
+
+
+def _wished(name: str, known: str) -> Quantization:
+    if name not in QUANTIZATIONS:
         raise TuneFault(
-            f"the checkpoint is already quantized with {shape.prequantized}; "
-            f"leave out --quantization {wanted}, or take the unquantized model's config"
+            f"{name} is read from a checkpoint that is in it, and this one is not; known: {known}"
         )
-    return QUANTIZATIONS[wanted]
+    return QUANTIZATIONS[name]
+
+
+def _brought(shape: ModelShape) -> Quantization | None:
+    """The checkpoint's own format at its own width, or None where that is not known."""
+    if shape.stored is None or shape.stored.bits is None:
+        return None
+    return replace({**QUANTIZATIONS, **_BROUGHT}[shape.stored.name], bits=shape.stored.bits)
+
+
+def _agreeing(name: str | None, brought: Quantization) -> Quantization:
+    wanted = QUANTIZATIONS.get(name or brought.name)
+    as_wide = wanted is not None and wanted.bits is not None and abs(wanted.bits - (brought.bits or 0)) < 0.5
+    if name in (None, brought.name) or (brought.found_out and as_wide):
+        return brought
+    raise TuneFault(
+        f"the checkpoint is already quantized with {brought.name}; "
+        f"leave out --quantization {name}, or take the unquantized model's config"
+    )
 
 
 def weight_bytes(shape: ModelShape, quantization: Quantization) -> int:

@@ -66,7 +66,7 @@ def recommend(
     kind = str(results.identity.get("kind", "vllm"))
     if kind not in gpu.engines:
         raise TuneFault(f"{kind} has no kernels for the {gpu.name}; use {' or '.join(gpu.engines)}")
-    notes = list(results.not_in_force())
+    notes = [*results.not_in_force(), *(plan.notes if plan else ())]
     concurrency, per_s, latency = _point(results, plan, demand, notes)
     sustained = results.sustained_rate
     rate = min(sustained, per_s) if sustained else PLANNED_SHARE * per_s

@@ -1,21 +1,29 @@
-"""The shape of a decoder-only transformer, read from a Hugging Face `config.json`."""
+"""The shape of a model, read from a Hugging Face `config.json`: what it weighs and what a token leaves.
+
+Only what is understood is computed: a family whose formula stands in `anatomy`, every field of its
+config read by that formula or known to change no size. Everything else is refused with a sentence.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from penstock_ops.tune.anatomy.architectures import check_architecture
+from penstock_ops.tune.anatomy.families import anatomy_of, is_known, nested_language_model
+from penstock_ops.tune.anatomy.parts import Anatomy, Cache, Image, Weight
+from penstock_ops.tune.anatomy.plain import plain_anatomy
 from penstock_ops.tune.faults import TuneFault
+from penstock_ops.tune.kept import keep_at_16_bit
+from penstock_ops.tune.stored import Stored, read_stored
 
-#: Families with a gated MLP (three matrices), grouped-query attention and RMS norms, whose
-#: parameters the formula below counts exactly (checked against published counts in the tests).
-COUNTED_FAMILIES = frozenset({"llama", "mistral", "mixtral", "qwen2", "qwen3", "phi3"})
-#: These have a bias on the query, key and value projections although the config does not say so.
-QKV_BIAS_FAMILIES = frozenset({"qwen2"})
 #: Bytes of one parameter as stored when nothing is quantized.
 DTYPE_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
+#: How far a stated parameter count may lie from the counted one: cards round, and count further-token layers.
+STATED_TOLERANCE = 0.05
 
 
 @dataclass(frozen=True)
@@ -23,149 +31,160 @@ class ModelShape:
     """Sizes of one model. Counts are parameters, not bytes."""
 
     family: str
-    layers: int
-    hidden: int
-    heads: int
-    kv_heads: int
-    head_size: int
     vocabulary: int
     context: int
     dtype_bytes: int
     #: Parameters in the projection matrices: what quantization shrinks.
     linear_parameters: int
-    #: Embeddings, output head, norms, biases: they stay at 16 bit.
+    #: Embeddings, output head, norms, biases, vision towers: they stay at 16 bit.
     other_parameters: int
+    #: Of these, the vision tower's and its projector's.
+    tower_parameters: int
     #: Width of the widest activation a layer makes, in elements per token.
     activation_width: int
-    #: `quant_method` of a checkpoint that is already quantized, else None.
-    prequantized: str | None
+    #: What each layer keeps of a sequence.
+    caches: tuple[Cache, ...]
+    #: Key and value heads and their size, where every layer that attends has the same; else 0.
+    kv_heads: int
+    head_size: int
+    #: Keys and values are one compressed pair a token (latent attention).
+    latent: bool
+    image: Image | None
+    #: How the checkpoint is quantized already, else None.
+    stored: Stored | None
+    #: What is not counted, in words for the user.
+    notes: tuple[str, ...]
 
     @property
     def parameters(self) -> int:
         return self.linear_parameters + self.other_parameters
 
     @property
+    def prequantized(self) -> str | None:
+        """Name of the format that the checkpoint is in, else None."""
+        return self.stored.name if self.stored else None
+
+    @property
+    def layers(self) -> int:
+        return len(self.caches)
+
+    @property
     def kv_elements_per_token(self) -> int:
-        """Keys and values of one token over all layers: 2 · layers · kv_heads · head_size."""
-        return 2 * self.layers * self.kv_heads * self.head_size
+        """What one token leaves over all layers while none of them drops any."""
+        return sum(cache.token_elements for cache in self.caches)
+
+    @property
+    def state_bytes(self) -> int:
+        """What a sequence holds however long it is, over all layers."""
+        return sum(cache.state_bytes for cache in self.caches)
 
 
 def read_shape(path: Path, parameters: int | None = None) -> ModelShape:
-    """The shape in `path`. `parameters` replaces the count for families that are not known here.
+    """The shape in `path`. `parameters` gives the count for families that are not counted here.
 
-    Raises TuneFault for a file that is absent, not JSON, or lacks a field that the sizes need.
+    A `hf_quant_config.json` beside it says how the checkpoint is quantized where it does not.
+    Raises TuneFault for a file that is absent, not JSON, or holds what is not computed here.
     """
+    config = _read(path, "the model's config")
+    beside = path.with_name("hf_quant_config.json")
+    if not config.get("quantization_config") and beside.is_file():
+        config = {**config, "quantization_config": _read(beside, "the checkpoint's quantization")}
+    return shape_of(config, parameters)
+
+
+def _read(path: Path, what: str) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise TuneFault(f"cannot read the model's config {path}: {error.strerror}") from None
+        raise TuneFault(f"cannot read {what} {path}: {error.strerror}") from None
     except (ValueError, RecursionError):
         raise TuneFault(f"{path} is not JSON; give the config.json of a Hugging Face model") from None
     if not isinstance(config, dict):
         raise TuneFault(f"{path} holds no JSON object; give the config.json of a Hugging Face model")
-    return shape_of(config, parameters)
+    return config
 
 
 def shape_of(config: dict[str, Any], parameters: int | None = None) -> ModelShape:
     """The shape that a parsed config.json describes; raises TuneFault as `read_shape` does."""
-    quantization = config.get("quantization_config")
-    inner = config.get("text_config")
-    text = {**config, **inner} if isinstance(inner, dict) else config
-    _refuse_what_the_formulas_miss(text)
-    missing = [f for f in _NEEDED if text.get(f) is None]
-    if missing:
-        raise TuneFault(f"the model's config lacks {', '.join(missing)}; the sizes cannot be computed")
-    heads, hidden = _count(text, "num_attention_heads"), _count(text, "hidden_size")
-    head_size = _count(text, "head_dim") if text.get("head_dim") else hidden // heads
-    if head_size == 0:
-        raise TuneFault(f"hidden_size {hidden} is smaller than num_attention_heads {heads}")
-    kv_heads = _count(text, "num_key_value_heads") if text.get("num_key_value_heads") else heads
-    if kv_heads > heads or heads % kv_heads:
-        raise TuneFault(f"num_key_value_heads {kv_heads} does not divide num_attention_heads {heads}")
-    linear, other = _parameters(text, heads * head_size, kv_heads * head_size, parameters)
+    family = _family(config)
+    anatomy, stored = _anatomy(config, family, parameters), read_stored(config)
+    linear = _shrinking(anatomy, stored)
     return ModelShape(
-        family=str(text.get("model_type", "unknown")),
-        layers=_count(text, "num_hidden_layers"),
-        hidden=hidden,
-        heads=heads,
-        kv_heads=kv_heads,
-        head_size=head_size,
-        vocabulary=_count(text, "vocab_size"),
-        context=_count(text, "max_position_embeddings"),
-        dtype_bytes=_dtype_bytes(text),
+        family=family,
+        vocabulary=anatomy.vocabulary,
+        context=anatomy.context,
+        dtype_bytes=_dtype_bytes(config),
         linear_parameters=linear,
-        other_parameters=other,
-        activation_width=2 * _count(text, "intermediate_size") + 4 * hidden,
-        prequantized=_quant_method(quantization),
+        other_parameters=anatomy.parameters - linear,
+        tower_parameters=sum(w.count for w in anatomy.weights if w.tower),
+        activation_width=anatomy.width,
+        caches=anatomy.caches,
+        kv_heads=anatomy.kv_heads,
+        head_size=anatomy.head_size,
+        latent=anatomy.latent,
+        image=anatomy.image,
+        stored=stored,
+        notes=anatomy.notes,
     )
 
 
-_NEEDED = (
-    "hidden_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "intermediate_size",
-    "vocab_size",
-    "max_position_embeddings",
-)
+def _family(config: Mapping[str, Any]) -> str:
+    family = config.get("model_type")
+    if not isinstance(family, str) or not family:
+        raise TuneFault("the model's config lacks model_type, so what its fields mean is not known")
+    return family
 
 
-def _refuse_what_the_formulas_miss(text: dict[str, Any]) -> None:
-    if text.get("kv_lora_rank"):
+def _anatomy(config: Mapping[str, Any], family: str, given: int | None) -> Anatomy:
+    if not is_known(family):
+        return nested_language_model(config, given) or plain_anatomy(config, family, given)
+    check_architecture(config, family)
+    found = anatomy_of(config, family)
+    if given is not None and abs(given - found.parameters) > STATED_TOLERANCE * found.parameters:
         raise TuneFault(
-            "the model compresses its KV cache (kv_lora_rank, latent attention); "
-            "its sizes are not computed here: use measure on a running engine"
+            f"--parameters says {given:,}, but this config makes {found.parameters:,}; "
+            "leave it out, or take the config of the model that you mean"
         )
-    if "linear_attention" in str(text.get("layer_types")):
+    return found
+
+
+def _shrinking(anatomy: Anatomy, stored: Stored | None) -> int:
+    """Parameters that the checkpoint's format shrinks, or that one made while loading would."""
+    text = [w for w in anatomy.weights if w.shrinks and not w.tower]
+    if stored is None:
+        return sum(w.count for w in text)
+    kept = keep_at_16_bit(anatomy.weights, stored.keeps, len(anatomy.caches))
+    _refuse_what_is_quantized_beside(anatomy.weights, stored, kept)
+    taken = [w for w in text if w.name not in kept and (not stored.experts_only or ".experts." in w.name)]
+    if stored.experts_only and not taken:
         raise TuneFault(
-            "the model mixes linear attention into its layers; its KV cache is not computed here: "
-            "use measure on a running engine"
+            f"the checkpoint's {stored.name} takes experts alone, and this model has none or keeps them"
         )
+    return sum(w.count for w in taken)
 
 
-def _parameters(text: dict[str, Any], query: int, kv: int, given: int | None) -> tuple[int, int]:
-    """(linear, other) parameters, by the Llama layout: gated MLP, RMS norms, optional experts."""
-    hidden, layers = _count(text, "hidden_size"), _count(text, "num_hidden_layers")
-    family = str(text.get("model_type", "unknown"))
-    experts = next((_count(text, f) for f in ("num_local_experts", "num_experts") if text.get(f)), 1)
-    mlp = 3 * hidden * _count(text, "intermediate_size") * experts
-    router = hidden * experts if experts > 1 else 0
-    attention = 2 * hidden * query + 2 * hidden * kv
-    bias = query + 2 * kv if family in QKV_BIAS_FAMILIES or text.get("attention_bias") else 0
-    head_norms = 2 * (query // _count(text, "num_attention_heads")) if family == "qwen3" else 0
-    embeddings = _count(text, "vocab_size") * hidden * (1 if text.get("tie_word_embeddings") else 2)
-    linear = layers * (attention + mlp)
-    other = embeddings + layers * (2 * hidden + bias + router + head_norms) + hidden
-    if given is not None:
-        embedded = min(other, given)
-        return given - embedded, embedded
-    if family not in COUNTED_FAMILIES:
+def _refuse_what_is_quantized_beside(weights: tuple[Weight, ...], stored: Stored, kept: set[str]) -> None:
+    tower = [w for w in weights if w.tower and w.shrinks and w.name not in kept]
+    if stored.takes_towers and stored.bits is not None and tower:
         raise TuneFault(
-            f"parameters of model_type {family!r} are not counted here; "
-            "give them with --parameters (the model's card states them)"
+            f"the checkpoint's {stored.name} takes {len(tower)} matrices of the vision tower too "
+            f"({tower[0].name}), "
+            "which is not computed here; use measure on a running engine"
         )
-    return linear, other
+    head = [w for w in weights if w.name == "lm_head" and w.name not in kept]
+    if stored.takes_head and head:
+        raise TuneFault(
+            f"the checkpoint's {stored.name} takes the output head too (lm_head is not among its "
+            "exceptions), "
+            "which is not computed here; use measure on a running engine"
+        )
 
 
-def _count(text: dict[str, Any], field: str) -> int:
-    value = text[field]
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 10**9:
-        raise TuneFault(f"{field} in the model's config must be a positive whole number, not {value!r}")
-    return value
-
-
-def _dtype_bytes(text: dict[str, Any]) -> int:
-    name = str(text.get("torch_dtype") or text.get("dtype") or "bfloat16").removeprefix("torch.")
+def _dtype_bytes(config: Mapping[str, Any]) -> int:
+    inner = config.get("text_config")
+    places = (config, inner if isinstance(inner, dict) else {})
+    named = (place.get(field) for place in places for field in ("torch_dtype", "dtype"))
+    name = str(next(filter(None, named), "bfloat16")).removeprefix("torch.")
     if name not in DTYPE_BYTES:
         raise TuneFault(f"dtype {name!r} in the model's config is none of {', '.join(sorted(DTYPE_BYTES))}")
     return DTYPE_BYTES[name]
-
-
-def _quant_method(quantization: object) -> str | None:
-    if not isinstance(quantization, dict):
-        return None
-    method = str(quantization.get("quant_method", "unknown"))
-    bits = quantization.get("bits")
-    if method in {"awq", "gptq"} and bits not in (None, 4):
-        raise TuneFault(f"the checkpoint is {method} with {bits} bits; only 4-bit {method} is computed here")
-    return method

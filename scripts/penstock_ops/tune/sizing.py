@@ -3,12 +3,15 @@
 The budget follows what the engines do at start. vLLM takes `gpu_memory_utilization` of the card
 and gives the KV cache what weights and a profiled forward pass leave. TGI 3 takes
 `CUDA_MEMORY_FRACTION` of the card and gives the cache `TGI_WIGGLE_ROOM` of what is left.
+What a sequence holds of the cache stands in `cache`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from penstock_ops.tune.cache import BLOCK_TOKENS, KV_DTYPE_BYTES, Holding, holding, kv_bytes_per_token
+from penstock_ops.tune.counted import what_is_counted
 from penstock_ops.tune.faults import TuneFault
 from penstock_ops.tune.gpus import GIB, Gpu
 from penstock_ops.tune.quantization import Quantization, weight_bytes, why_not
@@ -21,13 +24,14 @@ WORKSPACE_BYTES = GIB
 DEFAULT_FRACTION = {"vllm": 0.92, "tgi": 1.0}
 #: TGI 3: share of the free memory that becomes KV cache.
 TGI_WIGGLE_ROOM = 0.90
-#: Tokens per KV block: vLLM's default; TGI's is smaller, so rounding to 16 is right for both.
-BLOCK_TOKENS = 16
 #: Tokens of one prefill step unless told otherwise (vLLM's value on an L4-class GPU; TGI's default is 4096).
 DEFAULT_PREFILL_TOKENS = {"vllm": 2048, "tgi": 4096}
+#: Rows of logits that are in memory at once.
+LOGIT_ROWS = 128
 #: Sequences in one batch unless told otherwise: vLLM's --max-num-seqs; for TGI, MAX_CONCURRENT_REQUESTS.
 DEFAULT_SEQUENCES = {"vllm": 256, "tgi": 128}
-KV_DTYPE_BYTES = {"auto": 2, "fp8": 1}
+
+__all__ = ["KV_DTYPE_BYTES", "Plan", "Wishes", "Workload", "kv_bytes_per_token", "plan"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,10 @@ class Plan:
     workspace: int
     activations: int
     kv_bytes_per_token: int
+    #: What a sequence holds however long it is (states of Mamba, convolution, linear attention).
+    state_bytes: int
+    #: What a mean request holds of the cache while it answers.
+    sequence_bytes: int
     kv_cache: int
     max_batch_total_tokens: int
     max_batch_prefill_tokens: int
@@ -64,6 +72,8 @@ class Plan:
     concurrency: int
     #: Why it does not fit, or None when it does.
     misfit: str | None
+    #: What is counted and what is not, in words for the user.
+    notes: tuple[str, ...]
 
     @property
     def fits(self) -> bool:
@@ -101,15 +111,23 @@ def plan(
     wishes = wishes or Wishes()
     fraction = _fraction(wishes.memory_fraction, engine)
     prefill = wishes.prefill_tokens or DEFAULT_PREFILL_TOKENS[engine]
-    weights, per_token = weight_bytes(shape, quantization), kv_bytes_per_token(shape, wishes.kv_dtype)
-    activations = activation_bytes(shape, prefill)
+    weights, activations = weight_bytes(shape, quantization), activation_bytes(shape, prefill)
+    held = holding(shape, wishes.kv_dtype, engine, prefill)
     free = int(gpu.memory_bytes * fraction) - weights - WORKSPACE_BYTES - activations
-    kv_cache = max(0, int(free * (TGI_WIGGLE_ROOM if engine == "tgi" else 1.0)))
-    batch_total = kv_cache // per_token // BLOCK_TOKENS * BLOCK_TOKENS
-    total = min(wishes.max_total_tokens or shape.context, shape.context, batch_total)
-    misfit = why_not(quantization, gpu, engine) or _too_big(free, batch_total, wishes, workload, gpu)
+    room = _in_blocks(held, max(0, int(free * (TGI_WIGGLE_ROOM if engine == "tgi" else 1.0))))
+    concurrency = _concurrency(held, room, workload, engine)
+    batch_total = _batch_tokens(held, room, concurrency)
+    longest = held.longest(room, shape.context)
+    total = min(wishes.max_total_tokens or shape.context, longest)
+    needed = max(wishes.max_total_tokens or 0, round(workload.resident_tokens))
+    misfit = (
+        why_not(quantization, gpu, engine)
+        or _why_not_served(shape, engine)
+        or _too_big(free, gpu)
+        or _too_long(longest, concurrency, shape.context, needed)
+    )
     if misfit:
-        batch_total = total = prefill = 0
+        batch_total = total = prefill = concurrency = 0
     answer = min(max(1, round(workload.output_tokens)), total // 2)
     return Plan(
         engine=engine,
@@ -120,27 +138,25 @@ def plan(
         weights=weights,
         workspace=WORKSPACE_BYTES,
         activations=activations,
-        kv_bytes_per_token=per_token,
-        kv_cache=batch_total * per_token,
+        kv_bytes_per_token=held.per_token,
+        state_bytes=shape.state_bytes,
+        sequence_bytes=round(held.of(workload.resident_tokens)),
+        kv_cache=batch_total * held.per_token + concurrency * shape.state_bytes,
         max_batch_total_tokens=batch_total,
         max_batch_prefill_tokens=min(prefill, batch_total),
         max_input_tokens=total - answer,
         max_total_tokens=total,
-        concurrency=_concurrency(batch_total, workload, engine),
+        concurrency=concurrency,
         misfit=misfit,
+        notes=what_is_counted(shape, engine, quantization),
     )
 
 
-def kv_bytes_per_token(shape: ModelShape, kv_dtype: str) -> int:
-    """2 (key, value) · layers · kv_heads · head_size · bytes per element."""
-    if kv_dtype not in KV_DTYPE_BYTES:
-        raise TuneFault(f"unknown KV dtype {kv_dtype!r}; known: {', '.join(KV_DTYPE_BYTES)}")
-    return shape.kv_elements_per_token * KV_DTYPE_BYTES[kv_dtype]
-
-
 def activation_bytes(shape: ModelShape, prefill_tokens: int) -> int:
-    """Working memory of one prefill step at 16 bit, plus one row of 32-bit logits per sequence."""
-    return prefill_tokens * shape.activation_width * 2 + 128 * shape.vocabulary * 4
+    """Working memory of one prefill step, or of one image in the tower, at 16 bit; and logits at 32 bit."""
+    step = prefill_tokens * shape.activation_width
+    image = shape.image.patches * shape.image.width if shape.image else 0
+    return max(step, image) * 2 + LOGIT_ROWS * shape.vocabulary * 4
 
 
 def _fraction(wanted: float | None, engine: str) -> float:
@@ -150,15 +166,42 @@ def _fraction(wanted: float | None, engine: str) -> float:
     return fraction
 
 
-def _too_big(free: int, batch_total: int, wishes: Wishes, workload: Workload, gpu: Gpu) -> str | None:
-    if free <= 0:
-        return f"weights and working memory exceed the {gpu.name} by {-free / GIB:.1f} GiB"
-    needed = max(wishes.max_total_tokens or 0, round(workload.resident_tokens))
-    if batch_total < needed:
-        return f"the KV cache holds {batch_total} tokens, one request needs {needed}"
+def _why_not_served(shape: ModelShape, engine: str) -> str | None:
+    if engine != "tgi":
+        return None
+    if shape.state_bytes:
+        return (
+            "tgi serves no models whose layers keep a state (Mamba, convolution, linear attention); use vllm"
+        )
+    if shape.latent:
+        return "what tgi keeps of latent attention is not computed here; use vllm"
     return None
 
 
-def _concurrency(batch_total: int, workload: Workload, engine: str) -> int:
-    """Requests whose KV fits at once, at most what the engine batches by default."""
-    return min(int(batch_total / max(1.0, workload.resident_tokens)), DEFAULT_SEQUENCES[engine])
+def _too_big(free: int, gpu: Gpu) -> str | None:
+    return f"weights and working memory exceed the {gpu.name} by {-free / GIB:.1f} GiB" if free <= 0 else None
+
+
+def _too_long(longest: int, concurrency: int, context: int, needed: int) -> str | None:
+    if longest >= min(needed, context) and concurrency:
+        return None
+    return f"the KV cache holds {longest} tokens of one sequence, one request needs {needed}"
+
+
+def _in_blocks(held: Holding, room: int) -> int:
+    """The bytes of `room` that whole blocks fill."""
+    block = held.per_token * BLOCK_TOKENS
+    return room // block * block
+
+
+def _concurrency(held: Holding, room: int, workload: Workload, engine: str) -> int:
+    """Requests that the cache holds at once, at most what the engine batches by default."""
+    tokens = max(1.0, workload.resident_tokens)
+    fitting = int((room - held.in_flight(tokens)) / held.of(tokens))
+    return min(max(0, fitting), DEFAULT_SEQUENCES[engine])
+
+
+def _batch_tokens(held: Holding, room: int, concurrency: int) -> int:
+    """Tokens beside the states of the sequences, if no layer drops any: what vLLM prints at start."""
+    beside = max(0, room - concurrency * held.shape.state_bytes)
+    return beside // held.per_token // BLOCK_TOKENS * BLOCK_TOKENS

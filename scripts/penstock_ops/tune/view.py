@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from penstock_ops.tune.chart import terminal_chart
-from penstock_ops.tune.gpus import GIB
+from penstock_ops.tune.gpus import GIB, MIB
 from penstock_ops.tune.knobs import Knob
 from penstock_ops.tune.recommend import Recommendation
 from penstock_ops.tune.results import Results
@@ -25,6 +25,7 @@ def plan_view(shape: ModelShape, plan: Plan, matrix: list[Plan], knobs: list[Kno
         _formula(shape, plan),
         _sizes(plan),
         Text(f"\ndoes not fit: {plan.misfit}", style="bold red") if plan.misfit else Text(""),
+        *(Text(f"note: {note}") for note in plan.notes),
         _fits(matrix),
         Text(""),
         _knobs(knobs),
@@ -38,18 +39,34 @@ def plan_view(shape: ModelShape, plan: Plan, matrix: list[Plan], knobs: list[Kno
 
 def formula_lines(shape: ModelShape, plan: Plan) -> list[str]:
     """The arithmetic, with this model's numbers in it."""
-    kv_bytes = plan.kv_bytes_per_token // shape.kv_elements_per_token
     wiggle = " · 0.90 (TGI_WIGGLE_ROOM)" if plan.engine == "tgi" else ""
     return [
         f"weights      = {shape.linear_parameters:,} projection parameters ({plan.quantization.name}) "
         f"+ {shape.other_parameters:,} others at 16 bit = {plan.weights / GIB:.2f} GiB",
-        f"KV per token = 2 · {shape.layers} layers · {shape.kv_heads} kv heads · {shape.head_size} head size "
-        f"· {kv_bytes} B = {plan.kv_bytes_per_token:,} B",
+        f"KV per token = {_per_token(shape, plan)} = {plan.kv_bytes_per_token:,} B",
         f"KV cache     = ({plan.gpu.memory_bytes / GIB:.2f} GiB · {plan.memory_fraction:g} "
         f"− {plan.weights / GIB:.2f} weights − {plan.workspace / GIB:.2f} workspace "
         f"− {plan.activations / GIB:.2f} prefill step){wiggle} = {plan.kv_cache / GIB:.2f} GiB",
-        f"batch tokens = KV cache / KV per token, in blocks of 16 = {plan.max_batch_total_tokens:,}",
+        f"batch tokens = KV cache{_beside(plan)} / KV per token, in blocks of 16 = "
+        f"{plan.max_batch_total_tokens:,}",
+        f"concurrency  = KV cache / {plan.sequence_bytes / MIB:.2f} MiB that a mean request holds, "
+        f"at most what the engine batches = {plan.concurrency}",
     ]
+
+
+def _per_token(shape: ModelShape, plan: Plan) -> str:
+    element = plan.kv_bytes_per_token // shape.kv_elements_per_token
+    attending = [cache.token_elements for cache in shape.caches if cache.token_elements]
+    if shape.kv_heads:
+        heads = f"{shape.kv_heads} kv heads · {shape.head_size} head size"
+        return f"2 · {len(attending)} layers · {heads} · {element} B"
+    return f"{len(attending)} layers · {attending[0]} compressed · {element} B"
+
+
+def _beside(plan: Plan) -> str:
+    if not plan.state_bytes:
+        return ""
+    return f" beside {plan.concurrency} states of {plan.state_bytes / MIB:.1f} MiB"
 
 
 def _table(title: str) -> Table:
@@ -200,6 +217,7 @@ def plan_json(shape: ModelShape, plan: Plan, matrix: list[Plan], knobs: list[Kno
         },
         **_plan_fields(plan),
         "formula": formula_lines(shape, plan),
+        "notes": list(plan.notes),
         "matrix": [_plan_fields(p) for p in matrix],
         "knobs": [vars(k) for k in knobs],
     }
@@ -218,6 +236,8 @@ def _plan_fields(plan: Plan) -> dict[str, Any]:
         "workspace_bytes": plan.workspace,
         "activation_bytes": plan.activations,
         "kv_bytes_per_token": plan.kv_bytes_per_token,
+        "state_bytes_per_sequence": plan.state_bytes,
+        "sequence_bytes": plan.sequence_bytes,
         "kv_cache_bytes": plan.kv_cache,
         "max_batch_total_tokens": plan.max_batch_total_tokens,
         "max_batch_prefill_tokens": plan.max_batch_prefill_tokens,

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from penstock.errors import PreconditionFailed
 from penstock.paths import REQUESTS, SHARDS, sharded, time_of
 from penstock.pause import PAUSE_PATH, Pause
-from penstock.ports import Delete, Put, Snapshot, Update
+from penstock.ports import Cursor, Delete, Put, Snapshot, Update
 from penstock.requests.record import Record, State
 from penstock_ops.terminal.console import counted, print_json, say, stdout, warn
 from penstock_ops.terminal.progress import progress
@@ -99,9 +99,10 @@ async def _held_in(system: System, shard: int, unreadable: set[str]) -> list[Sna
     services = system.services
     held: dict[str, Snapshot] = {}
     low, high = f"{shard:02d}:", f"{shard:02d}:~"
+    after: Cursor | None = None
     while True:
         batch = await services.store.find(
-            REQUESTS, "due_at", low, high, limit=_BATCH, timeout_s=services.timing.read_s
+            REQUESTS, "due_at", low, high, after=after, limit=_BATCH, timeout_s=services.timing.read_s
         )
         for found in batch:
             record = record_of(found)
@@ -109,10 +110,9 @@ async def _held_in(system: System, shard: int, unreadable: set[str]) -> list[Sna
                 unreadable.add(found.path)
             elif _is_held(record):
                 held[found.path] = found
-        last = batch[-1].fields["due_at"] if batch and batch[-1].fields else low
-        if len(batch) < _BATCH or last == low:
+        if len(batch) < _BATCH:
             return list(held.values())
-        low = last
+        after = Cursor((batch[-1].fields or {})["due_at"], batch[-1].path)
 
 
 def _is_held(record: Record) -> bool:

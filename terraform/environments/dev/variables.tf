@@ -17,7 +17,7 @@ variable "bundle" {
 }
 
 variable "routes" {
-  description = "Which model answers; see modules/platform/routes_variable.tf."
+  description = "Which model answers; see modules/routes."
   type        = any
   default = {
     default = "default"

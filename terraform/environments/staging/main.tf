@@ -15,7 +15,8 @@ module "penstock" {
     bundle         = var.bundle
     peak_in_flight = 200
     paused         = var.paused
-    handler        = { min_instances = 0, max_instances = 5 }
+    rooms          = []
+    shapes         = { handler = { min_instances = 0, max_instances = 5 } }
   }
 
   data = merge(var.data, {
@@ -30,7 +31,6 @@ module "penstock" {
   delivery = var.delivery == null ? null : {
     state_bucket = var.delivery.state_bucket
     repository   = var.delivery.repository
-    branch       = "^main$"
     approval     = false
   }
 }

@@ -1,10 +1,4 @@
-# One function, the identity it runs as, and the identity that may call it.
-
-resource "google_service_account" "this" {
-  project      = var.project_id
-  account_id   = var.name
-  display_name = "Penstock: runs ${var.name}"
-}
+# One function and the identity that may call it; the identity it runs as is given, so that its grants need not wait for the function.
 
 resource "google_cloudfunctions2_function" "this" {
   project     = var.project_id
@@ -27,7 +21,7 @@ resource "google_cloudfunctions2_function" "this" {
   }
 
   service_config {
-    service_account_email = google_service_account.this.email
+    service_account_email = var.identity.email
     environment_variables = var.environment
 
     available_cpu                    = tostring(var.shape.cpu)

@@ -1,11 +1,6 @@
-output "member" {
-  description = "IAM member of the identity the function runs as."
-  value       = google_service_account.this.member
-}
-
 output "accounts" {
   description = "Full names of its two service accounts: whoever deploys must be allowed to act as them."
-  value       = { (google_service_account.this.account_id) = google_service_account.this.name, (google_service_account.caller.account_id) = google_service_account.caller.name }
+  value       = { (var.name) = var.identity.name, (google_service_account.caller.account_id) = google_service_account.caller.name }
 }
 
 output "caller" {

@@ -11,7 +11,7 @@ variable "region" {
 }
 
 variable "name" {
-  description = "Name of the function, of its service account, and, with underscores, of its entry point in functions/main.py. Its caller's account is NAME-caller."
+  description = "Name of the function and, with underscores, of its entry point in functions/main.py. Its caller's account is NAME-caller."
   type        = string
   nullable    = false
 
@@ -25,6 +25,15 @@ variable "description" {
   description = "What the function does, for whoever finds it in the console."
   type        = string
   nullable    = false
+}
+
+variable "identity" {
+  description = "The service account that the function runs as: `email`, and `name`, by which a deployer is permitted to act as it."
+  type = object({
+    email = string
+    name  = string
+  })
+  nullable = false
 }
 
 variable "build" {
@@ -46,6 +55,11 @@ variable "environment" {
   validation {
     condition     = alltrue([for name in keys(var.environment) : !can(regex("(KEY|TOKEN|SECRET|PASSWORD)$", name))])
     error_message = "An environment variable is readable by everyone who may look at the function: keep keys in Secret Manager and name the secret in the routes."
+  }
+  validation {
+    # As modules/routes/pasted.tf; a test compares the two.
+    condition     = !can(regex("(^|[^A-Za-z0-9])(sk-[A-Za-z0-9_-]{12,}|AIza[A-Za-z0-9_-]{12,}|gsk_[A-Za-z0-9]{8,}|hf_[A-Za-z0-9]{16,}|AQ\\.[A-Za-z0-9_-]{16,}|ya29\\.[A-Za-z0-9_-]+|(xai|pplx)-[A-Za-z0-9]{20,}|nvapi-[A-Za-z0-9_-]{20,}|r8_[A-Za-z0-9]{20,}|(AKIA|ASIA)[A-Z0-9]{16}|gh[pousr]_[A-Za-z0-9]{20,}|-----BEGIN |[Bb]earer )|(^|[\"'/])\\s*(sk-|AIza|gsk_)", jsonencode(var.environment)))
+    error_message = "An environment variable holds what reads like a key: keep keys in Secret Manager and name the secret in the routes."
   }
 }
 

@@ -8,6 +8,11 @@ variable "engine" {
     condition     = var.engine == null || (can(keys(var.engine)) && try(var.engine.kind, null) != null)
     error_message = "engine must be null, or an object that starts with kind = \"vllm\" or \"tgi\"; see modules/engine/variables.tf."
   }
+
+  validation {
+    condition     = !can(regex(module.routes.key, jsonencode(var.engine)))
+    error_message = "What reads like a key stands in engine: no key or hub token is passed on; a model that asks for one must come from a bucket (weights_bucket)."
+  }
 }
 
 module "engine" {
@@ -20,7 +25,7 @@ module "engine" {
   tgi        = try(var.engine.tgi, null)
   vllm       = try(var.engine.vllm, null)
   timeout_s  = module.timing.timing.function_timeout_s
-  invokers   = { handler = module.handler.member }
+  invokers   = local.callers
   protected  = var.data.protected
 }
 

@@ -7,75 +7,49 @@ locals {
     PENSTOCK_DEAD_LETTER_TOPIC = local.topics.dead_letters
     PENSTOCK_DATABASE          = module.store.database
     PENSTOCK_BUCKET            = module.store.bucket
-    PENSTOCK_ROUTES            = jsonencode(local.routes)
-  }
-
-  # The routes as the code reads them: a secret by its full name, the engine by its address, and nothing that was left out.
-  routes = {
-    default = var.routes.default
-    routes = { for alias, route in var.routes.routes : alias => {
-      fallback = route.fallback
-      targets = [for target in route.targets : { for name, value in {
-        name            = target.name
-        provider        = target.engine ? (try(var.engine.kind, "") == "tgi" ? "tgi" : "openai") : target.provider
-        model           = target.model
-        base_url        = target.engine ? try(local.engine.base_url, null) : target.base_url
-        secret          = target.secret == null ? null : "projects/${var.project_id}/secrets/${target.secret}/versions/${target.secret_version}"
-        auth            = target.engine ? "id_token" : null
-        timeout_s       = target.timeout_s
-        max_concurrency = target.max_concurrency
-        price           = target.price
-      } : name => value if value != null }]
-    } }
+    PENSTOCK_ROUTES            = jsonencode(module.routes.routes)
   }
 }
 
-module "handler" {
-  source       = "../function"
-  project_id   = module.project.project_id
-  region       = var.region
-  name         = local.functions.handler
-  description  = "Request to result: claims it, answers it from the cache or a model, saves and publishes the result."
-  build        = module.build.build
-  environment  = local.environment
-  token_minter = module.project.pubsub_agent
-  shape        = merge(var.functions.handler, { timeout_s = module.timing.timing.function_timeout_s, runtime = var.functions.runtime })
+resource "google_service_account" "function" {
+  for_each = local.functions
+
+  project      = module.project.project_id
+  account_id   = each.value.name
+  display_name = "Penstock: runs ${each.value.name}"
 }
 
-module "responder" {
-  source       = "../function"
+module "function" {
+  source   = "../function"
+  for_each = local.functions
+
   project_id   = module.project.project_id
   region       = var.region
-  name         = local.functions.responder
-  description  = "Marks a result as delivered, adds up usage and cost, wakes the followers of a shared answer."
+  name         = each.value.name
+  description  = each.value.description
+  identity     = google_service_account.function[each.key]
   build        = module.build.build
   environment  = local.environment
-  token_minter = module.project.pubsub_agent
-  shape        = merge(var.functions.responder, { timeout_s = module.timing.timing.function_timeout_s, runtime = var.functions.runtime })
+  token_minter = each.value.schedule == null ? module.project.pubsub_agent : module.project.scheduler_agent
+
+  shape = merge(
+    local.shapes[each.key],
+    { timeout_s = coalesce(each.value.timeout_s, module.timing.timing.function_timeout_s), runtime = var.functions.runtime },
+  )
 }
 
-module "sweeper" {
-  source       = "../function"
-  project_id   = module.project.project_id
-  region       = var.region
-  name         = local.functions.sweeper
-  description  = "Each minute: wakes what is due and was forgotten, reports the age of the oldest unfinished request."
-  build        = module.build.build
-  environment  = local.environment
-  token_minter = module.project.scheduler_agent
-  shape        = merge(var.functions.sweeper, { timeout_s = 120, runtime = var.functions.runtime })
-}
+resource "google_cloud_scheduler_job" "this" {
+  for_each = { for label, function in local.functions : label => function if function.schedule != null }
 
-resource "google_cloud_scheduler_job" "sweeper" {
   project     = module.project.project_id
   region      = var.region
-  name        = local.functions.sweeper
-  description = "Calls the sweeper each minute."
-  schedule    = "* * * * *"
+  name        = each.value.name
+  description = each.value.schedule.description
+  schedule    = each.value.schedule.cron
   time_zone   = "Etc/UTC"
-  paused      = var.functions.paused
+  paused      = each.value.pausable && var.functions.paused
 
-  attempt_deadline = "120s"
+  attempt_deadline = "${each.value.timeout_s}s"
 
   # The next minute is the retry.
   retry_config {
@@ -84,11 +58,11 @@ resource "google_cloud_scheduler_job" "sweeper" {
 
   http_target {
     http_method = "POST"
-    uri         = module.sweeper.uri
+    uri         = module.function[each.key].uri
 
     oidc_token {
-      service_account_email = module.sweeper.caller
-      audience              = module.sweeper.uri
+      service_account_email = module.function[each.key].caller
+      audience              = module.function[each.key].uri
     }
   }
 }

@@ -5,10 +5,18 @@ module "timing" {
   timing = var.functions.timing
 }
 
+locals {
+  members = { for label, account in google_service_account.function : label => account.member }
+  callers = { for label, function in local.functions : label => local.members[label] if function.models }
+}
+
 module "project" {
-  source         = "../project"
-  project_id     = var.project_id
-  extra_services = var.operations.budget == null ? [] : ["billingbudgets.googleapis.com"]
+  source     = "../project"
+  project_id = var.project_id
+  extra_services = concat(
+    var.operations.budget == null ? [] : ["billingbudgets.googleapis.com"],
+    module.routes.by_google ? ["aiplatform.googleapis.com"] : [],
+  )
 }
 
 module "store" {
@@ -16,18 +24,11 @@ module "store" {
   project_id         = module.project.project_id
   region             = var.region
   settings           = var.data
-  collections        = local.collections
+  collections        = merge([for function in local.functions : { for label, c in function.collections : label => merge(c, { name = local.collections[label] }) }]...)
   operators          = var.operations.operators
   completion_readers = var.response_consumers
-  users = {
-    handler   = module.handler.member
-    responder = module.responder.member
-    sweeper   = module.sweeper.member
-  }
-  blob_users = {
-    handler   = { member = module.handler.member }
-    responder = { member = module.responder.member, folder = "dead-letters/" } # long letters; it reads no prompts
-  }
+  users              = { for label, function in local.functions : label => local.members[label] if function.documents }
+  blob_users         = { for label, function in local.functions : label => { member = local.members[label], folder = function.blobs } if function.blobs != null }
 }
 
 module "secrets" {
@@ -35,7 +36,7 @@ module "secrets" {
   project_id = module.project.project_id
   region     = var.region
   names      = var.secrets
-  readers    = { handler = module.handler.member }
+  readers    = local.callers
   protected  = var.data.protected
 }
 
@@ -47,46 +48,37 @@ module "build" {
   destroy    = !var.data.protected
 }
 
-module "requests" {
-  source            = "../topic"
-  project_id        = module.project.project_id
-  name              = local.topics.requests
-  region            = var.region
-  dead_letter_topic = module.dead_letters.id
-  pubsub_agent      = module.project.pubsub_agent
-  publishers = merge(
-    var.publishers,
-    { for member in var.operations.operators : "operator ${member}" => member },
-    # Wakes: response_processor for followers, the sweeper for everything that is due.
-    { "our response-processor" = module.responder.member, "our sweeper" = module.sweeper.member },
-  )
-  push = {
-    name                  = local.subscriptions.requests
-    endpoint              = module.handler.uri
-    caller                = module.handler.caller
-    timeout_s             = module.timing.timing.function_timeout_s
-    ack_deadline_s        = module.timing.timing.ack_deadline_s
-    max_delivery_attempts = var.functions.max_delivery_attempts
-    paused                = var.functions.paused
-  }
+locals {
+  # Topic => its subscription, and whom that feeds.
+  fed = merge([for label, function in local.functions : { for topic, name in function.subscription : topic => { name = name, function = label, pausable = function.pausable } }]...)
+
+  # Who beside our functions publishes, who reads.
+  asking  = { requests = merge(var.publishers, { for member in var.operations.operators : "operator ${member}" => member }) }
+  reading = { responses = var.response_consumers }
 }
 
-module "responses" {
-  source            = "../topic"
+module "topic" {
+  source   = "../topic"
+  for_each = local.fed
+
   project_id        = module.project.project_id
-  name              = local.topics.responses
+  name              = local.topics[each.key]
   region            = var.region
   dead_letter_topic = module.dead_letters.id
   pubsub_agent      = module.project.pubsub_agent
-  consumers         = var.response_consumers
-  publishers        = { "our request-handler" = module.handler.member }
+  consumers         = lookup(local.reading, each.key, {})
+  publishers = merge(
+    lookup(local.asking, each.key, {}),
+    { for label, function in local.functions : "our ${function.name}" => local.members[label] if contains(function.publishes, each.key) },
+  )
   push = {
-    name                  = local.subscriptions.responses
-    endpoint              = module.responder.uri
-    caller                = module.responder.caller
+    name                  = each.value.name
+    endpoint              = module.function[each.value.function].uri
+    caller                = module.function[each.value.function].caller
     timeout_s             = module.timing.timing.function_timeout_s
     ack_deadline_s        = module.timing.timing.ack_deadline_s
     max_delivery_attempts = var.functions.max_delivery_attempts
+    paused                = each.value.pausable && var.functions.paused
   }
 }
 
@@ -94,10 +86,9 @@ module "dead_letters" {
   source       = "../dead_letters"
   project_id   = module.project.project_id
   name         = local.topics.dead_letters
-  subscription = local.subscriptions.dead_letters
+  subscription = local.letters_subscription
   region       = var.region
-  # The handler for requests, response_processor for what on the response topic is no result.
-  publishers   = { handler = module.handler.member, responder = module.responder.member }
+  publishers   = { for label, function in local.functions : label => local.members[label] if contains(function.publishes, "dead_letters") }
   readers      = var.operations.operators
   archive      = { days = var.data.archive_days, destroy = !var.data.protected }
   pubsub_agent = module.project.pubsub_agent
@@ -107,8 +98,8 @@ module "warehouse" {
   source            = "../warehouse"
   project_id        = module.project.project_id
   region            = var.region
-  topic             = module.responses.id
-  topic_name        = module.responses.name
+  topic             = module.topic["responses"].id
+  topic_name        = module.topic["responses"].name
   dead_letter_topic = module.dead_letters.id
   pubsub_agent      = module.project.pubsub_agent
   settings = {

@@ -1,25 +1,14 @@
-# Every name that the code, other systems or people know, once.
+# Every name that the code, other systems or people know, once; those of a function and of its subscription stand in rooms.tf.
 
 locals {
+  # As the local stack names them too (scripts/penstock_ops/terminal/topology.py).
   topics = {
     requests     = "llm-requests"
     responses    = "llm-responses"
     dead_letters = "llm-dead-letters"
   }
 
-  # As the local stack names them too (scripts/penstock_ops/terminal/topology.py).
-  subscriptions = {
-    requests     = "llm-requests-handler"
-    responses    = "llm-responses-processor"
-    dead_letters = "llm-dead-letters-inspection"
-  }
-
-  # Entry points in functions/main.py, with hyphens.
-  functions = {
-    handler   = "request-handler"
-    responder = "response-processor"
-    sweeper   = "sweeper"
-  }
+  letters_subscription = "llm-dead-letters-inspection"
 
   collections = {
     requests = "requests"

@@ -2,7 +2,7 @@ module "monitoring" {
   source      = "../monitoring"
   project_id  = module.project.project_id
   environment = var.environment
-  services    = values(local.functions)
+  services    = [for function in local.functions : function.name]
   engine      = try(local.engine.name, null)
   emails      = var.operations.emails
   alerts      = var.operations.alerts
@@ -18,11 +18,8 @@ module "delivery" {
   region      = var.region
   environment = var.environment
   settings    = var.delivery
-  accounts = merge(
-    module.handler.accounts,
-    module.responder.accounts,
-    module.sweeper.accounts,
-    module.build.accounts,
-    one(module.engine[*].accounts), # null without an engine; `try` would make the whole map unknown at plan
-  )
+  accounts = merge(concat(
+    [for function in module.function : function.accounts],
+    [module.build.accounts, one(module.engine[*].accounts)], # null without an engine; `try` would make the whole map unknown at plan
+  )...)
 }

@@ -1,16 +1,16 @@
 output "request_topic" {
   description = "Where requests are published."
-  value       = module.requests.id
+  value       = module.topic["requests"].id
 }
 
 output "response_topic" {
   description = "Where results are published."
-  value       = module.responses.id
+  value       = module.topic["responses"].id
 }
 
 output "consumer_subscriptions" {
   description = "Consumer => the subscription it pulls results from."
-  value       = module.responses.consumer_subscriptions
+  value       = module.topic["responses"].consumer_subscriptions
 }
 
 output "dead_letters" {
@@ -45,14 +45,11 @@ output "deployer" {
 
 output "known" {
   description = "Every name that the settings below may have, so that a misspelt one can be refused instead of ignored."
-  value = {
-    routes     = keys(var.routes)
-    route      = try(keys(values(var.routes.routes)[0]), [])
-    target     = try(keys(values(var.routes.routes)[0].targets[0]), [])
+  value = merge(module.routes.known, {
     consumer   = try(keys(values(var.response_consumers)[0]), [])
     data       = keys(var.data)
     operations = keys(var.operations)
     thresholds = keys(var.operations.thresholds)
     budget     = try(keys(var.operations.budget), [])
-  }
+  })
 }

@@ -26,6 +26,11 @@ variable "secrets" {
   type        = set(string)
   default     = []
   nullable    = false
+
+  validation {
+    condition     = !can(regex(module.routes.key, jsonencode(var.secrets)))
+    error_message = "A key stands among the secrets' names, or what reads like one. Terraform keeps what it is told: write a name such as openai, add the key by `gcloud secrets versions add`, and if the key was real, take it back where it was issued."
+  }
 }
 
 variable "publishers" {
@@ -33,6 +38,11 @@ variable "publishers" {
   type        = map(string)
   default     = {}
   nullable    = false
+
+  validation {
+    condition     = !can(regex(module.routes.key, jsonencode(var.publishers)))
+    error_message = "What reads like a key stands in publishers, which are labels and IAM members: keys belong into Secret Manager and nowhere else."
+  }
 }
 
 variable "response_consumers" {
@@ -46,6 +56,11 @@ variable "response_consumers" {
   }))
   default  = {}
   nullable = false
+
+  validation {
+    condition     = !can(regex(module.routes.key, jsonencode(var.response_consumers)))
+    error_message = "What reads like a key stands in response_consumers, which are names, tenants and IAM members: keys belong into Secret Manager and nowhere else."
+  }
 }
 
 variable "data" {
@@ -65,6 +80,11 @@ variable "data" {
   })
   default  = {}
   nullable = false
+
+  validation {
+    condition     = !can(regex(module.routes.key, jsonencode(var.data)))
+    error_message = "What reads like a key stands in data, which are names and numbers: keys belong into Secret Manager and nowhere else."
+  }
 }
 
 variable "operations" {
@@ -90,6 +110,11 @@ variable "operations" {
   })
   default  = {}
   nullable = false
+
+  validation {
+    condition     = !can(regex(module.routes.key, jsonencode(var.operations)))
+    error_message = "What reads like a key stands in operations, which are members, addresses and numbers: keys belong into Secret Manager and nowhere else."
+  }
 }
 
 variable "delivery" {
@@ -101,4 +126,9 @@ variable "delivery" {
     approval     = optional(bool)
   })
   default = null
+
+  validation {
+    condition     = !can(regex(module.routes.key, jsonencode(var.delivery)))
+    error_message = "What reads like a key stands in delivery, which are names: keys belong into Secret Manager and nowhere else."
+  }
 }

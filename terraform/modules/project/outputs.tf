@@ -15,3 +15,8 @@ output "scheduler_agent" {
   value       = google_project_service_identity.this["cloudscheduler.googleapis.com"].member
   depends_on  = [time_sleep.settled]
 }
+
+output "services" {
+  description = "The APIs that are on."
+  value       = [for service in google_project_service.this : service.service]
+}

@@ -1,13 +1,9 @@
-# Firestore indexes every field of every document unless told not to. We query three fields, by collection group;
+# Firestore indexes every field of every document unless told not to. What we query by, by collection group, is few fields;
 # an index nobody reads costs a write each time, and one with growing values caps a collection at about 500 writes/s.
 
 locals {
-  indexed = toset(["due_at", "open_since", "following"])
-  expiring = {
-    requests = var.collections.requests
-    orphans  = var.collections.orphans
-    cache    = var.collections.cache
-  }
+  indexed  = merge([for c in values(var.collections) : { for field in c.indexed : "${c.name} ${field}" => { collection = c.name, field = field } }]...)
+  expiring = { for label, c in var.collections : label => c.name if c.expires }
 }
 
 # Everything that has no setting of its own: no index.
@@ -16,7 +12,7 @@ resource "google_firestore_field" "exempt" {
 
   project    = var.project_id
   database   = google_firestore_database.this.name
-  collection = each.value
+  collection = each.value.name
   field      = "*"
 
   index_config {}
@@ -27,8 +23,8 @@ resource "google_firestore_field" "indexed" {
 
   project    = var.project_id
   database   = google_firestore_database.this.name
-  collection = var.collections.requests
-  field      = each.value
+  collection = each.value.collection
+  field      = each.value.field
 
   index_config {
     indexes {

@@ -11,7 +11,9 @@ output "bucket" {
 output "indexes" {
   description = "What can be queried: collection group => field => order. Everything else is exempt; a test compares this with the queries the code makes."
   value = {
-    (var.collections.requests) = { for name, field in google_firestore_field.indexed : name => one(one(field.index_config).indexes).order }
+    for c in values(var.collections) : c.name => {
+      for field in google_firestore_field.indexed : field.field => one(one(field.index_config).indexes).order if field.collection == c.name
+    } if length(c.indexed) > 0
   }
 }
 

@@ -38,14 +38,12 @@ variable "settings" {
 }
 
 variable "collections" {
-  description = "The collections, by what they hold; the names are the platform's. Requests, orphans and cache expire; usage and control stay."
-  type = object({
-    requests = string
-    orphans  = string
-    cache    = string
-    usage    = string
-    control  = string
-  })
+  description = "The collections: label => `name`; whether its documents `expires`, by the field expires_at; the fields that are `indexed`, one at a time and across tenants. Everything else is exempt from indexes."
+  type = map(object({
+    name    = string
+    expires = optional(bool, false)
+    indexed = optional(set(string), [])
+  }))
   nullable = false
 }
 

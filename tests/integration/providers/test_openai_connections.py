@@ -12,7 +12,9 @@ from penstock.adapters.providers import connections
 from penstock.adapters.providers.openai import OpenAIProvider
 from penstock.errors import FailureClass, ProviderFailure
 from tests.integration.providers.conftest import HeldKey, ask
+from tests.servers import script as wire
 from tests.servers.openai_server import OpenAIServer
+from tests.servers.script import Script, header
 
 UNPAID, AMBIGUOUS, FINAL = FailureClass.UNPAID, FailureClass.AMBIGUOUS, FailureClass.FINAL
 LONG = 30.0
@@ -20,62 +22,10 @@ _COMPLETION = b'{"choices": [{"message": {"content": "yes"}, "finish_reason": "s
 
 
 def reply(status: str, *headers: str, body: bytes = _COMPLETION, length: int | None = None) -> bytes:
-    """A reply as it goes over the wire; `length` may claim more than the body holds."""
-    said = f"Content-Length: {len(body) if length is None else length}"
-    return "\r\n".join([f"HTTP/1.1 {status}", *headers, said, "", ""]).encode() + body
+    return wire.reply(status, *headers, body=body, length=length)
 
 
 ANSWER = reply("200 OK", "Set-Cookie: session=theirs; Path=/")
-
-
-class Script:
-    """Reads whole requests and gives the replies in order, whatever connection asks; None hangs up instead.
-
-    So does what is left when the replies are at their end. `requests` are the heads of all that came.
-    """
-
-    def __init__(self, *replies: bytes | None) -> None:
-        self.requests: list[str] = []
-        self.connections = 0
-        self._replies = iter(replies)
-        self._open: set[asyncio.StreamWriter] = set()
-
-    async def __aenter__(self) -> Script:
-        self._server = await asyncio.start_server(self._talk, "127.0.0.1", 0)
-        self.base_url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v1"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        for writer in list(self._open):
-            writer.close()
-        self._server.close()
-        await self._server.wait_closed()
-
-    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        self._open.add(writer)
-        try:
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode()
-                await reader.readexactly(int(header(head, "Content-Length") or "0"))
-                self.requests.append(head)
-                answer = next(self._replies, None)
-                if answer is None:
-                    return
-                writer.write(answer)
-                await writer.drain()
-                if b"\r\nConnection: close\r\n" in answer:
-                    return
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # The client has left.
-        finally:
-            self._open.discard(writer)
-            writer.close()
-
-
-def header(head: str, name: str) -> str | None:
-    lines = [line.partition(": ") for line in head.split("\r\n")]
-    return next((value for key, _, value in lines if key.lower() == name.lower()), None)
 
 
 @pytest.fixture
@@ -138,7 +88,7 @@ async def test_a_redirect_is_not_followed(providers: list[OpenAIProvider], statu
         (reply("401 No", body=b"no"), UNPAID, 401, None),
         (reply("500 No", "Connection: close", length=999), AMBIGUOUS, 500, None),
         # Without a status there is nothing to go by.
-        (reply("200 OK", "Connection: close", length=999), AMBIGUOUS, None, None),
+        (reply("200 OK", "Connection: close", body=_COMPLETION[:-1], length=999), AMBIGUOUS, None, None),
         (b"220 mail.example ESMTP\r\nConnection: close\r\n\r\n", AMBIGUOUS, None, None),
         (
             b"HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\n",

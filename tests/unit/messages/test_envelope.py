@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from penstock.errors import NotAPush
 from penstock.messages.envelope import Envelope, decode_push, encode_push, format_time, parse_time
+from tests.examples import examples
 
 SECRET = "hunter2-the-planted-secret"
 PUBLISHED = "google.cloud.pubsub.topic.v1.messagePublished"
@@ -86,6 +87,27 @@ def test_every_form_of_one_delivery_is_the_same_envelope(headers: dict[str, str]
 
 
 @pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        (BINARY | {"ce-time": "2026-02-26T19:13:55.749Z"}, None),
+        (STRUCTURED, {"time": "2026-02-26T19:13:55.749Z"}),
+    ],
+)
+def test_id_and_time_of_the_event_stand_in_for_the_messages(
+    headers: dict[str, str], body: dict[str, Any] | None
+) -> None:
+    """Google's own curl samples have them in the headers alone."""
+    bare = wrapped(messageId=None, message_id=None, publishTime=None, publish_time=None)
+    sent = bare if body is None else event(bare) | body
+    assert decode_push(headers, json.dumps(sent).encode()) == ENVELOPE
+
+
+def test_the_messages_own_id_and_time_go_before_the_events() -> None:
+    headers = BINARY | {"ce-id": "1", "ce-time": "2020-01-01T00:00:00Z"}
+    assert decode_push(headers, json.dumps(wrapped()).encode()) == ENVELOPE
+
+
+@pytest.mark.parametrize(
     ("field", "expected"), [({}, None), ({"deliveryAttempt": 5}, 5), ({"deliveryAttempt": None}, None)]
 )
 def test_the_delivery_attempt_is_there_only_when_the_subscription_counts(
@@ -130,6 +152,21 @@ NO_PUSH: dict[str, tuple[dict[str, str], object, str]] = {
         wrapped(publishTime="2026-02-26T19:13:55"),
         "`message.publishTime`",
     ),
+    "a CloudEvent without time": (
+        BINARY,
+        wrapped(publishTime=None, publish_time=None),
+        "`message.publishTime`",
+    ),
+    "a CloudEvent's time that is none": (
+        BINARY | {"ce-time": "now"},
+        wrapped(publishTime=None, publish_time=None),
+        "`message.publishTime`",
+    ),
+    "a CloudEvent's headers without an event": (
+        {"ce-id": "1", "ce-time": "2020-01-01T00:00:00Z"},
+        wrapped(messageId=None, message_id=None),
+        "`message.messageId`",
+    ),
     "data that is no base64": (JSON, wrapped(data=f"{SECRET}!"), "`message.data`"),
     "data with its end cut off": (JSON, wrapped(data="aGVsbG8"), "`message.data`"),
     "data with something behind it": (JSON, wrapped(data="aGVsbG8=aGVs"), "`message.data`"),
@@ -170,7 +207,7 @@ def test_what_is_no_push_is_refused(headers: dict[str, str], body: object, says:
 unicode_text = st.text(st.characters(exclude_categories=["Cs"]))
 
 
-@settings(derandomize=True, max_examples=200, deadline=None)
+@examples(200)
 @given(
     st.builds(
         Envelope,

@@ -1,6 +1,6 @@
 """Fuzz: whatever bytes arrive, only the declared errors leave the decoders.
 
-The examples are the same on every run (`derandomize`).
+The examples are the same on every run (tests/examples.py).
 """
 
 from __future__ import annotations
@@ -10,15 +10,14 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.errors import BadMessage, NotAPush
 from penstock.messages.envelope import Envelope, decode_push, encode_push
 from penstock.messages.request import Request, decode_request
 from penstock.messages.strict_json import canonical
-
-same_every_run = settings(derandomize=True, max_examples=500, deadline=None)
+from tests.examples import examples
 
 #: Planted where a prompt would be; no error may tell it.
 SECRET = "hunter2-the-planted-secret"
@@ -127,19 +126,19 @@ def test_the_request_that_is_fuzzed_is_a_valid_one() -> None:
     assert isinstance(decode(envelope_of(canonical(REQUEST))), Request)
 
 
-@same_every_run
+@examples(500)
 @given(st.sampled_from(HEADERS), st.binary(max_size=300))
 def test_random_bytes_as_a_push(headers: dict[str, str], body: bytes) -> None:
     push(headers, body)
 
 
-@same_every_run
+@examples(500)
 @given(st.binary(max_size=300))
 def test_random_bytes_as_a_message(data: bytes) -> None:
     decode(envelope_of(data))
 
 
-@same_every_run
+@examples(500)
 @given(st.data())
 def test_a_valid_request_with_a_few_changes(data: st.DataObject) -> None:
     # Given a valid request, if up to three of its values are replaced, removed or added to,
@@ -157,7 +156,7 @@ def test_a_valid_request_with_a_few_changes(data: st.DataObject) -> None:
         assert request.deadline.tzinfo is not None
 
 
-@same_every_run
+@examples(500)
 @given(st.sampled_from(HEADERS), st.data())
 def test_a_valid_push_with_a_few_changes(headers: dict[str, str], data: st.DataObject) -> None:
     body: Any = json.loads(encode_push(envelope_of(canonical(REQUEST), {"tenant": "acme"})))
@@ -170,7 +169,7 @@ def test_a_valid_push_with_a_few_changes(headers: dict[str, str], data: st.DataO
     push(headers, json.dumps(body).encode())
 
 
-@same_every_run
+@examples(500)
 @given(st.data())
 def test_a_valid_message_with_flipped_bytes(data: st.DataObject) -> None:
     # Given the bytes of a valid request and of its push, if bytes are overwritten, doubled or cut,
@@ -188,7 +187,7 @@ def test_a_valid_message_with_flipped_bytes(data: st.DataObject) -> None:
         push({}, bytes(spoilt))
 
 
-@same_every_run
+@examples(500)
 @given(
     st.dictionaries(
         st.sampled_from(["tenant", "request_id", "penstock_kind", "deadline", "redrive_count", "fence"]),
@@ -200,7 +199,7 @@ def test_odd_attributes(attributes: dict[str, str]) -> None:
     decode(envelope_of(b'{"prompt":"p"}', attributes))
 
 
-@settings(derandomize=True, max_examples=40, deadline=None)
+@examples(40)
 @given(
     st.sampled_from(["[", '{"a":', '[{"a":', '{"messages":[', '{"params":{"tools":[']),
     st.integers(1, 60_000),
@@ -216,7 +215,7 @@ def test_deep_nesting(opening: str, levels: int, closed: bool) -> None:
         push({}, b'{"message":' + data + b"}")
 
 
-@same_every_run
+@examples(500)
 @given(st.binary(max_size=60), st.booleans())
 def test_odd_base64(data: bytes, valid: bool) -> None:
     text = base64.b64encode(data).decode() if valid else data.decode("latin-1")

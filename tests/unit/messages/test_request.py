@@ -504,9 +504,33 @@ MESSAGES: dict[str, tuple[Any, str]] = {
         {"role": "user", "content": "x", "tool_calls": [CALL]},
         "`messages[1]` has `tool_calls`",
     ),
-    "no tool calls": (
-        {"role": "assistant", "content": "x", "tool_calls": []},
-        "`messages[1].tool_calls` must not be empty",
+    "no tool calls, and nothing said": (
+        {"role": "assistant", "content": None, "tool_calls": []},
+        "`messages[1]` needs `content`",
+    ),
+    "thoughts of a user": (
+        {"role": "user", "content": "x", "reasoning_content": SECRET},
+        "`messages[1]` has `reasoning_content`, which only an assistant message may have",
+    ),
+    "thoughts that are no text": (
+        {"role": "assistant", "content": "x", "reasoning_content": [SECRET]},
+        "`messages[1].reasoning_content` must be a string",
+    ),
+    "a refusal that was said": (
+        {"role": "assistant", "content": None, "refusal": SECRET},
+        "`messages[1].refusal` is not a known field",
+    ),
+    "a legacy call that was made": (
+        {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": "{}"}},
+        "`messages[1].function_call` is not a known field",
+    ),
+    "annotations that hold something": (
+        {"role": "assistant", "content": "x", "annotations": [{"type": "url_citation"}]},
+        "`messages[1].annotations` is not a known field",
+    ),
+    "an index of another place": (
+        {"role": "assistant", "tool_calls": [CALL | {"index": 1}]},
+        "`messages[1].tool_calls[0].index` is not a known field",
     ),
     "a tool call without id": (
         {"role": "assistant", "tool_calls": [CALL | {"id": ""}]},

@@ -81,6 +81,36 @@ def test_an_answer_is_read_as_it_was_stored() -> None:
     assert Answer.decode(by_reference.encode()) == by_reference
 
 
+def test_an_answer_that_was_cached_before_there_were_tiers_is_read() -> None:
+    old = ANSWER.encode()
+    for name in ("cache_write_tokens", "service_tier"):
+        del old["usage"][name]
+    assert Answer.decode(old) == ANSWER
+
+
+def test_reasoning_and_what_goes_back_with_a_call_are_there_only_if_there_is_any() -> None:
+    plain = COMPLETION.encode()
+    assert "reasoning" not in plain
+    assert "extra_content" not in plain["tool_calls"][0]
+    extra = {"google": {"thought_signature": "s"}}
+    more = Completion("", (ToolCall("c", "f", "{}", extra),), "stop", Usage(1, 1), "m", reasoning="So…")
+    assert more.encode()["reasoning"] == "So…"
+    assert more.encode()["tool_calls"][0]["extra_content"] == extra
+
+
+def test_what_is_printed_of_a_completion_holds_nothing_that_was_said() -> None:
+    told = repr(
+        Completion("secret", (ToolCall("c", "secret", "{}"),), "stop", Usage(1, 1), "m", reasoning="secret")
+    )
+    assert "secret" not in told
+
+
+def test_a_failure_with_what_came_is_failed() -> None:
+    refused = _result(ANSWER, Failure(Reason.CONTENT_REFUSED, "why"))
+    assert (refused["status"], refused["error"]["reason"]) == ("failed", "content_refused")
+    assert (refused["completion"]["text"], refused["cost"]["usd"]) == ("hé", 0.25)
+
+
 def test_a_reused_answer_costs_nothing_and_saves_what_it_cost() -> None:
     again = ANSWER.reused()
     assert (again.cost.usd, again.cost.saved_usd) == (0.0, 0.25)

@@ -8,11 +8,12 @@ import math
 import traceback
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.errors import BadMessage, Reason
 from penstock.messages.strict_json import MAX_DEPTH, canonical, decode_object
+from tests.examples import examples
 
 SECRET = "hunter2-the-planted-secret"
 
@@ -65,10 +66,10 @@ REFUSED = {
     "a key twice further in": (b'{"a": [{"b": 1, "c": 2, "b": 3}]}', "`b` twice"),
     "a key twice by another spelling": (b'{"ab": 1, "\\u0061b": 2}', "`ab` twice"),
     "a prompt as key, twice": (f'{{"say {SECRET}": 1, "say {SECRET}": 2}}'.encode(), "twice"),
-    "17 levels of objects": (nested(17), "16 levels"),
-    "17 levels of lists": (nested(17, b"[", b"]"), "16 levels"),
-    "100,000 levels": (nested(100_000), "16 levels"),
-    "100,000 levels that never close": (b'{"a":' + b"[" * 100_000, "16 levels"),
+    "65 levels of objects": (nested(65), "64 levels"),
+    "65 levels of lists": (nested(65, b"[", b"]"), "64 levels"),
+    "100,000 levels": (nested(100_000), "64 levels"),
+    "100,000 levels that never close": (b'{"a":' + b"[" * 100_000, "64 levels"),
 }
 
 
@@ -116,7 +117,7 @@ def test_a_number_is_kept_as_it_was_meant() -> None:
     assert [type(value) for value in decoded.values()] == [int, float, bool]
 
 
-@settings(derandomize=True, max_examples=200, deadline=None)
+@examples(200)
 @given(st.dictionaries(st.text(), json_values, max_size=5))
 def test_canonical_bytes_decode_to_the_same_object(value: dict[str, object]) -> None:
     # Given any JSON object, if I spell it canonically and decode that, I expect the same object,

@@ -69,6 +69,48 @@ def test_batch_is_half_the_price() -> None:
     assert sum(NANO.batch.parts(Usage(1000, 500))) * 2 == NANO.dollars(Usage(1000, 500))
 
 
+@pytest.mark.parametrize(
+    ("model", "usage", "usd"),
+    [
+        ("gpt-5.4-nano", Usage(100_000, 10_000), 0.0325),
+        ("gpt-5.4-nano", Usage(100_000, 10_000, service_tier="flex"), 0.01625),
+        ("gpt-5.4-mini", Usage(100_000, 10_000, service_tier="priority"), 0.24),
+        ("gpt-5.4-mini", Usage(100_000, 0, 100_000, service_tier="fast"), 0.015),
+        # Written to the cache at 1.25 times, read from it at a tenth.
+        ("gpt-6-luna", Usage(1000, 0, 100, cache_write_tokens=400), 0.000101),
+        # Above 272,000 every token of the call costs more; at it, none.
+        ("gpt-6-luna", Usage(272_000, 1000), 0.0277),
+        ("gpt-6-luna", Usage(272_001, 1000), 0.0551502),
+        ("gpt-6-luna", Usage(300_000, 1000, 1000, cache_write_tokens=5000, service_tier="flex"), 0.03041),
+    ],
+)
+def test_tiers_cache_writes_and_long_prompts_have_their_own_rates(
+    model: str, usage: Usage, usd: float
+) -> None:
+    cost = BOOK.cost(model, usage)
+    assert cost.usd == usd
+    assert cost.breakdown.get("tier") == usage.service_tier
+    assert cost.breakdown.get("long_prompt", False) == (usage.prompt_tokens > 272_000)
+    parts = [value for name, value in cost.breakdown.items() if name.endswith("_usd")]
+    assert sum(parts) == pytest.approx(usd)
+
+
+@pytest.mark.parametrize(
+    ("model", "tier"), [("gpt-5.4-nano", "priority"), ("gpt-4o-mini", "flex"), ("offline", "x")]
+)
+def test_a_tier_without_a_price_costs_null_and_says_so(model: str, tier: str) -> None:
+    cost = BOOK.cost(model, Usage(10, 10, service_tier=tier))
+    assert cost.usd is None
+    assert f"tier {tier} is not priced" in cost.breakdown["unknown"]
+
+
+def test_a_tier_names_a_source_that_the_book_has(tmp_path: Path) -> None:
+    tier = {"input": 1, "output": 2, "source": "nowhere", "confidence": "own"}
+    mine = {"input": 1, "output": 2, "source": "me", "confidence": "own", "tiers": {"flex": tier}}
+    with pytest.raises(SettingsError, match=r"'mine, tier flex' names the source 'nowhere'"):
+        PriceBook.load(book_with(tmp_path, models={"mine": mine}))
+
+
 def test_an_estimated_usage_makes_an_estimated_cost() -> None:
     assert BOOK.cost("gpt-5.4-nano", Usage(1, 1, estimated=True)).breakdown["estimated"] is True
     assert "estimated" not in BOOK.cost("gpt-5.4-nano", Usage(1, 1)).breakdown

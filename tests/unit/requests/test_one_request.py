@@ -90,6 +90,10 @@ def test_a_conflict_waits_for_the_dead_letter_topic() -> None:
         await stage.ask("r", "something else")
         await stage.rest()
         assert "conflict" in await stage.letters()
+        # Each delivery in vain tells the operator which topic, and why.
+        told = stage.log("deadletter.unpublished")
+        assert {(line["severity"], line["topic"]) for line in told} == {("ERROR", "llm-dead-letters")}
+        assert all(line["reason"] and line["source_message_id"] for line in told)
 
     play(scene, plan=Unreachable("publish llm-dead", 0, 100))
 

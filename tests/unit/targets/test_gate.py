@@ -132,14 +132,68 @@ def test_a_row_of_failures_opens_the_breaker_and_one_probe_closes_it() -> None:
         with pytest.raises(GateRefusal) as refusal:
             await answer(broken)
         assert refusal.value.retry_after_s is not None
-        # When its time is up, one goes through and the others still wait
+        assert refusal.value.resting
+        # When its time is up, one goes through and the others wait for what it is told
         await asyncio.sleep(refusal.value.retry_after_s + 0.01)
-        probe = asyncio.create_task(answer(broken))
+        began = asyncio.get_running_loop().time()
+        probe = asyncio.create_task(answer(broken, 3.0))
+        await asyncio.sleep(0)
+        await asyncio.gather(*(answer(broken, 1.0) for _ in range(5)))
+        assert asyncio.get_running_loop().time() - began == 4.0
+        assert probe.done()
+
+    run_virtual(story())
+
+
+async def rested(resting: Gate) -> None:
+    """A row of failures, and its rest is over: the next call is the probe."""
+    for _ in range(THRESHOLD):
+        await fail(resting, 401)
+    await asyncio.sleep(TIMING.park_min_s + 0.01)
+
+
+def test_who_waits_for_a_probe_that_fails_goes_away_with_it() -> None:
+    async def story() -> None:
+        broken = gate(most=100)
+        await rested(broken)
+        probe = asyncio.create_task(fail(broken, 401))
+        await asyncio.sleep(0)
+        refusals = await asyncio.gather(*(answer(broken) for _ in range(5)), return_exceptions=True)
+        assert [isinstance(one, GateRefusal) and one.resting for one in refusals] == [True] * 5
+        assert asyncio.get_running_loop().time() < TIMING.park_min_s + 2
+        await probe
+
+    run_virtual(story())
+
+
+def test_nobody_waits_for_a_probe_longer_than_a_delivery_waits_for_anything() -> None:
+    async def story() -> None:
+        broken = gate(most=100)
+        await rested(broken)
+        began = asyncio.get_running_loop().time()
+        probe = asyncio.create_task(answer(broken, 100))
         await asyncio.sleep(0)
         with pytest.raises(GateRefusal):
             await answer(broken)
+        assert asyncio.get_running_loop().time() - began == TIMING.patience_s
         await probe
-        await asyncio.gather(*(answer(broken) for _ in range(5)))
+
+    run_virtual(story())
+
+
+def test_after_a_probe_that_was_cut_off_one_of_those_who_wait_is_the_next() -> None:
+    async def story() -> None:
+        broken = gate(most=100)
+        await rested(broken)
+        probe = asyncio.create_task(answer(broken, 100))
+        await asyncio.sleep(0)
+        others = [asyncio.create_task(answer(broken)) for _ in range(3)]
+        await asyncio.sleep(1)
+        probe.cancel()
+        # If it is well, I expect the others behind it too, and nobody waiting for what is cut off
+        cut_off = asyncio.get_running_loop().time()
+        await asyncio.gather(*others)
+        assert asyncio.get_running_loop().time() - cut_off == 2.0
 
     run_virtual(story())
 
@@ -283,7 +337,7 @@ def test_a_slot_that_is_given_to_one_who_has_just_left_goes_to_the_next() -> Non
 def test_a_probe_that_gives_up_waiting_for_a_slot_leaves_the_probe_to_the_next() -> None:
     async def story() -> None:
         broken = gate(most=2)
-        long_call = asyncio.create_task(answer(broken, TIMING.park_min_s + TIMING.patience_s + 3))
+        long_call = asyncio.create_task(answer(broken, TIMING.park_min_s + 2 * TIMING.patience_s + 3))
         for _ in range(THRESHOLD - 1):
             await fail(broken, 500, FailureClass.AMBIGUOUS)
         await fail(broken, 503)  # the last one opens the breaker, and leaves one slot: the long call's
@@ -291,8 +345,9 @@ def test_a_probe_that_gives_up_waiting_for_a_slot_leaves_the_probe_to_the_next()
             await answer(broken)
         assert resting.value.retry_after_s is not None
         await asyncio.sleep(resting.value.retry_after_s + 0.01)
-        with pytest.raises(GateRefusal, match="in use"):
-            await answer(broken)
+        for _ in range(2):  # the second is the probe too: it waits for a slot, and not for the first
+            with pytest.raises(GateRefusal, match="in use"):
+                await answer(broken)
         assert not long_call.done()
         await answer(broken)
         await long_call

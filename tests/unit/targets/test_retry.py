@@ -16,12 +16,13 @@ _FAR = 24 * 3600.0
 
 def _decide(
     kind: FailureClass, *, retry_after_s: float | None = None, tries: int = 1, quick: int = 0, parks: int = 0,
-    remaining_s: float = _FAR, asked: int = 1, more_targets: bool = False, jitter: float = 0.5,
+    remaining_s: float = _FAR, asked: int = 1, more_targets: bool = False, resting: bool = False,
+    status: int | None = None, jitter: float = 0.5, same: int = 1, enough: int | None = None,
 ) -> Decision:  # fmt: skip
-    failure = ProviderFailure(kind, "said so", retry_after_s=retry_after_s)
+    failure = ProviderFailure(kind, "said so", retry_after_s=retry_after_s, status=status, enough=enough)
     return decide(
-        failure, tries=tries, quick=quick, parks=parks, remaining_s=remaining_s, asked=asked,
-        more_targets=more_targets, jitter=jitter, timing=TIMING,
+        failure, tries=tries, quick=quick, parks=parks, same=same, remaining_s=remaining_s, asked=asked,
+        more_targets=more_targets, resting=resting, jitter=jitter, timing=TIMING,
     )  # fmt: skip
 
 
@@ -51,6 +52,28 @@ def test_unpaid_failures_are_asked_again_quickly_and_then_put_aside_ever_longer(
     ]
 
 
+_GROWING = [Park(wait_s) for wait_s in (10, 20, 40, 80, 160, 320, 600, 600)]
+
+
+def test_who_meets_a_resting_target_is_put_aside_ever_longer_too() -> None:
+    """However short the rest still is: it says when a probe is due, not when the target is well."""
+    decided = [
+        _decide(FailureClass.UNPAID, resting=True, retry_after_s=3.0, parks=parks, jitter=0.0)
+        for parks in range(8)
+    ]
+    assert decided == _GROWING
+    # but never shorter than the rest that the provider asked for
+    assert _decide(FailureClass.UNPAID, resting=True, retry_after_s=300.0, jitter=0.0) == Park(300.0)
+    assert _decide(FailureClass.UNPAID, resting=True, more_targets=True) == NextTarget()
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 412])
+def test_what_a_person_has_to_mend_is_not_asked_again_within_seconds(status: int) -> None:
+    decided = [_decide(FailureClass.UNPAID, status=status, parks=parks, jitter=0.0) for parks in range(8)]
+    assert decided == _GROWING
+    assert _decide(FailureClass.UNPAID, status=status, more_targets=True) == NextTarget()
+
+
 def test_unpaid_failures_never_end_the_request() -> None:
     decided = _decide(FailureClass.UNPAID, tries=99, quick=99, parks=10_000)
     assert isinstance(decided, Park)
@@ -61,6 +84,28 @@ def test_ambiguous_failures_end_after_the_last_try() -> None:
     ended = _decide(FailureClass.AMBIGUOUS, tries=MAX_TRIES, more_targets=True)
     assert isinstance(ended, Fail)
     assert ended.reason is Reason.ATTEMPTS_EXHAUSTED
+
+
+@pytest.mark.parametrize(
+    ("same", "asked", "ends"),
+    [(1, 1, False), (2, 1, True), (3, 1, True), (2, 2, False), (3, 2, False), (4, 2, True)],
+)
+def test_the_same_unreadable_reply_from_every_target_twice_is_enough(
+    same: int, asked: int, ends: bool
+) -> None:
+    decided = _decide(FailureClass.AMBIGUOUS, tries=same, same=same, asked=asked, enough=2)
+    assert isinstance(decided, Fail) == ends
+    if isinstance(decided, Fail):
+        assert decided.reason is Reason.ATTEMPTS_EXHAUSTED
+        assert f"the same unreadable thing {same} times" in decided.message
+
+
+def test_another_target_is_asked_though_the_first_cannot_be_read() -> None:
+    assert _decide(FailureClass.AMBIGUOUS, same=2, tries=2, enough=2, more_targets=True) == NextTarget()
+
+
+def test_what_can_be_read_never_ends_a_request_by_being_the_same() -> None:
+    assert not isinstance(_decide(FailureClass.AMBIGUOUS, tries=MAX_TRIES - 1, same=MAX_TRIES - 1), Fail)
 
 
 @given(jitter=st.floats(0, 0.999))

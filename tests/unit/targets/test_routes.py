@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from penstock.errors import BadMessage, SettingsError
+from penstock.targets.address import address_fault
 from penstock.targets.routes import parse_routes
 
 
@@ -46,17 +47,41 @@ def test_an_unknown_alias_names_the_known_ones() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("not json", "neither the path"),
+        ("not json", "is not JSON (line 1, column 1"),
+        ('{"default": "a",\n "routes": {}, }', "is not JSON (line 2, column 16"),
+        ("{'default': 'a'}", "is not JSON (line 1, column 2"),
+        ('{"default": "a", "default": "b"}', "names 'default' twice"),
+        ('{"a":' * 100_000, "too deep"),
+        ('{"default": ' + "9" * 5000 + "}", "too long a number"),
         ("[]", "whole value"),
         (routes(default="none", a={"targets": [target("one")]}), "'none'"),
         (routes(a={"targets": []}), "targets"),
         (routes(a={"targets": [target("one", provider="other")]}), "provider"),
         (routes(a={"targets": [target("one", timeout_s=481)]}), "timeout_s"),
         (routes(a={"targets": [target("one", lane="batch")]}), "lane"),
-        (routes(a={"targets": [target("one", colour="red")]}), "colour"),
-        (routes(a={"targets": [target("one", base_url="ftp://x")]}), "base_url"),
+        (
+            routes(a={"targets": [target("one", colour="red")]}),
+            "PENSTOCK_ROUTES: routes.a.targets[0].colour is not a known field: leave it out.",
+        ),
+        (
+            routes(a={"targets": [{"name": "one", "provider": "openai"}]}),
+            "routes.a.targets[0].model is missing",
+        ),
+        (
+            routes(a={"targets": [target("one", max_concurrency="8")]}),
+            "max_concurrency must be a whole number",
+        ),
+        (routes(a={"targets": [target("one", timeout_s=0)]}), "timeout_s must be greater than 0"),
+        (routes(a={"targets": [target("a b")]}), "targets[0].name must be 1 to 128 characters"),
+        (json.dumps({"default": "a b", "routes": {"a b": {"targets": [target("one")]}}}), "is no alias"),
+        (routes(a={"targets": [target("one", base_url="ftp://x")]}), "base_url is no http(s) address"),
         (routes(a={"targets": [target("one", secret="sk-123")]}), "secret"),
         (routes(a={"targets": [target("one", provider="tgi")]}), "base_url"),
+        (routes(a={"targets": [target("one", max_tokens_as="tokens")]}), "max_tokens_as"),
+        (
+            routes(a={"targets": [target("one", provider="offline", max_tokens_as="max_tokens")]}),
+            "no openai server",
+        ),
         (
             routes(a={"targets": [target("one")]}, b={"targets": [target("one", model="other")]}),
             "differently",
@@ -65,6 +90,43 @@ def test_an_unknown_alias_names_the_known_ones() -> None:
 )
 def test_a_fault_is_named(text: str, said: str) -> None:
     assert any(said in fault for fault in faults_of(text))
+
+
+def test_no_fault_speaks_of_the_library_that_found_it() -> None:
+    """A person knows our fields, not the checker: neither its words nor its address belong in a sentence."""
+    wrong = target("one", lane="batch", base_url="x", secret="sk-1", timeout_s="1", max_concurrency=0)
+    [*faults] = faults_of(routes(a={"targets": [wrong]}, b={}, c={"targets": [], "more": 1}))
+    assert len(faults) == 8
+    for word in ("pydantic", "Input should", "Extra inputs", "Field required", "sk-1"):
+        assert word not in "".join(faults)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("http://127.0.0.1:8000/v1", "https://api.example.com", "https://a.b/c/?api-version=2026-01-01"),
+        *("http://[::1]:8000/v1", "https://xn--bcher-kva.example/v1", "http://engine"),
+    ],
+)
+def test_an_address_is_taken_as_it_is(address: str) -> None:
+    parsed = parse_routes(routes(a={"targets": [target("one", base_url=address)]}))
+    assert parsed.targets["one"].base_url == address
+    assert address_fault(address) == ""
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("", "api.example.com/v1", "https:/", "https://", "https:///v1", "//a.b/v1", "ftp://a.b"),
+        *("https://user:pw@a.b/v1", "https://a b/v1", "https://a.b/v1\n", '"https://a.b"', "https://a.b:x/"),
+        *("https://a.b/v 1", "http://[::1/v1", "https://a.b\\v1", "https://a.b:8000000/"),
+    ],
+)
+def test_what_is_no_address(address: str) -> None:
+    assert any(
+        "base_url" in fault for fault in faults_of(routes(a={"targets": [target("one", base_url=address)]}))
+    )
+    assert address_fault(address).startswith("is no http(s) address")
 
 
 def test_two_faults_are_both_named() -> None:

@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.tune import shapes
+from tests.unit.tune.public_models import public_configs
+
+pytestmark = pytest.mark.slow
 
 REPOSITORY = Path(__file__).parents[3]
 Serve = Callable[..., str]
@@ -79,6 +82,31 @@ def test_compute_as_json_carries_the_same_sizes(config: str) -> None:
     assert document["max_batch_total_tokens"] == 115_728
     assert {row["quantization"] for row in document["matrix"]} >= {"none", "awq", "fp8"}
     assert all(knob["in_force"] for knob in document["knobs"])
+
+
+def test_compute_says_what_it_counted_and_what_not(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(public_configs()["nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16"]))
+    arguments = ("compute", "--config", str(path), "--gpu", "rtx-pro-6000")
+    found = tune(*arguments)
+    assert found.returncode == 0, found.stderr
+    assert "2 · 6 layers · 2 kv heads · 128 head size · 2 B = 6,144 B" in found.stdout
+    assert "46.8 MiB" in found.stdout
+    document = json.loads(tune(*arguments, "--json").stdout)
+    assert document["state_bytes_per_sequence"] == 49_082_368
+    assert any("23 of 52 layers keep a state" in note for note in document["notes"])
+
+
+def test_given_a_layout_that_is_not_computed_i_expect_one_line_with_and_without_parameters(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(public_configs()["XiaomiMiMo/MiMo-V2-Flash"]))
+    refused(tune("compute", "--config", str(path)), "use measure on a running engine")
+    refused(
+        tune("compute", "--config", str(path), "--parameters", "309000000000"),
+        "use measure on a running engine",
+    )
 
 
 def test_given_a_model_that_does_not_fit_i_expect_exit_1_and_why(tmp_path: Path) -> None:

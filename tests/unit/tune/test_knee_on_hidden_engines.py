@@ -16,6 +16,8 @@ from tests.servers.engine_batch import EngineParameters
 from tests.servers.engine_server import EngineOptions, EngineServer
 from tests.unit.tune.virtual_time import run_in_virtual_time
 
+pytestmark = pytest.mark.slow
+
 SEEDS = (1, 2, 3, 4, 5, 6, 7, 8)
 
 

@@ -118,21 +118,16 @@ def test_given_newer_configs_with_dtype_and_head_dim_i_expect_them_read() -> Non
     assert (shape.dtype_bytes, shape.head_size) == (4, 64)
 
 
-def test_given_a_vision_config_i_expect_its_text_part() -> None:
-    text = {k: v for k, v in shapes.LLAMA_31_8B.items() if k != "torch_dtype"}
-    assert shape_of({"model_type": "mllama", "text_config": text}).layers == 32
-
-
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"num_hidden_layers": None}, "lacks num_hidden_layers"),
+        ({"num_hidden_layers": [32]}, "num_hidden_layers in the model's config must be"),
         ({"hidden_size": "4096"}, "hidden_size in the model's config must be a positive whole number"),
         ({"hidden_size": -1}, "must be a positive whole number"),
         ({"num_key_value_heads": 5}, "does not divide"),
         ({"torch_dtype": "int3"}, "dtype 'int3'"),
-        ({"model_type": "bloom"}, "--parameters"),
-        ({"kv_lora_rank": 512}, "latent attention"),
+        ({"model_type": "unheard_of"}, "--parameters"),
+        ({"kv_lora_rank": 512}, "what kv_lora_rank means for the sizes is not known here"),
         ({"quantization_config": {"quant_method": "gptq", "bits": 8}}, "only 4-bit gptq"),
     ],
 )

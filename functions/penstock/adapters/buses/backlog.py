@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -156,7 +156,9 @@ def peek(connection: sqlite3.Connection, subscription: Subscription) -> list[Env
 
 @lru_cache(maxsize=256)  # asked for at every publish and lease, changed hardly ever
 def _subscription(settings: str) -> Subscription:
-    return Subscription(**json.loads(settings))
+    known = {field.name for field in fields(Subscription)}
+    # A later release may have written more.
+    return Subscription(**{name: value for name, value in json.loads(settings).items() if name in known})
 
 
 def _need_topic(connection: sqlite3.Connection, topic: str) -> None:

@@ -1,151 +1,162 @@
-"""From the JSON of a chat completion to a `Completion`; what is none becomes the failure that it means."""
+"""From a chat reply to a `Completion`; what is none becomes the failure that it means."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from penstock.adapters.providers.failures import EMPTY, MALFORMED, REFUSED, of_error_body
-from penstock.messages.completion import Completion, ToolCall, Usage
+from penstock.adapters.providers.failures import (
+    BROKEN_OFF,
+    EMPTY,
+    FILTERED,
+    MALFORMED,
+    MODEL_REFUSED,
+    NO_JSON,
+    WEB_PAGE,
+    of_error_body,
+    unreadable,
+)
+from penstock.adapters.providers.finish_reason import ERROR, REFUSED, finish_reason
+from penstock.adapters.providers.finish_reason import FILTERED as BY_FILTER
+from penstock.adapters.providers.reply_packing import unreadable_packing
+from penstock.adapters.providers.reply_text import decoded, is_web_page
+from penstock.adapters.providers.reply_usage import stated_usage
+from penstock.adapters.providers.said import Said, said
+from penstock.adapters.providers.storable import storable
+from penstock.adapters.providers.stream_reply import CutShort
+from penstock.adapters.providers.tool_calls import tool_calls
+from penstock.errors import ProviderFailure
+from penstock.messages import completion as words
+from penstock.messages.completion import Completion, ToolCall, Usage, Withheld
 from penstock.messages.request import Request
 from penstock.money.estimate import estimate_usage
 
-#: Other servers' words for the same ends. TGI: eos_token, stop_sequence; old OpenAI: function_call.
-FINISH_REASONS = {"eos_token": "stop", "stop_sequence": "stop", "function_call": "tool_calls"}
-_WORD = re.compile(r"[a-z][a-z_]{0,31}")
-#: More than any context; above it a count is not believed (and would not fit a stored integer for long).
-_MAX_TOKENS = 10**9
+#: Where gateways put the provider's own reply.
+_ENVELOPES = ("result", "response", "data")
 
 
-def read_completion(data: bytes, request: Request, *, model: str) -> Completion:
-    """The completion in the bytes of a 200 reply; `model` is named where the reply names none.
+def read_completion(data: bytes, headers: Mapping[str, str], request: Request, *, model: str) -> Completion:
+    """The completion in the unpacked bytes of a 200 reply; `model` is named where the reply names none.
 
     Raises ProviderFailure.
     """
-    return completion_of(decoded(data), request, model=model)
+    body = decoded(data, headers.get("Content-Type"))
+    if body is None:
+        raise _no_json(data, headers)
+    return completion_of(body, request, model=model)
 
 
-def decoded(data: bytes) -> Any:
-    """What the JSON says. None, which is neither completion nor error, for what is no JSON: json's own error
-    would carry the text along."""
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
-        return None
+def _no_json(data: bytes, headers: Mapping[str, str]) -> ProviderFailure:
+    packing = unreadable_packing(headers.get("Content-Encoding"))
+    if packing is not None:
+        told = f"The provider's reply is compressed ({packing}) although it was asked not to be."
+        return unreadable(told, 2).failure(status=200)
+    return (WEB_PAGE if is_web_page(data) else NO_JSON).failure(status=200)
 
 
 def completion_of(body: Any, request: Request, *, model: str) -> Completion:
     """The completion in a decoded reply. Raises ProviderFailure."""
-    if isinstance(body, Mapping) and not body.get("choices") and (body.get("error") or _is_error(body)):
+    body = _opened(body)
+    if not isinstance(body, Mapping):
+        raise MALFORMED.failure(status=200)
+    if not body.get("choices") and (body.get("error") or body.get("object") == "error"):
         raise of_error_body(body)
     choice = _first_choice(body)
-    message = choice.get("message")
-    if not isinstance(message, Mapping):
-        raise MALFORMED.failure(status=200)
-    finish = _finish_reason(choice.get("finish_reason"))
-    if finish == "content_filter" or message.get("refusal"):
-        raise REFUSED.failure(status=200)
-    if finish == "error":
-        raise of_error_body(choice)
-    text, calls = _text(message.get("content")), _tool_calls(message.get("tool_calls"))
-    reported = body.get("model")
-    return Completion(
-        text=text,
+    message = _message(choice)
+    if isinstance(body, CutShort):
+        raise BROKEN_OFF.failure(status=200)
+    given, calls = said(message), tool_calls(message)
+    finish = finish_reason(choice.get("finish_reason"))
+    if finish == ERROR or choice.get("error"):
+        raise _broke_off(choice, given)
+    answer = Completion(
+        text=given.text,
         tool_calls=calls,
-        finish_reason=finish,
-        usage=_usage(body.get("usage")) or estimate_usage(request.messages, request.params, text, calls),
-        model=_storable(reported) if isinstance(reported, str) and 0 < len(reported) <= 256 else model,
+        finish_reason=_ending(finish, given, calls),
+        usage=stated_usage(body, choice, lambda: _guess(request, given, calls)),
+        model=_model(body.get("model")) or model,
+        reasoning=given.reasoning,
     )
+    if given.refusal or finish in (REFUSED, BY_FILTER):
+        raise _withheld(answer, given)
+    return answer
 
 
-def _is_error(body: Mapping[str, Any]) -> bool:
-    return body.get("object") == "error"
+def _opened(body: Any) -> Any:
+    """The reply itself: some gateways send it as JSON in a string, in a list of one, or in an object."""
+    if isinstance(body, str):
+        body = decoded(body.encode("utf-8", "replace"))
+    if isinstance(body, list) and len(body) == 1:
+        body = body[0]
+    if isinstance(body, Mapping) and "choices" not in body:
+        inner = (body.get(name) for name in _ENVELOPES)
+        return next((one for one in inner if isinstance(one, Mapping) and "choices" in one), body)
+    return body
 
 
-def _first_choice(body: Any) -> Mapping[str, Any]:
-    choices = body.get("choices") if isinstance(body, Mapping) else None
+def _first_choice(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    choices = body.get("choices")
+    if isinstance(choices, Mapping) and choices:
+        return choices
     if not isinstance(choices, list):
         raise MALFORMED.failure(status=200)
     if not choices:
         raise EMPTY.failure(status=200)
-    if not isinstance(choices[0], Mapping):
+    first = next((choice for choice in choices if isinstance(choice, Mapping)), None)
+    if first is None:
         raise MALFORMED.failure(status=200)
-    return choices[0]
+    return first
 
 
-def _finish_reason(value: Any) -> str:
-    if not isinstance(value, str) or not _WORD.fullmatch(value):
-        return "unknown"
-    return FINISH_REASONS.get(value, value)
-
-
-def _text(content: Any) -> str:
-    """Plain text; some servers send parts. None is an empty answer: a tool call, or all spent on thought."""
-    if content is None:
-        return ""
-    if isinstance(content, str):
-        return _storable(content)
-    if isinstance(content, list) and all(isinstance(part, Mapping) for part in content):
-        texts = [part.get("text", "") for part in content]
-        if all(isinstance(text, str) for text in texts):
-            return _storable("".join(texts))
+def _message(choice: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The assistant's message; a single chunk's is its delta, the old completions API's only a text."""
+    message = choice.get("message")
+    if isinstance(message, Mapping):
+        return message
+    text = message if isinstance(message, str) else choice.get("text")
+    if isinstance(text, str):
+        return {"content": text}
+    delta = choice.get("delta")
+    if isinstance(delta, Mapping):
+        if not choice.get("finish_reason"):
+            raise BROKEN_OFF.failure(status=200)
+        return delta
+    if choice.get("error"):
+        raise of_error_body(choice)
     raise MALFORMED.failure(status=200)
 
 
-def _tool_calls(value: Any) -> tuple[ToolCall, ...]:
-    if value is None:
-        return ()
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        raise MALFORMED.failure(status=200)
-    return tuple(_tool_call(call, index) for index, call in enumerate(value))
+def _ending(finish: str | None, given: Said, calls: tuple[ToolCall, ...]) -> str:
+    """Why it ended. What ended by itself without a word or a call is no answer, whatever the server says."""
+    if given.refusal or finish == REFUSED:
+        return REFUSED
+    if finish is None or finish in words.COMPLETE:
+        if not calls and (not given.text or given.text.isspace()):
+            return words.REASONING_ONLY if given.reasoning else words.EMPTY
+        return finish or ("tool_calls" if calls else "stop")
+    return finish
 
 
-def _tool_call(call: Any, index: int) -> ToolCall:
-    function = call.get("function") if isinstance(call, Mapping) else None
-    if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
-        raise MALFORMED.failure(status=200)
-    arguments = function.get("arguments", "")
-    # TGI has sent the arguments as an object; everybody else sends their JSON text.
-    text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
-    id = call.get("id")
-    return ToolCall(
-        id=_storable(id) if isinstance(id, str) else f"call_{index}",
-        name=_storable(function["name"]),
-        arguments=_storable(text),
-    )
+def _broke_off(choice: Mapping[str, Any], given: Said) -> ProviderFailure:
+    """The provider says itself that it failed on the way."""
+    failure = of_error_body(choice)
+    if given.text:
+        return failure
+    told = f"The answer is empty: {failure.message[:1].lower()}{failure.message[1:]}"
+    return ProviderFailure(failure.kind, told, reason=failure.reason, status=failure.status)
 
 
-def _usage(value: Any) -> Usage | None:
-    """The usage that the provider states; None where it states none that can be."""
-    if not isinstance(value, Mapping):
-        return None
-    prompt, answer = _count(value.get("prompt_tokens")), _count(value.get("completion_tokens"))
-    if prompt is None or answer is None:
-        return None
-    return Usage(
-        prompt_tokens=prompt,
-        completion_tokens=answer,
-        cached_tokens=min(prompt, _detail(value, "prompt_tokens_details", "cached_tokens")),
-        reasoning_tokens=min(answer, _detail(value, "completion_tokens_details", "reasoning_tokens")),
-    )
+def _withheld(answer: Completion, given: Said) -> Withheld:
+    """The model's own words of refusal are shown as the text; a filter leaves what came before it."""
+    told = MODEL_REFUSED if answer.finish_reason == REFUSED else FILTERED
+    text = "\n\n".join(part for part in (given.text, given.refusal) if part)
+    return Withheld(told, replace(answer, text=text))
 
 
-def _detail(usage: Mapping[str, Any], group: str, name: str) -> int:
-    details = usage.get(group)
-    return (_count(details.get(name)) or 0) if isinstance(details, Mapping) else 0
+def _guess(request: Request, given: Said, calls: tuple[ToolCall, ...]) -> Usage:
+    return estimate_usage(request.messages, request.params, given.reasoning + given.text, calls)
 
 
-def _count(value: Any) -> int | None:
-    good = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_TOKENS
-    return value if good else None
-
-
-def _storable(text: str) -> str:
-    """The text without lone surrogates: no store takes them, and an answer that was paid must be saved."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
+def _model(reported: Any) -> str | None:
+    return storable(reported) if isinstance(reported, str) and 0 < len(reported) <= 256 else None

@@ -12,6 +12,8 @@ import aiohttp
 
 from penstock.adapters.providers.aiohttp_failures import VERDICTS
 from penstock.adapters.providers.reply_limit import IDENTITY, ReplyLimit
+from penstock.adapters.providers.reply_packing import unpacked
+from penstock.adapters.providers.reply_text import holds_an_answer
 
 #: Seconds until a connection must stand, name look-up and TLS included; nothing is paid by then.
 CONNECT_S = 10.0
@@ -78,8 +80,18 @@ class Connections:
             return b""
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        limit = ReplyLimit(self._max_reply_bytes, response.headers.get("Content-Encoding"))
-        return b"".join([limit.take(piece) async for piece in response.content.iter_any()])
+        limit, pieces = ReplyLimit(self._max_reply_bytes), list[bytes]()
+        encoding = ", ".join(response.headers.getall("Content-Encoding", ()))
+        try:
+            async for piece in response.content.iter_any():
+                pieces.append(limit.take(piece))
+        except aiohttp.ClientPayloadError:
+            # Fewer bytes than were announced, which may be all there ever were.
+            data = unpacked(b"".join(pieces), encoding, self._max_reply_bytes)
+            if holds_an_answer(data):
+                return data
+            raise
+        return unpacked(b"".join(pieces), encoding, self._max_reply_bytes)
 
     def _opened(self) -> aiohttp.ClientSession:
         """The session, which belongs to the running loop."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import json
@@ -10,14 +9,7 @@ import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from penstock.adapters.providers.shared_fetch import SharedFetch
-from penstock.errors import SecretError
-
-#: Fetch a new token this many seconds before the old one ends; Google's live an hour.
-REFRESH_BEFORE_S = 300.0
-#: Of a token whose end cannot be read.
-ASSUMED_LIFE_S = 600.0
-FETCH_TIMEOUT_S = 10.0
+from penstock.adapters.providers.token_key import Token, TokenKey, no_token
 
 #: From an audience to a token. Blocks; called in a thread.
 TokenSource = Callable[[str], str]
@@ -43,45 +35,22 @@ def google_id_token(audience: str) -> str:
         token = id_token.fetch_id_token(Request(), audience)  # type: ignore[no-untyped-call] # it has no types
         return str(token)
     except (exceptions.GoogleAuthError, ValueError, KeyError, OSError) as error:
-        raise SecretError(f"No ID token for {audience} could be had ({type(error).__name__}).") from None
+        raise no_token(f"ID token for {audience}", error) from None
 
 
-class IdTokenKey:
-    """A `Key` that is fetched when first needed, kept, and replaced before it ends. One fetch at a time.
-
-    `now` is the wall clock in seconds since 1970, because a token's end is such a time.
-    """
+class IdTokenKey(TokenKey):
+    """An ID token whose audience is the service at `url`."""
 
     def __init__(
         self, url: str, *, source: TokenSource = google_id_token, now: Callable[[], float] = time.time
     ) -> None:
-        self._audience, self._source, self._now = audience_of(url), source, now
-        self._fetched, self._until = SharedFetch(self._fetch), 0.0
+        audience = audience_of(url)
 
-    async def value(self) -> str:
-        """The token. Raises SecretError."""
-        if not self._fresh():
-            await self._fetched.fetch()
-        self._fetched.use()
-        return self._fetched.value or ""
+        def fetch() -> Token:
+            token = source(audience)
+            return Token(token, _end_of(token))
 
-    async def reload(self) -> bool:
-        """Fetch another one; whether it is another. Raises SecretError."""
-        return await self._fetched.renew()
-
-    def _fresh(self) -> bool:
-        return bool(self._fetched.value) and self._now() < self._until - REFRESH_BEFORE_S
-
-    async def _fetch(self) -> str:
-        try:
-            async with asyncio.timeout(FETCH_TIMEOUT_S):
-                token = await asyncio.to_thread(self._source, self._audience)
-        except TimeoutError:
-            raise SecretError(
-                f"No ID token for {self._audience} came within {FETCH_TIMEOUT_S:.0f} s."
-            ) from None
-        self._until = _end_of(token) or self._now() + ASSUMED_LIFE_S
-        return token
+        super().__init__(f"ID token for {audience}", fetch, now=now)
 
 
 def _end_of(token: str) -> float | None:

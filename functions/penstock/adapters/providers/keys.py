@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 
+from penstock.adapters.providers.retried import WITHIN_S, Sleep, retried
 from penstock.adapters.providers.shared_fetch import SharedFetch
-from penstock.errors import SecretError
+from penstock.errors import SecretError, SecretUnavailable
 
-#: How long one fetch may take, in seconds.
-FETCH_TIMEOUT_S = 10.0
+#: How long one try of a fetch may take, in seconds; all of them together: retried.WITHIN_S.
+TRY_S = 4.0
 
 _SECRET = re.compile(r"projects/[^/\s]+/secrets/[^/\s]+(/versions/[^/\s]+)?")
 #: What to do about the refusals that have one usual cause, by the name of the client library's exception.
@@ -18,6 +19,11 @@ _ADVICE = {
     "PermissionDenied": "grant roles/secretmanager.secretAccessor on it to the functions' service account",
     "FailedPrecondition": "enable this version, or name another one",
 }
+#: The refusals that may be none a moment later, by the same names.
+_PASSING = frozenset(
+    {"ServiceUnavailable", "InternalServerError", "DeadlineExceeded", "GatewayTimeout", "Aborted"}
+    | {"TooManyRequests", "ResourceExhausted", "Unknown"}
+)
 
 
 class PlainKey:
@@ -41,14 +47,15 @@ class SecretManagerKey:
 
     `name` is `projects/P/secrets/S`, which means its latest version, or `projects/P/secrets/S/versions/V`.
     `endpoint` is `host:port` of another server that speaks Secret Manager's gRPC, asked without TLS and
-    credentials. White space around the key is dropped: files and pipes add a line's end.
+    credentials. White space around the key is dropped: files and pipes add a line's end. `sleep` is what is
+    done between two tries.
     """
 
-    def __init__(self, name: str, *, endpoint: str | None = None) -> None:
+    def __init__(self, name: str, *, endpoint: str | None = None, sleep: Sleep = asyncio.sleep) -> None:
         if not _SECRET.fullmatch(name):
             raise SecretError(f"{name!r} does not name a secret: write projects/P/secrets/S/versions/V")
         self._name = name if "/versions/" in name else f"{name}/versions/latest"
-        self._endpoint = endpoint
+        self._endpoint, self._sleep = endpoint, sleep
         self._fetched = SharedFetch(self._fetch)
 
     def __repr__(self) -> str:
@@ -64,7 +71,10 @@ class SecretManagerKey:
         return await self._fetched.renew()
 
     async def _fetch(self) -> str:
-        data = await _access(self._name, self._endpoint)
+        try:
+            data = await retried(lambda: _access(self._name, self._endpoint), sleep=self._sleep)
+        except TimeoutError:
+            raise SecretError(f"{self._name} did not come within {WITHIN_S:g} s") from None
         try:
             value = data.decode().strip()
         except UnicodeDecodeError:
@@ -90,15 +100,21 @@ async def _access(name: str, endpoint: str | None) -> bytes:
     try:
         transport = open_transport(SecretManagerServiceGrpcAsyncIOTransport, endpoint)
         try:
-            async with asyncio.timeout(FETCH_TIMEOUT_S):
+            async with asyncio.timeout(TRY_S):
                 client = SecretManagerServiceAsyncClient(transport=transport)
-                reply = await client.access_secret_version(name=name, retry=None, timeout=FETCH_TIMEOUT_S)
+                reply = await client.access_secret_version(name=name, retry=None, timeout=TRY_S)
         finally:
             await transport.close()
     except TimeoutError:
-        raise SecretError(f"{name} did not come within {FETCH_TIMEOUT_S:g} s") from None
+        raise SecretUnavailable(f"{name} did not come within {TRY_S:g} s") from None
     except (GoogleAPIError, GoogleAuthError, OSError) as error:
-        kind = type(error).__name__
-        advice = f": {_ADVICE[kind]}" if kind in _ADVICE else ""
-        raise SecretError(f"{name} could not be fetched ({kind}){advice}") from None
+        raise _refusal(name, error) from None
     return bytes(reply.payload.data)
+
+
+def _refusal(name: str, error: Exception) -> SecretError:
+    kind = type(error).__name__
+    advice = f": {_ADVICE[kind]}" if kind in _ADVICE else ""
+    passing = kind in _PASSING or isinstance(error, OSError) or getattr(error, "retryable", False)
+    said = f"{name} could not be fetched ({kind}){advice}"
+    return SecretUnavailable(said) if passing else SecretError(said)

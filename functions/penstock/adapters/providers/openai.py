@@ -11,13 +11,14 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from penstock.adapters.providers.aiohttp_failures import of_error
-from penstock.adapters.providers.chat_reply import decoded, read_completion
+from penstock.adapters.providers.chat_reply import read_completion
 from penstock.adapters.providers.connections import Connections, Reply
 from penstock.adapters.providers.failures import UNSENDABLE, of_status
 from penstock.adapters.providers.key import Key
 from penstock.adapters.providers.one_call import call_once, reload, utc_now
 from penstock.adapters.providers.params import openai_params
 from penstock.adapters.providers.reply_limit import MAX_REPLY_BYTES
+from penstock.adapters.providers.reply_text import decoded
 from penstock.messages.completion import Completion
 from penstock.messages.request import Request
 from penstock.targets.retry_after import retry_after_s
@@ -29,8 +30,9 @@ OPENAI_URL = "https://api.openai.com/v1"
 class OpenAIProvider:
     """Asks one model at one address. Connections are opened at the first call, then kept.
 
-    `key` None sends no secret (a server of one's own without a key). `now` is the wall clock, for the
-    dates in Retry-After.
+    `key` None sends no secret (a server of one's own without a key). `max_tokens_as`: the server's name for
+    the limit of an answer, where address and model do not tell it (params.py). `now` is the wall clock, for
+    the dates in Retry-After.
     """
 
     def __init__(
@@ -39,10 +41,12 @@ class OpenAIProvider:
         *,
         base_url: str | None = None,
         key: Key | None = None,
+        max_tokens_as: str | None = None,
         max_reply_bytes: int = MAX_REPLY_BYTES,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._model, self._base_url, self._key, self._now = model, base_url or OPENAI_URL, key, now
+        self._max_tokens_as = max_tokens_as
         self._connections = Connections(max_reply_bytes=max_reply_bytes)
 
     async def complete(self, request: Request, *, timeout_s: float) -> Completion:
@@ -57,12 +61,13 @@ class OpenAIProvider:
         reply = await call_once(ask, key=self._key, timeout_s=timeout_s, of_error=of_error)
         if not reply.succeeded:
             wait = retry_after_s(reply.headers, self._now())
-            raise of_status(reply.status, decoded(reply.data), wait)
-        return read_completion(reply.data, request, model=self._model)
+            raise of_status(reply.status, decoded(reply.data, reply.headers.get("Content-Type")), wait)
+        return read_completion(reply.data, reply.headers, request, model=self._model)
 
     def _body(self, request: Request) -> bytes:
-        params = openai_params(request.params, self._base_url)
-        body = {"model": self._model, "messages": list(request.messages), **params}
+        params = openai_params(request.params, self._base_url, self._model, self._max_tokens_as)
+        # Said, because some servers and proxies stream unless they are told not to.
+        body = {"model": self._model, "messages": list(request.messages), "stream": False, **params}
         return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
     async def reload_key(self) -> bool:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import zlib
-
-from penstock.adapters.providers.failures import HUNDREDS, MALFORMED, Verdict, ambiguous, rejected
+from penstock.adapters.providers.failures import HUNDREDS, Verdict, ambiguous, rejected
 
 #: A hundred times the longest completion that today's models can write.
 MAX_REPLY_BYTES = 16 * 2**20
@@ -16,43 +14,26 @@ class ReplyTooLong(Exception):
     """The reply went on past the limit; the connection is dropped."""
 
 
-class ReplyEncoded(Exception):
-    """The reply came compressed in a way that was not asked for and cannot be read with a limit."""
-
-
 class Redirected(Exception):
     """The server sent a redirect; a prompt is not carried to wherever it points."""
 
 
-#: What these mean for the bill. zlib's: what calls itself packed and is not.
+#: What these mean for the bill.
 VERDICTS: dict[type[BaseException], Verdict] = {
     ReplyTooLong: ambiguous("The provider's reply is longer than the limit."),
-    ReplyEncoded: ambiguous("The provider's reply is compressed although it was asked not to be."),
     Redirected: rejected(f"{HUNDREDS[3].sentence}."),
-    zlib.error: MALFORMED,
 }
 
 
 class ReplyLimit:
-    """Lets at most `max_bytes` of one body through, counted as they are kept.
+    """Lets at most `max_bytes` of one body through, counted as they come in."""
 
-    `encoding` is the reply's Content-Encoding. Some servers compress whatever is asked: gzip and deflate
-    are unpacked within the limit, for anything else ReplyEncoded is raised.
-    """
-
-    def __init__(self, max_bytes: int, encoding: str | None) -> None:
-        named = (encoding or "identity").strip().lower()
-        if named not in ("identity", "", "gzip", "deflate"):
-            raise ReplyEncoded
-        self.packed = named in ("gzip", "deflate")
+    def __init__(self, max_bytes: int) -> None:
         self._left = max_bytes
-        # 32 + 15: zlib tells gzip's header from its own.
-        self._unpack = zlib.decompressobj(wbits=47) if self.packed else None
 
     def take(self, piece: bytes) -> bytes:
-        """The piece as it is kept. Raises ReplyTooLong, and zlib.error where it cannot be unpacked."""
-        plain = self._unpack.decompress(piece, self._left + 1) if self._unpack else piece
-        self._left -= len(plain)
+        """The piece. Raises ReplyTooLong."""
+        self._left -= len(piece)
         if self._left < 0:
             raise ReplyTooLong
-        return plain
+        return piece

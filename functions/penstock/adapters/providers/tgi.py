@@ -14,7 +14,7 @@ from typing import Any
 import httpx2
 from huggingface_hub import AsyncInferenceClient
 
-from penstock.adapters.providers.chat_reply import completion_of
+from penstock.adapters.providers.chat_reply import read_completion
 from penstock.adapters.providers.failures import rejected
 from penstock.adapters.providers.httpx2_reply import limit_reply
 from penstock.adapters.providers.key import Key
@@ -30,8 +30,10 @@ CONNECT_S = 10.0
 #: TGI ignores the model's name; this is what huggingface_hub says for none.
 NO_MODEL = "tgi"
 
-#: What the reply of the running call said of the engine's queue; a call is one coroutine, so one context.
-_QUEUED_S: ContextVar[float | None] = ContextVar("queued_s", default=None)
+#: The headers of the running call's reply; a call is one coroutine, so one context.
+_HEADERS: ContextVar[Mapping[str, str]] = ContextVar("headers", default={})  # noqa: B039 # never written to
+#: What the SDK is given to read; the reply itself is read by the rules that hold for every provider.
+_NO_FIELDS = b"{}"
 
 
 class TgiProvider:
@@ -61,24 +63,24 @@ class TgiProvider:
         if unknown:
             raise rejected(f"A TGI server does not take the parameter {unknown[0]}.").failure()
 
-        _QUEUED_S.set(None)
-
-        async def ask(authorization: Mapping[str, str]) -> Any:
+        async def ask(authorization: Mapping[str, str]) -> tuple[bytes, Mapping[str, str]]:
             client = _Client(self._connected(), self._base_url, {**IDENTITY, **authorization})
             params = tgi_params(request.params)
             messages = [dict(message) for message in request.messages]
-            return await client.chat_completion(messages, model=self._model, **params)
+            await client.chat_completion(messages, model=self._model, **params)
+            return client.reply, _HEADERS.get()
 
-        reply = await call_once(
+        data, headers = await call_once(
             ask, key=self._key, timeout_s=timeout_s, of_error=lambda error: of_error(error, self._now())
         )
-        return replace(completion_of(reply, request, model=self._model), queued_s=_QUEUED_S.get())
+        answer = read_completion(data, headers, request, model=self._model)
+        return replace(answer, queued_s=_queued_s(headers))
 
     def _connected(self) -> httpx2.AsyncClient:
         if self._http is None:
             self._http = httpx2.AsyncClient(
                 follow_redirects=False,
-                event_hooks={"response": [limit_reply(self._max_reply_bytes), _note_queue_time]},
+                event_hooks={"response": [_note_headers, limit_reply(self._max_reply_bytes)]},
                 limits=httpx2.Limits(max_connections=1000, max_keepalive_connections=100),
             )
         return self._http
@@ -93,18 +95,22 @@ class TgiProvider:
             await http.aclose()
 
 
-async def _note_queue_time(response: httpx2.Response) -> None:
-    """TGI says in a header how many milliseconds a question waited in its queue; the SDK drops it."""
-    text = response.headers.get("x-queue-time", "")
-    if text.isascii() and text.isdigit():
-        _QUEUED_S.set(int(text[:9]) / 1000)
+async def _note_headers(response: httpx2.Response) -> None:
+    _HEADERS.set(response.headers.copy())
+
+
+def _queued_s(headers: Mapping[str, str]) -> float | None:
+    """TGI says in a header how many milliseconds a question waited in its queue."""
+    text = headers.get("x-queue-time", "")
+    return int(text[:9]) / 1000 if text.isascii() and text.isdigit() else None
 
 
 class _Client(AsyncInferenceClient):
     """huggingface_hub's client for one call, on connections that outlive it and limit the reply.
 
     Its own way to hand it an HTTP client is a factory for the whole process; `_get_async_client` is where
-    it asks for one. A test reads an endless reply through it, so a change of the SDK would be noticed.
+    it asks for one, `_inner_post` where it gets a reply. Tests read endless and odd replies through both, so
+    a change of the SDK would be noticed.
     """
 
     def __init__(self, http: httpx2.AsyncClient, base_url: str, headers: Mapping[str, str]) -> None:
@@ -116,6 +122,12 @@ class _Client(AsyncInferenceClient):
             timeout=httpx2.Timeout(None, connect=CONNECT_S, pool=CONNECT_S),  # type: ignore[arg-type] # httpx2 takes it wherever it takes seconds
         )
         self._http = http
+        #: The bytes of the newest reply, as the SDK never reads them.
+        self.reply = b""
 
     async def _get_async_client(self) -> httpx2.AsyncClient:
         return self._http
+
+    async def _inner_post(self, *args: Any, **kwargs: Any) -> Any:
+        self.reply = await super()._inner_post(*args, **kwargs)
+        return _NO_FIELDS

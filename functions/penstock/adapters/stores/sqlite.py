@@ -30,9 +30,9 @@ class SqliteStore:
 
     A version is an integer that grows with every commit and is never used again, not even for a document
     that was deleted and created anew. `read_at` is `clock`'s time just before the snapshot is taken, so the
-    snapshot holds everything committed before it; `commit_time` is its time just after, so what a snapshot
-    lacks tells a later time. (Commits of two processes may tell theirs in the other order, when one of them
-    was held up in between.) Limits (1 MiB a document) are Firestore's.
+    snapshot holds everything committed before it; `commit_time` is its time just after the commit, so what a
+    snapshot lacks tells a later time. (Commits of two processes may tell theirs in the other order, when one
+    of them was held up in between.) Limits (1 MiB a document) are Firestore's.
     """
 
     def __init__(self, folder: Path, clock: Clock, *, open_file: Open = SqliteFile) -> None:

@@ -16,6 +16,7 @@ from penstock.ports import REMOVE, Create, Delete, Fields, Merge, Put, Transform
 _PUT = "INSERT OR REPLACE INTO documents (path, parent, id, version, fields) VALUES (?, ?, ?, ?, ?)"
 _FIND_BY = f"INSERT OR REPLACE INTO searchable VALUES (?, ?, ?, ?, {PLACE})"  # noqa: S608 - a text of ours
 _LOSE = "DELETE FROM searchable WHERE path = ? AND field = ?"
+_LOSE_ALL = "DELETE FROM searchable WHERE path = ?"
 
 
 def row_of(connection: sqlite3.Connection, path: str) -> tuple[int, str] | None:
@@ -55,12 +56,14 @@ class Batch:
                     raise PreconditionFailed(f"{write.path} is not the version that was read")
                 return self._write(write, codec.decode(row[1]), row)
             case Put():
+                if row:
+                    self._connection.execute(_LOSE_ALL, (write.path,))
                 return self._write(write, {}, row)
             case Merge():
                 return self._write(write, codec.decode(row[1]) if row else {}, row)
             case Delete():
-                for table in ("documents", "searchable"):
-                    self._connection.execute(f"DELETE FROM {table} WHERE path = ?", (write.path,))  # noqa: S608
+                self._connection.execute("DELETE FROM documents WHERE path = ?", (write.path,))
+                self._connection.execute(_LOSE_ALL, (write.path,))
                 return None, {}
 
     def _write(
@@ -68,6 +71,7 @@ class Batch:
     ) -> tuple[Version, Fields]:
         """Make `fields` with the write's changes the document."""
         left: dict[str, Any] = {}
+        before = [fields.get(name) for name in INDEXED]
         for name, value in write.fields.items():
             if isinstance(value, Transform):
                 left[name] = fields[name] = transformed(fields.get(name), value, self._now)
@@ -77,7 +81,9 @@ class Batch:
                 fields.pop(name, None)
             else:
                 fields[name] = value
-        return self._store(write.path, fields, row), left
+        version = self._store(write.path, fields, row)
+        self._index(write.path, before, fields)
+        return version, left
 
     def _store(self, path: str, fields: Fields, row: tuple[int, str] | None) -> int:
         text, size = codec.encode(path, fields)
@@ -88,15 +94,15 @@ class Batch:
             return row[0]
         parent, _, document = path.rpartition("/")
         self._connection.execute(_PUT, (path, parent, document, self._version, text))
-        self._index(path, parent.rpartition("/")[2], codec.decode(row[1]) if row else {}, fields)
         return self._version
 
-    def _index(self, path: str, collection: str, before: Fields, after: Fields) -> None:
+    def _index(self, path: str, before: list[Any], fields: Fields) -> None:
         """Only this release's fields: another release beside it may know more of them."""
-        for name in INDEXED:
-            old, new = before.get(name), after.get(name)
+        for name, old in zip(INDEXED, before, strict=True):
+            new = fields.get(name)
+            if new == old:
+                continue
             if isinstance(new, str):
-                if new != old:
-                    self._connection.execute(_FIND_BY, (path, name, collection, new, path))
+                self._connection.execute(_FIND_BY, (path, name, path.split("/")[-2], new, path))
             elif isinstance(old, str):
                 self._connection.execute(_LOSE, (path, name))

@@ -10,11 +10,12 @@ variables {
   name         = "request-handler"
   description  = "Under test."
   build        = { bucket = "b", object = "o", repository = "projects/p/locations/l/repositories/r", service_account = "projects/p/serviceAccounts/builder@p" }
+  identity     = { email = "request-handler@my-project-1", name = "accounts/request-handler" }
   environment  = { PENSTOCK_DATABASE = "(default)" }
   token_minter = "serviceAccount:service-1@gcp-sa-pubsub.iam.gserviceaccount.com"
 }
 
-run "private_and_with_its_own_identities" {
+run "private_and_with_its_own_caller" {
   assert {
     condition     = google_cloudfunctions2_function.this.build_config[0].entry_point == "request_handler" && google_cloudfunctions2_function.this.build_config[0].service_account == var.build.service_account
     error_message = "The entry point or the builder is wrong."
@@ -24,7 +25,7 @@ run "private_and_with_its_own_identities" {
     error_message = "The function must be internal and end after 540 s."
   }
   assert {
-    condition     = google_cloud_run_v2_service_iam_member.caller.role == "roles/run.invoker" && google_cloud_run_v2_service_iam_member.caller.member == google_service_account.caller.member && google_service_account.caller.account_id != google_service_account.this.account_id
+    condition     = google_cloud_run_v2_service_iam_member.caller.role == "roles/run.invoker" && google_cloud_run_v2_service_iam_member.caller.member == google_service_account.caller.member && google_cloudfunctions2_function.this.service_config[0].service_account_email == var.identity.email && google_service_account.caller.account_id == "request-handler-caller"
     error_message = "Only the caller's own account may invoke, and it is not the one the function runs as."
   }
   assert {
@@ -83,4 +84,10 @@ run "refuses_a_key_in_the_environment_and_a_name_too_long_for_its_accounts" {
     name        = "a-function-with-a-long-name"
   }
   expect_failures = [var.environment, var.name]
+}
+
+run "refuses_a_key_under_a_harmless_name" {
+  command = plan
+  variables { environment = { PENSTOCK_DATABASE = "sk-not-a-real-one" } }
+  expect_failures = [var.environment]
 }

@@ -13,27 +13,27 @@ mock_provider "time" {}
 
 # Mocks make random strings; grants can only be read when every identity has its name.
 override_resource {
-  target = module.handler.google_service_account.this
+  target = google_service_account.function["handler"]
   values = { member = "serviceAccount:request-handler@my-project-1", email = "request-handler@my-project-1", name = "accounts/request-handler" }
 }
 override_resource {
-  target = module.handler.google_service_account.caller
+  target = module.function["handler"].google_service_account.caller
   values = { member = "serviceAccount:request-handler-caller@my-project-1", email = "request-handler-caller@my-project-1", name = "accounts/request-handler-caller" }
 }
 override_resource {
-  target = module.responder.google_service_account.this
+  target = google_service_account.function["responder"]
   values = { member = "serviceAccount:response-processor@my-project-1", email = "response-processor@my-project-1", name = "accounts/response-processor" }
 }
 override_resource {
-  target = module.responder.google_service_account.caller
+  target = module.function["responder"].google_service_account.caller
   values = { member = "serviceAccount:response-processor-caller@my-project-1", email = "response-processor-caller@my-project-1", name = "accounts/response-processor-caller" }
 }
 override_resource {
-  target = module.sweeper.google_service_account.this
+  target = google_service_account.function["sweeper"]
   values = { member = "serviceAccount:sweeper@my-project-1", email = "sweeper@my-project-1", name = "accounts/sweeper" }
 }
 override_resource {
-  target = module.sweeper.google_service_account.caller
+  target = module.function["sweeper"].google_service_account.caller
   values = { member = "serviceAccount:sweeper-caller@my-project-1", email = "sweeper-caller@my-project-1", name = "accounts/sweeper-caller" }
 }
 override_resource {
@@ -80,7 +80,11 @@ run "as_small_as_it_gets" {
     error_message = "Engine and delivery must be off by default."
   }
   assert {
-    condition     = google_cloud_scheduler_job.sweeper.schedule == "* * * * *" && one(one(google_cloud_scheduler_job.sweeper.http_target).oidc_token).audience == one(google_cloud_scheduler_job.sweeper.http_target).uri && google_cloud_scheduler_job.sweeper.paused == false
+    condition     = length(google_project_iam_member.models) == 0 && !contains(module.project.services, "aiplatform.googleapis.com")
+    error_message = "Without a target of Google's own nobody may ask its models, and the API stays off."
+  }
+  assert {
+    condition     = google_cloud_scheduler_job.this["sweeper"].schedule == "* * * * *" && one(one(google_cloud_scheduler_job.this["sweeper"].http_target).oidc_token).audience == one(google_cloud_scheduler_job.this["sweeper"].http_target).uri && google_cloud_scheduler_job.this["sweeper"].paused == false
     error_message = "The sweeper must be called each minute, with a token made for it."
   }
 }
@@ -89,7 +93,7 @@ run "with_everything" {
   variables {
     publishers         = { app = "serviceAccount:publisher@elsewhere" }
     response_consumers = { app = { member = "serviceAccount:consumer@elsewhere", tenant = "acme" } }
-    functions          = { bundle = "tests/bundle.stand-in", peak_in_flight = 80, handler = { max_instances = 2 } }
+    functions          = { bundle = "tests/bundle.stand-in", peak_in_flight = 80, shapes = { handler = { max_instances = 2 } } }
     operations         = { operators = ["user:operator@example.com"], emails = ["ops@example.com"], thresholds = { p95_s = 60 }, budget = { billing_account = "012345-6789AB-CDEF01", units = 50 } }
     delivery           = { state_bucket = "my-state", repository = "projects/p/locations/us-central1/connections/c/repositories/r" }
     data               = { analysts = ["group:analyst@example.com"] }
@@ -106,8 +110,9 @@ run "with_everything" {
     routes = {
       default = "fast"
       routes = {
-        fast = { targets = [{ name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "openai", secret_version = "3" }] }
-        own  = { fallback = true, targets = [{ name = "gpu", model = "some/model", engine = true, max_concurrency = 16 }, { name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "openai", secret_version = "3" }] }
+        fast = { targets = [{ name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "openai", secret_version = "3", max_tokens_as = "max_completion_tokens" }] }
+        free = { targets = [{ name = "flash", provider = "openai", model = "google/gemini-3.5-flash", auth = "access_token", base_url = "https://us-central1-aiplatform.googleapis.com/v1/projects/my-project-1/locations/us-central1/endpoints/openapi" }] }
+        own  = { fallback = true, targets = [{ name = "gpu", model = "some/model", engine = true, max_concurrency = 16 }, { name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "openai", secret_version = "3", max_tokens_as = "max_completion_tokens" }] }
       }
     }
   }
@@ -115,14 +120,19 @@ run "with_everything" {
     condition = jsondecode(output.environment.PENSTOCK_ROUTES) == {
       default = "fast"
       routes = {
-        fast = { fallback = false, targets = [{ name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "projects/my-project-1/secrets/openai/versions/3" }] }
+        fast = { fallback = false, targets = [{ name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "projects/my-project-1/secrets/openai/versions/3", max_tokens_as = "max_completion_tokens" }] }
+        free = { fallback = false, targets = [{ name = "flash", provider = "openai", model = "google/gemini-3.5-flash", base_url = "https://us-central1-aiplatform.googleapis.com/v1/projects/my-project-1/locations/us-central1/endpoints/openapi", auth = "access_token" }] }
         own = { fallback = true, targets = [
-          { name = "gpu", provider = "openai", model = "some/model", base_url = "https://engine.example.run.app/v1", auth = "id_token", max_concurrency = 16 },
-          { name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "projects/my-project-1/secrets/openai/versions/3" },
+          { name = "gpu", provider = "openai", model = "some/model", base_url = "https://engine.example.run.app/v1", auth = "id_token", max_concurrency = 16, scales_to_zero = true },
+          { name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "projects/my-project-1/secrets/openai/versions/3", max_tokens_as = "max_completion_tokens" },
         ] }
       }
     }
     error_message = "The routes are not handed on as the code reads them."
+  }
+  assert {
+    condition     = contains(module.project.services, "aiplatform.googleapis.com")
+    error_message = "The API of Google's models is off."
   }
   assert {
     condition     = output.engine == "https://engine.example.run.app/v1" && output.consumer_subscriptions == { app = "llm-responses-app" } && output.deployer != null
@@ -134,7 +144,11 @@ run "paused" {
   command = plan
   variables { functions = { bundle = "tests/bundle.stand-in", paused = true } }
   assert {
-    condition     = google_cloud_scheduler_job.sweeper.paused
+    condition     = length(google_project_iam_member.models) == 0 && !contains(module.project.services, "aiplatform.googleapis.com")
+    error_message = "Without a target of Google's own nobody may ask its models, and the API stays off."
+  }
+  assert {
+    condition     = google_cloud_scheduler_job.this["sweeper"].paused
     error_message = "A pause must rest the sweeper too, or its wakes pile up."
   }
 }

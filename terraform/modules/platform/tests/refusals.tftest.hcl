@@ -14,7 +14,7 @@ variables {
   region      = "us-central1"
   environment = "test"
   secrets     = ["openai"]
-  functions   = { bundle = "tests/bundle.stand-in", peak_in_flight = 80, handler = { max_instances = 2 } }
+  functions   = { bundle = "tests/bundle.stand-in", peak_in_flight = 80, shapes = { handler = { max_instances = 2 } } }
   routes = {
     default = "own"
     routes  = { own = { targets = [{ name = "gpu", model = "some/model", engine = true, max_concurrency = 16 }] } }
@@ -30,7 +30,7 @@ run "a_zone_for_a_region_and_less_room_than_the_peak" {
   command = plan
   variables {
     region    = "us-central1-a"
-    functions = { bundle = "tests/bundle.stand-in", peak_in_flight = 161, handler = { max_instances = 2 } }
+    functions = { bundle = "tests/bundle.stand-in", peak_in_flight = 161, shapes = { handler = { max_instances = 2 } } }
   }
   expect_failures = [var.region, var.functions]
 }
@@ -39,51 +39,21 @@ run "a_region_that_does_not_exist_and_a_peak_beyond_pubsubs_window" {
   command = plan
   variables {
     region    = "us-centrl1"
-    functions = { bundle = "tests/bundle.stand-in", peak_in_flight = 3001, handler = { max_instances = 100 } }
+    functions = { bundle = "tests/bundle.stand-in", peak_in_flight = 3001, shapes = { handler = { max_instances = 100 } } }
   }
   expect_failures = [var.region, var.functions]
 }
 
-run "more_calls_than_the_engine_takes" {
+run "a_room_that_does_not_exist" {
   command = plan
-  variables { routes = { default = "own", routes = { own = { targets = [{ name = "gpu", model = "some/model", engine = true, max_concurrency = 17 }] } } } }
-  expect_failures = [var.routes]
+  variables { functions = { bundle = "tests/bundle.stand-in", peak_in_flight = 80, rooms = ["batchr"], shapes = { handler = { max_instances = 2 } } } }
+  expect_failures = [var.functions]
 }
 
-run "an_engine_target_without_an_engine" {
+run "a_shape_of_no_function" {
   command = plan
-  variables { engine = null }
-  expect_failures = [var.routes]
-}
-
-run "a_model_the_engine_does_not_serve" {
-  command = plan
-  variables { routes = { default = "own", routes = { own = { targets = [{ name = "gpu", model = "other/model", engine = true, max_concurrency = 16 }] } } } }
-  expect_failures = [var.routes]
-}
-
-run "a_default_that_is_no_route" {
-  command = plan
-  variables { routes = { default = "fast", routes = { own = { targets = [{ name = "n", provider = "offline", model = "m" }] } } } }
-  expect_failures = [var.routes]
-}
-
-run "a_secret_nobody_made" {
-  command = plan
-  variables { routes = { default = "own", routes = { own = { targets = [{ name = "n", provider = "openai", model = "m", secret = "open-ai" }] } } } }
-  expect_failures = [var.routes]
-}
-
-run "a_target_without_a_provider" {
-  command = plan
-  variables { routes = { default = "own", routes = { own = { targets = [{ name = "n", model = "m" }] } } } }
-  expect_failures = [var.routes]
-}
-
-run "a_call_longer_than_the_budget" {
-  command = plan
-  variables { routes = { default = "own", routes = { own = { targets = [{ name = "n", provider = "offline", model = "m", timeout_s = 481 }] } } } }
-  expect_failures = [var.routes]
+  variables { functions = { bundle = "tests/bundle.stand-in", peak_in_flight = 80, shapes = { handler = { max_instances = 2 }, handlr = { max_instances = 2 } } } }
+  expect_failures = [var.functions]
 }
 
 run "a_misspelt_knob" {
@@ -96,4 +66,25 @@ run "an_engine_that_is_a_name" {
   command = plan
   variables { engine = "vllm" }
   expect_failures = [var.engine]
+}
+
+run "routes_that_are_a_name" {
+  command = plan
+  variables { routes = "fast" }
+  expect_failures = [var.routes]
+}
+
+run "keys_in_the_place_of_names" {
+  command = plan
+  variables {
+    secrets            = ["sk-not-a-real-one"]
+    publishers         = { sk-not-a-real-one = "user:a@example.com" }
+    response_consumers = { app = { member = "user:a@example.com", tenant = "sk-not-a-real-one" } }
+    data               = { database = "sk-not-a-real-one" }
+    operations         = { emails = ["sk-not-a-real-one"] }
+    delivery           = { state_bucket = "sk-not-a-real-one" }
+    engine             = { kind = "vllm", model = "sk-not-a-real-one" }
+    functions          = { bundle = "sk-not-a-real-one", peak_in_flight = 80, shapes = { handler = { max_instances = 2 } } }
+  }
+  expect_failures = [var.secrets, var.publishers, var.response_consumers, var.data, var.operations, var.delivery, var.engine, var.functions]
 }

@@ -2,9 +2,15 @@ mock_provider "google" {}
 mock_provider "google-beta" {}
 
 variables {
-  project_id  = "my-project-1"
-  region      = "us-central1"
-  collections = { requests = "requests", orphans = "orphans", cache = "cache", usage = "usage", control = "control" }
+  project_id = "my-project-1"
+  region     = "us-central1"
+  collections = {
+    requests = { name = "requests", expires = true, indexed = ["due_at", "open_since", "following"] }
+    orphans  = { name = "orphans", expires = true }
+    cache    = { name = "cache", expires = true }
+    usage    = { name = "usage" }
+    control  = { name = "control" }
+  }
   blob_users = {
     handler   = { member = "serviceAccount:h@my-project-1.iam.gserviceaccount.com" }
     responder = { member = "serviceAccount:r@my-project-1.iam.gserviceaccount.com", folder = "dead-letters/" }

@@ -68,6 +68,8 @@ class Worker(NamedTuple):
     target: int = 0
     tries: int = 0
     doomed: bool = False  # too many take-overs before us
+    #: The target rests: the line that stands for a call to it is taken back by the next write.
+    idle: bool = False
     result: int = 0
     #: Whether the answer is this delivery's own and not one that it found.
     bought: bool = False

@@ -119,6 +119,8 @@ def _call(state: State, slot: int, w: Worker, rules: Rules, bounds: Bounds) -> I
         tries = w.tries + (not rules.unpaid_free)
         for name, worker in _after_failure(w._replace(tries=tries), rules, paid=False):
             yield f"is THROTTLED, {name}", put(spent, slot, worker)
+        for name, worker in _at_rest(w._replace(idle=True)):
+            yield f"finds its target AT REST, {name}", put(spent, slot, worker)
     life, number = state.lives[w.life], sum(life.calls for life in state.lives) + 1
     called = change_life(state, w.life, calls=life.calls + 1)._replace(spare=state.spare - 1)
     yield "is answered", put(called, slot, w._replace(pc="save", result=number, bought=True))
@@ -128,6 +130,14 @@ def _call(state: State, slot: int, w: Worker, rules: Rules, bounds: Bounds) -> I
         blurred = change_life(spent, w.life, excused=life.excused + 1, ambiguous=life.ambiguous + 1)
         for name, worker in _after_failure(w._replace(tries=w.tries + 1), rules, paid=True):
             yield f"TIMES OUT, {name}", put(blurred, slot, worker)
+
+
+def _at_rest(w: Worker) -> Iterator[tuple[str, Worker]]:
+    """functions/penstock/targets/retry.py, `decide`, where `resting`: nobody was asked, and nobody waits."""
+    if w.target < LAST_TARGET:
+        yield "asks the next target", w._replace(pc="ledger", target=w.target + 1)
+    else:
+        yield "is put aside", w._replace(pc="park", target=0)
 
 
 def _after_failure(w: Worker, rules: Rules, *, paid: bool) -> Iterator[tuple[str, Worker]]:
@@ -171,8 +181,8 @@ def _next(doc: Doc, slot: int, w: Worker) -> tuple[Doc, int]:
             parked = doc._replace(
                 st="P", writer=slot, live=False, tries=w.tries, target=0, takeovers=0
             )  # fmt: skip
-            return parked, 0
-    return doc._replace(writer=slot, tries=w.tries, target=w.target), 1
+            return parked, -w.idle
+    return doc._replace(writer=slot, tries=w.tries, target=w.target), 1 - w.idle
 
 
 def _land(state: State, slot: int, w: Worker, rules: Rules) -> State:
@@ -190,7 +200,7 @@ def _written(state: State, slot: int, w: Worker, rules: Rules) -> State:
         case "save" if state.doc is not None:
             return put(state, slot, claim.delivering(w, state.doc, rules))
         case "ledger":
-            return put(state, slot, w._replace(pc="ready", fresh=True))
+            return put(state, slot, w._replace(pc="ready", fresh=True, idle=False))
     return end(state, slot)
 
 

@@ -196,3 +196,11 @@ async def test_a_file_that_is_no_database_is_told(tmp_path: Path, clock: HandClo
         await publish(bus)
     with pytest.raises(StoreUnavailable, match="not a database"):
         await bus.subscriptions()
+
+
+async def test_a_setting_of_a_later_release_is_read_over(bus: LocalBus, tmp_path: Path) -> None:
+    await bus.create_subscription(RESULTS)
+    with sqlite3.connect(tmp_path / "bus.db") as connection:
+        connection.execute("UPDATE subscriptions SET settings = json_set(settings, '$.of_tomorrow', 1)")
+    connection.close()
+    assert await bus.subscriptions() == [RESULTS]

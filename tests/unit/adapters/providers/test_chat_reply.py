@@ -3,40 +3,16 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.adapters.providers.chat_reply import completion_of, read_completion
+from penstock.adapters.providers.chat_reply import read_completion
 from penstock.errors import FailureClass, ProviderFailure, Reason
-from penstock.messages.completion import ToolCall, Usage
-from penstock.messages.request import CacheMode, Request
-
-ASKED = Request(
-    tenant="t",
-    request_id="r",
-    messages=({"role": "user", "content": "a prompt that is secret"},),
-    model=None,
-    params={},
-    cache=CacheMode.AUTO,
-    deadline=datetime(2026, 11, 21, tzinfo=UTC),
-    metadata={},
-    payload_sha256="0" * 64,
-)
-USAGE = {"prompt_tokens": 10, "completion_tokens": 4}
-
-
-def reply(message: Any = None, finish: Any = "stop", **fields: Any) -> dict[str, Any]:
-    message = {"role": "assistant", "content": "hello"} if message is None else message
-    choice = {"index": 0, "message": message, "finish_reason": finish}
-    return {"model": "m-1", "choices": [choice], "usage": USAGE} | fields
-
-
-def read(body: Any) -> Any:
-    return completion_of(body, ASKED, model="asked")
+from penstock.messages.completion import Usage, Withheld
+from tests.unit.adapters.providers.replies import ASKED, USAGE, read, reply
 
 
 def test_a_plain_answer() -> None:
@@ -88,8 +64,10 @@ def test_usage_that_is_missing_or_nonsense_is_estimated_and_marked(usage: Any) -
         ("function_call", "tool_calls"),
         ("eos_token", "stop"),
         ("stop_sequence", "stop"),
+        *((word, "stop") for word in ("STOP", "end", "end_turn", "eos", "", None, "FINISH_REASON_STOP")),
+        *((word, "length") for word in ("MAX_TOKENS", "max_tokens", "model_length", "max-tokens")),
+        *((word, "tool_calls") for word in ("tool_use", "TOOL_CALLS", "tool_call")),
         ("something_new", "something_new"),
-        (None, "unknown"),
         ("the secret prompt", "unknown"),
         (7, "unknown"),
     ],
@@ -100,33 +78,9 @@ def test_finish_reasons_of_several_servers(sent: Any, finish: str) -> None:
     assert answer.whole == (finish in ("stop", "tool_calls"))
 
 
-def test_tool_calls() -> None:
-    calls = [
-        {"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}},
-        # As TGI has sent them: no id, the arguments as an object.
-        {"function": {"name": "g", "arguments": {"b": 2}}},
-    ]
-    answer = read(reply({"role": "assistant", "content": None, "tool_calls": calls}, "tool_calls"))
-    assert answer.text == ""
-    assert answer.tool_calls == (ToolCall("c1", "f", '{"a": 1}'), ToolCall("call_1", "g", '{"b": 2}'))
-
-
-def test_content_in_parts_is_put_together() -> None:
-    parts = [{"type": "text", "text": "hel"}, {"type": "text", "text": "lo"}, {"type": "other"}]
-    assert read(reply({"content": parts})).text == "hello"
-
-
 @pytest.mark.parametrize("model", [None, "", 7, "m" * 300])
 def test_a_model_that_is_not_named_is_the_one_that_was_asked(model: Any) -> None:
     assert read(reply(model=model)).model == "asked"
-
-
-def test_lone_surrogates_are_replaced_so_that_the_answer_can_be_saved() -> None:
-    # Given JSON whose escapes make half a character, I expect text that every store takes.
-    data = json.dumps(reply({"content": "a\ud800b \U0001f600"})).encode()
-    text = read_completion(data, ASKED, model="m").text
-    assert text == "a\ufffdb \U0001f600"
-    text.encode()
 
 
 @pytest.mark.parametrize(
@@ -134,7 +88,10 @@ def test_lone_surrogates_are_replaced_so_that_the_answer_can_be_saved() -> None:
     [
         reply({"content": "no", "refusal": "I will not"}),
         reply({"content": None, "refusal": "I will not"}),
+        reply({"content": [{"type": "refusal", "refusal": "I will not"}]}),
         reply({"content": "half of it"}, "content_filter"),
+        reply({"content": "half of it"}, "SAFETY"),
+        reply({"content": "I will not"}, "refusal"),
         {"error": {"code": "content_filter"}},
     ],
 )
@@ -142,7 +99,79 @@ def test_a_refusal_is_content_refused(body: Any) -> None:
     with pytest.raises(ProviderFailure) as refused:
         read(body)
     assert (refused.value.kind, refused.value.reason) == (FailureClass.FINAL, Reason.CONTENT_REFUSED)
-    assert "I will not" not in refused.value.message
+    for word in ("I will not", "half of it"):
+        assert word not in repr(refused.value) + str(refused.value.__dict__)
+
+
+@pytest.mark.parametrize(
+    ("message", "finish", "text", "whose"),
+    [
+        ({"content": None, "refusal": "I will not."}, "stop", "I will not.", "The model refused"),
+        ({"content": "First", "refusal": "but no."}, "stop", "First\n\nbut no.", "The model refused"),
+        ({"content": "I will not."}, "refusal", "I will not.", "The model refused"),
+        ({"content": "The first half"}, "content_filter", "The first half", "content filter"),
+        ({"content": "The first half"}, "RECITATION", "The first half", "content filter"),
+        ({"content": None}, "content_filter", "", "content filter"),
+    ],
+)
+def test_a_refusal_keeps_what_came_and_what_it_used(message: Any, finish: str, text: str, whose: str) -> None:
+    with pytest.raises(Withheld, match=whose) as refused:
+        read(reply(message, finish))
+    kept = refused.value.completion
+    assert (kept.text, kept.usage) == (text, Usage(10, 4))
+    assert not kept.whole
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [reply()],
+        {"result": reply(), "success": True},
+        {"data": reply()},
+        json.dumps(reply()),
+        {"choices": reply()["choices"][0], "usage": USAGE, "model": "m-1"},
+        {"choices": [{"message": "hello", "finish_reason": "stop"}], "usage": USAGE, "model": "m-1"},
+        {"choices": [{"text": "hello", "finish_reason": "stop"}], "usage": USAGE, "model": "m-1"},
+        {
+            "choices": [{"delta": {"content": "hello"}, "finish_reason": "stop"}],
+            "usage": USAGE,
+            "model": "m-1",
+        },
+    ],
+)
+def test_a_whole_answer_in_a_gateways_wrapping_is_read(body: Any) -> None:
+    answer = read(body)
+    assert (answer.text, answer.finish_reason, answer.usage) == ("hello", "stop", Usage(10, 4))
+
+
+def test_a_provider_that_failed_on_the_way_says_so_in_the_choice() -> None:
+    failed: dict[str, Any] = reply({"content": ""})
+    failed["choices"][0]["error"] = {"code": 502, "message": "a prompt that is secret"}
+    with pytest.raises(ProviderFailure) as told:
+        read(failed)
+    assert told.value.message == "The answer is empty: the provider failed (HTTP 502)."
+    assert told.value.kind is FailureClass.AMBIGUOUS
+
+
+@pytest.mark.parametrize(
+    ("data", "enough", "told"),
+    [
+        (b"<html>", 3, "web page"),
+        (b"\xef\xbb\xbf <!DOCTYPE html><p>", 3, "web page"),
+        (b"", 3, "not a chat completion"),
+        (b'{"choices": [{', 3, "not a chat completion"),
+        (b"upstream connect error", 3, "not a chat completion"),
+        (b'{"hello": 1}', 2, "not a chat completion"),
+        (b'{"choices": []}', 2, "holds no choice"),
+    ],
+)
+def test_how_often_the_same_unreadable_reply_is_bought(data: bytes, enough: int, told: str) -> None:
+    with pytest.raises(ProviderFailure, match=told) as failed:
+        read_completion(data, {}, ASKED, model="m")
+    assert failed.value.enough == enough
+    with pytest.raises(ProviderFailure) as broke:
+        read({"error": {"code": 500}})
+    assert broke.value.enough is None
 
 
 @pytest.mark.parametrize(
@@ -158,10 +187,8 @@ def test_a_refusal_is_content_refused(body: Any) -> None:
         {"choices": "x"},
         {"choices": ["x"]},
         {"choices": [{}]},
-        {"choices": [{"message": "x"}]},
-        reply({"content": 7}),
-        reply({"content": [7]}),
-        reply({"content": [{"text": 7}]}),
+        {"choices": [{"message": 7}]},
+        {"choices": [{"delta": {"content": "the first piece of a stream that broke off"}}]},
         reply({"content": None, "tool_calls": "x"}),
         reply({"content": None, "tool_calls": [7]}),
         reply({"content": None, "tool_calls": [{"function": {"arguments": "{}"}}]}),
@@ -179,7 +206,7 @@ def test_what_is_no_completion_may_have_been_paid(body: Any) -> None:
 @pytest.mark.parametrize("data", [b"", b"{", b"\xff", b"<html>", b"[" * 100_000, b'{"choices": [', b"nul"])
 def test_bytes_that_are_no_json(data: bytes) -> None:
     with pytest.raises(ProviderFailure) as failed:
-        read_completion(data, ASKED, model="m")
+        read_completion(data, {}, ASKED, model="m")
     assert failed.value.kind is FailureClass.AMBIGUOUS
     # And json's own error, which carries the text along, must not hang on to it.
     assert failed.value.__context__ is None

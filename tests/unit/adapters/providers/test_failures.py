@@ -29,11 +29,10 @@ UNPAID, AMBIGUOUS, FINAL = FailureClass.UNPAID, FailureClass.AMBIGUOUS, FailureC
 #: docs/design.md §3.6, written out once more: the code's table must say the same. 402 and 424 are explained
 #: there.
 CLASS_OF_STATUS = {
-    **dict.fromkeys((401, 402, 403, 408, 425, 429, 503), UNPAID),
-    **dict.fromkeys((424, 500, 501, 502, 504, 507, 520, 524, 529, 599), AMBIGUOUS),
-    **dict.fromkeys(
-        (300, 301, 302, 307, 308, 400, 404, 405, 409, 410, 411, 413, 415, 418, 421, 422, 451), FINAL
-    ),
+    **dict.fromkeys((401, 402, 403, 408, 412, 425, 429, 498, 503, 509, 511, 529, 561), UNPAID),
+    **dict.fromkeys((521, 522, 523, 525, 526, 530), UNPAID),
+    **dict.fromkeys((409, 424, 499, 500, 501, 502, 504, 507, 520, 524, 527, 598, 599), AMBIGUOUS),
+    **dict.fromkeys((300, 301, 302, 307, 308, 400, 404, 405, 410, 411, 413, 415, 418, 421, 422, 451), FINAL),
 }
 
 
@@ -82,7 +81,7 @@ def test_a_content_filter_is_not_a_wrong_request(body: Any) -> None:
     ("body", "kind", "status"),
     [
         ({"error": {"code": "rate_limit_exceeded"}}, UNPAID, 429),
-        ({"error": {"code": None, "type": "insufficient_quota"}}, UNPAID, 429),
+        ({"error": {"code": None, "type": "insufficient_quota"}}, UNPAID, 402),
         ({"error": {"code": 503, "message": "x"}}, UNPAID, 503),
         ({"error": {"code": "429"}}, UNPAID, 429),
         ({"error": {"type": "overloaded_error"}}, UNPAID, 503),
@@ -106,7 +105,7 @@ def test_an_error_that_came_with_200_is_read_by_its_content(
 ) -> None:
     failure = failures.of_error_body(body)
     assert (failure.kind, failure.status) == (kind, status)
-    assert (failure.message == "The provider answered 200 with an error.") == (status == 200)
+    assert failure.message.startswith("The provider answered 200 with an error") == (status == 200)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +234,6 @@ def test_every_error_of_huggingface_hub_that_a_call_can_raise_is_in_the_table() 
         (hub.GenerationError, AMBIGUOUS),
         (hub.IncompleteGenerationError, AMBIGUOUS),
         (reply_limit.ReplyTooLong, AMBIGUOUS),
-        (reply_limit.ReplyEncoded, AMBIGUOUS),
         (reply_limit.Redirected, FINAL),
     ],
 )

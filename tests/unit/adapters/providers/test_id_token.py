@@ -9,7 +9,8 @@ import threading
 
 import pytest
 
-from penstock.adapters.providers.id_token import REFRESH_BEFORE_S, IdTokenKey, audience_of
+from penstock.adapters.providers.id_token import IdTokenKey, audience_of
+from penstock.adapters.providers.token_key import REFRESH_BEFORE_S
 from penstock.errors import SecretError
 
 START = 1_800_000_000.0

@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from penstock.adapters.stores.sqlite_tables import FORMAT, INDEXED
 from penstock.errors import StoreUnavailable
 from penstock.ports import Put, Snapshot
 from tests.contract.conftest import SystemClock
-from tests.data.earlier.unpack import unpack
+from tests.data.earlier.unpack import EARLIER_RELEASE, unpack
 
 REQUESTS = "tenants/default/requests"
 #: Enough that an upgrade does not fit in SQLite's cache, and spills into its log before it is committed.
@@ -76,10 +76,10 @@ async def _open(folder: Path) -> list[Snapshot]:
         await store.close()
 
 
-def _run(code: str, *words: object) -> subprocess.CompletedProcess[str]:
+def _run(code: str, *words: object, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """`code` in a process of its own."""
     command = [sys.executable, "-c", code, *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=_env())
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=env or _env())
 
 
 def _env() -> dict[str, str]:
@@ -177,18 +177,27 @@ def test_a_process_that_is_killed_at_any_statement_loses_nothing(large: Path, tm
         assert _content(copy) == (2, before)
 
 
-#: Uses the file as the release of format 1 does, as long as there are lines to read.
+#: The release of format 1 at work: it reads, and writes the documents that it is told, line by line.
 _EARLIER = """
-import sqlite3, sys
-file = sqlite3.connect(sys.argv[1], timeout=10, isolation_level=None)
-file.execute("PRAGMA journal_mode=WAL")
-print(file.execute("SELECT count(*) FROM documents").fetchone()[0], flush=True)
-for line in sys.stdin:
-    file.execute("BEGIN IMMEDIATE")
-    row = (line.strip(), "a", "a", line.strip()[2:], 99, '{"n":1}', None, None, None)
-    file.execute("INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-    file.execute("COMMIT")
-    print("written", flush=True)
+import asyncio, sys
+from pathlib import Path
+from penstock.clock import SystemClock
+from penstock.errors import StoreUnavailable
+from penstock.ports import Put
+from penstock.stores.sqlite import SqliteStore
+
+async def main():
+    store = SqliteStore(Path(sys.argv[1]), SystemClock())
+    try:
+        print(len(await store.scan("tenants/default/requests", after="", limit=99, timeout_s=10)), flush=True)
+        for line in sys.stdin:
+            await store.commit([Put(line.strip(), {"n": 1})], timeout_s=10)
+            print("written", flush=True)
+    except StoreUnavailable as error:
+        print(error)
+    await store.close()
+
+asyncio.run(main())
 """
 
 
@@ -198,7 +207,7 @@ async def test_a_file_that_a_running_process_has_open_is_left_to_it(
     monkeypatch.setattr(upgrading, "PATIENCE_S", 0.5)
     # Given a process of the earlier release at work
     earlier = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", _EARLIER, str(folder / "store.db"),
+        sys.executable, "-c", _EARLIER, str(folder), env={"PYTHONPATH": str(EARLIER_RELEASE)},
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert earlier.stdin is not None
@@ -215,7 +224,15 @@ async def test_a_file_that_a_running_process_has_open_is_left_to_it(
     await _open(folder)
     version, documents = _content(folder)
     assert version == 2
-    assert ("a/1", "a", "1", 99, '{"n":1}') in documents
+    assert [row[-1] for row in documents if row[0] == "a/1"] == ['{"n":1}']
+
+
+async def test_the_earlier_release_refuses_an_upgraded_file_and_leaves_it_alone(folder: Path) -> None:
+    await _open(folder)
+    before = _content(folder)
+    told = _run(_EARLIER, folder, env={"PYTHONPATH": str(EARLIER_RELEASE)}).stdout
+    assert "store.db has format 2, this Penstock writes 1: move the folder away" in told
+    assert _content(folder) == before
 
 
 _OPENING = """

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from penstock.errors import Reason, SettingsError, StoreUnavailable
-from penstock_ops.asking.publish_options import Options, seconds
+from penstock_ops.asking.publish_options import Options
 from penstock_ops.local.events import Events, is_quiet, line
 from penstock_ops.terminal.console import counted, dollars, tokens
+from penstock_ops.terminal.durations import seconds
 from penstock_ops.terminal.explained import EXPLAINED, explain
 from penstock_ops.terminal.faults import Misuse, OperatorFault, exit_code, sentence
 

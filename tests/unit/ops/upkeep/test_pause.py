@@ -87,6 +87,24 @@ async def test_what_a_provider_parked_keeps_its_time(
     assert (await folder.record("r")).due_at == due
 
 
+async def test_all_that_is_due_at_one_moment_is_released(
+    folder: Folder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """More than a query brings, with one and the same time: they are paged by their paths."""
+    await pause(None, as_json=True)
+    await folder.publish({"prompt": "Why?", "request_id": "r"})
+    await folder.serve()
+    path, store = request_path("default", "r"), folder.services.store
+    [found] = await store.read([path], timeout_s=10)
+    names = [f"r{number}" for number in range(250)]
+    copies = [
+        Put(request_path("default", name), {**(found.fields or {}), "request_id": name}) for name in names
+    ]
+    await store.commit(copies, timeout_s=10)
+
+    assert (await told(capsys, resume(as_json=True)))["released"] == 251
+
+
 async def test_a_document_that_cannot_be_read_is_named_and_holds_nobody_back(
     folder: Folder, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,74 @@
+"""Values of environment variables as people write them, and how they are spoilt on their way from there.
+
+Shells take quotes away; `docker run --env-file` and web consoles do not. A copied value brings spaces and
+line ends along. Every sentence goes on after the variable's name, and none holds the value.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_QUOTES: Final = "\"'`“”‘’"
+#: host, host:port or [address]:port, as gRPC takes it.
+_HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s/:\[\]]+)(:[0-9]{1,5})?")
+#: https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names
+_TOPIC: Final = re.compile(r"[A-Za-z][A-Za-z0-9._~+%-]{0,254}")
+_PROJECT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]*")
+#: A model's name, in characters.
+MODEL_LIMIT: Final = 256
+
+
+def spoilt(value: str) -> str:
+    """What is wrong with a value whatever it means; empty: nothing."""
+    if not value.strip():
+        return "is blank: set it, or take it away."
+    if value[0] in _QUOTES or value[-1] in _QUOTES:
+        return "stands in quotes, which belong to a shell and not into a value: leave them out."
+    if value != value.strip():
+        side = "begins" if value[0].isspace() else "ends"
+        return f"{side} with a space or a line break: leave it out."
+    for number, sign in enumerate(value, 1):
+        if not sign.isprintable():
+            what = "a line break" if sign in "\r\n" else f"the character U+{ord(sign):04X}"
+            return f"holds {what} (character {number}): leave it out."
+    return ""
+
+
+def key_fault(key: str) -> str:
+    """What keeps a key out of an HTTP header."""
+    if fault := spoilt(key):
+        return fault
+    for number, sign in enumerate(key, 1):
+        if not "!" <= sign <= "~":
+            what = "a space" if sign == " " else "a character that is not ASCII"
+            return f"holds {what} (character {number}), as no key does: copy the key alone."
+    return ""
+
+
+def host_fault(host: str) -> str:
+    """What keeps an emulator from being found."""
+    if fault := spoilt(host):
+        return fault
+    return "" if _HOST.fullmatch(host) else "must be host:port, such as localhost:8085, without http://."
+
+
+def topic_fault(topic: str) -> str:
+    """What is no topic's id."""
+    if fault := spoilt(topic):
+        return fault
+    return "" if _TOPIC.fullmatch(topic) else "must be a topic's id alone, such as llm-requests."
+
+
+def project_fault(project: str) -> str:
+    """What is no project's id."""
+    if fault := spoilt(project):
+        return fault
+    return "" if _PROJECT.fullmatch(project) else "must be a project's id alone, such as my-project-1."
+
+
+def model_fault(model: str) -> str:
+    """What is no model's name."""
+    if fault := spoilt(model):
+        return fault
+    return "" if len(model) <= MODEL_LIMIT else f"must have at most {MODEL_LIMIT} characters."

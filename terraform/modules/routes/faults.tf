@@ -1,0 +1,65 @@
+# What is wrong, each as a sentence => whether it is so. Neither side of an `||` is spared when the other decides: hence `try` and `can`.
+
+locals {
+  of_routes = {
+    "routes.default names no route: it must be one of the aliases in routes.routes."                                    = !try(contains(keys(var.routes.routes), var.routes.default), false)
+    "Every route needs at least one target."                                                                            = anytrue([for route in var.routes.routes : length(coalesce(route.targets, [])) == 0])
+    "An alias must be 1 to 128 characters of A-Z a-z 0-9 . _ : / - and begin with a letter or a digit."                 = anytrue([for alias in keys(var.routes.routes) : !can(regex(local.name, alias))])
+    "What reads like a key stands in an alias, or as the default: put the key into a secret, and name the secret here." = can(regex(local.key, jsonencode([var.routes.default, keys(var.routes.routes)])))
+  }
+
+  faults = concat(
+    [for sentence, wrong in local.of_routes : sentence if wrong],
+    distinct(flatten([for number, target in local.targets : [
+      for sentence, wrong in merge(local.of_form[number], local.of_access[number], local.of_engine[number]) : "${target.called} ${sentence}" if wrong
+    ]])),
+  )
+
+  of_form = [for target in local.targets : {
+    "must have a name of 1 to 128 characters of A-Z a-z 0-9 . _ : / - that begins with a letter or a digit." = !can(regex(local.name, target.name))
+    "needs a provider (openai, tgi or offline), or engine = true."                                           = !target.engine && !contains(local.providers, coalesce(target.provider, "-"))
+    "must have a model of 1 to 256 characters, without a space at either end."                               = !can(regex(local.model, target.model)) || try(length(target.model) > 256, true)
+    "has a base_url that is no http(s) address: write one such as https://api.example.com/v1, without a password in it." = (
+      target.base_url != null && !can(regex(local.address, target.base_url))
+    )
+    "is a tgi server and needs a base_url."                                                          = target.provider == "tgi" && target.base_url == null && !target.engine
+    "must have a timeout_s above 0 and at most ${var.budget_s}: all calls of one delivery share it." = target.timeout_s != null && !try(target.timeout_s > 0 && target.timeout_s <= var.budget_s, false)
+    "must have a max_concurrency that is a whole number from 1 to 10000." = target.max_concurrency != null && !try(
+      target.max_concurrency >= 1 && target.max_concurrency <= 10000 && floor(target.max_concurrency) == target.max_concurrency, false
+    )
+    "names a price that the price book does not have: leave it out (the cost is then null), or write one of ${join(", ", local.priced)}." = (
+      target.price != null && !contains(local.priced, try(replace(target.price, "/-\\d{4}-\\d{2}-\\d{2}$/", ""), "-"))
+    )
+    "has a max_tokens_as: it must be max_tokens or max_completion_tokens, and only a target with provider openai has one." = (
+      target.max_tokens_as != null && !(contains(["max_tokens", "max_completion_tokens"], coalesce(target.max_tokens_as, "-")) && coalesce(target.provider, "-") == "openai")
+    )
+    "is described differently than its namesake: give one of them another name." = length(distinct([for other in local.targets : other.meant if other.name == target.name])) > 1
+    "has what reads like a key in ${join(", ", [for field, value in target : field if can(regex(local.key, value)) && !contains(["called", "meant"], field)])}: put the key into a secret, and the secret's name here." = (
+      can(regex(local.key, jsonencode([target.name, target.provider, target.model, target.base_url, target.secret, target.secret_version, target.auth, target.price])))
+    )
+  }]
+
+  of_access = [for number, target in local.targets : {
+    "names a secret that is not in var.secrets: add its name there (the name, not the key itself)." = target.secret != null && !contains(var.secrets, coalesce(target.secret, "-"))
+    "must have a secret_version that is latest, a number, or an alias."                             = !can(regex(local.version, target.secret_version))
+    "must have auth \"key\", \"id_token\" or \"access_token\"."                                     = !contains(["key", "id_token", "access_token"], coalesce(target.auth, "key"))
+    "needs a secret, or auth = \"id_token\" for a private Cloud Run service, or auth = \"access_token\" for Google's own models." = (
+      target.provider == "openai" && target.secret == null && !target.engine && !local.by_identity[number]
+    )
+    "has a secret beside its auth: one of them is all it sends." = target.secret != null && local.by_identity[number]
+    "needs a base_url for its auth."                             = target.base_url == null && local.by_identity[number]
+    "must have a base_url of Google's, https://….googleapis.com/…, without a query: an access token goes nowhere else." = (
+      target.auth == "access_token" && target.base_url != null && !can(regex(local.google, target.base_url))
+    )
+    "has auth \"access_token\", which Google's OpenAI-compatible endpoint alone takes: its provider must be openai." = target.auth == "access_token" && target.provider != "openai"
+  }]
+
+  of_engine = [for target in local.targets : !target.engine ? {} : {
+    "has engine = true, which fills in provider, base_url, secret, auth and scales_to_zero: leave them out." = anytrue([for value in [target.provider, target.base_url, target.secret, target.auth, target.scales_to_zero] : value != null])
+    "has engine = true, but there is no engine: set var.engine, or take the target out."                     = var.engine == null
+    "must name the model that the engine serves: it answers 404 to any other."                               = try(target.model != var.engine.model, false)
+    "may be asked handler.max_instances (${var.handler_instances}) x max_concurrency (200 unless set) times at once, more than the engine takes (its max_instances x concurrency): the rest gets 429. Lower one of the two, or enlarge the engine." = try(
+      var.handler_instances * coalesce(target.max_concurrency, 200) > var.engine.capacity, false
+    )
+  }]
+}

@@ -1,0 +1,68 @@
+variable "routes" {
+  description = <<-EOT
+    Which model answers. `default`: the route of requests that name none. `routes`: alias => `targets` in the order they are asked; with `fallback` the next one is asked when one fails in a way that another may not.
+    A target: `name`; `provider` openai (any OpenAI-compatible URL), tgi or offline; `model` as that API names it; `base_url` (null: the provider's own).
+    How it is let in: `secret`, one of var.secrets, with `secret_version` ("latest" follows a rotation); or `auth` "id_token" (a private Cloud Run service) or "access_token" (Google's own models), by the functions' identity and without a key.
+    `engine = true`: our own engine; provider, base_url and access are filled in. `scales_to_zero`: another engine that sleeps while nobody asks.
+    `timeout_s` of one call. `max_concurrency`: calls at once per handler instance. `price`: its entry in the price book, when not the model's name.
+    `max_tokens_as`: max_tokens or max_completion_tokens, the name by which an openai server takes the limit of an answer, when its address and model do not tell.
+  EOT
+  type = object({
+    default = string
+    routes = map(object({
+      fallback = optional(bool, false)
+      targets = list(object({
+        name            = string
+        provider        = optional(string)
+        model           = string
+        base_url        = optional(string)
+        secret          = optional(string)
+        secret_version  = optional(string, "latest")
+        auth            = optional(string)
+        engine          = optional(bool, false)
+        scales_to_zero  = optional(bool)
+        timeout_s       = optional(number)
+        max_concurrency = optional(number)
+        price           = optional(string)
+        max_tokens_as   = optional(string)
+      }))
+    }))
+  })
+  nullable = false
+}
+
+variable "project_id" {
+  description = "Project of the secrets."
+  type        = string
+  nullable    = false
+}
+
+variable "secrets" {
+  description = "The secrets that exist, by name."
+  type        = set(string)
+  nullable    = false
+}
+
+variable "engine" {
+  description = "Our own engine, null for none: its `kind`, `model` and `base_url`, how many calls it takes at once (`capacity`), whether it `sleeps`."
+  type = object({
+    kind     = string
+    model    = string
+    base_url = string
+    capacity = number
+    sleeps   = bool
+  })
+  default = null
+}
+
+variable "handler_instances" {
+  description = "How many instances of the handler there may be: each keeps to a target's max_concurrency by itself."
+  type        = number
+  nullable    = false
+}
+
+variable "budget_s" {
+  description = "Seconds that all calls of one delivery share, see modules/timing."
+  type        = number
+  nullable    = false
+}

@@ -1,0 +1,161 @@
+"""Routes that must be refused, and routes that must not, in the words of an operator's terraform.tfvars."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+#: What Terraform's routes know of secrets beside themselves.
+SECRETS: Final = ("openai", "other")
+GOOGLE: Final = "https://aiplatform.googleapis.com/v1/projects/p/locations/global/endpoints/openapi"
+RUN: Final = "https://llm-abc.a.run.app/v1"
+LONG: Final = "x" * 129
+
+Routes = dict[str, Any]
+
+
+def target(**changes: Any) -> dict[str, Any]:
+    """A good target of a hosted API, changed; a change to None takes the field away."""
+    usual = {"name": "nano", "provider": "openai", "model": "gpt-5.4-nano", "secret": "openai"}
+    return {name: value for name, value in (usual | changes).items() if value is not None}
+
+
+def one(**changes: Any) -> Routes:
+    """One route with one such target."""
+    return {"default": "a", "routes": {"a": {"targets": [target(**changes)]}}}
+
+
+def several(default: str = "a", /, **by_alias: list[dict[str, Any]]) -> Routes:
+    """Routes by alias, each with its targets."""
+    return {"default": default, "routes": {alias: {"targets": some} for alias, some in by_alias.items()}}
+
+
+def by_identity(**changes: Any) -> Routes:
+    """One target that an access token opens."""
+    usual = {"secret": None, "auth": "access_token", "model": "google/gemini-3.5-flash", "base_url": GOOGLE}
+    return one(**(usual | changes))
+
+
+#: Name => the routes, and what the plan says of them. The functions refuse each at start too.
+BAD: Final[dict[str, tuple[Routes, str]]] = {
+    # From the field.
+    "one name, two targets": (
+        several(a=[target(name="n")], b=[target(name="n", model="gpt-5.4-mini")]),
+        "target n is described differently than its namesake",
+    ),
+    "an alias with a space": (several("my model", **{"my model": [target(name="n 1")]}), "An alias must be"),
+    "no secret": (one(secret=None), "target nano needs a secret"),
+    "an empty url": (one(base_url=""), "no http(s) address"),
+    "no scheme": (one(base_url="api.together.xyz/v1"), "no http(s) address"),
+    "tgi without url": (one(provider="tgi", secret=None), "tgi server and needs a base_url"),
+    "a password in the url": (one(base_url="https://user:pass@llm.example.com/v1"), "no http(s) address"),
+    "a limit's name that is none": (one(max_tokens_as="tokens"), "has a max_tokens_as"),
+    "a limit's name where none is chosen": (
+        one(provider="offline", secret=None, max_tokens_as="max_tokens"),
+        "has a max_tokens_as",
+    ),
+    # Names.
+    "a name with a space": (one(name="n 1"), "target number 1 must have a name"),
+    "an empty name": (one(name=""), "must have a name"),
+    "a name too long": (one(name=LONG), "must have a name"),
+    "a name with a line break": (one(name="nano\n"), "must have a name"),
+    "an empty alias": (several("", **{"": [target()]}), "An alias must be"),
+    "an alias too long": (several(LONG, **{LONG: [target()]}), "An alias must be"),
+    "no such default": (several("b", a=[target()]), "routes.default names no route"),
+    "a default with a space": (several("a ", a=[target()]), "routes.default names no route"),
+    "no routes": ({"default": "a", "routes": {}}, "routes.default names no route"),
+    "no targets": (several(a=[]), "Every route needs at least one target"),
+    # Fields of a target.
+    "no provider": (one(provider=None), "needs a provider"),
+    "an unknown provider": (one(provider="anthropic"), "needs a provider"),
+    "a provider in capitals": (one(provider="OpenAI"), "needs a provider"),
+    "an empty model": (one(model=""), "must have a model"),
+    "a blank model": (one(model=" "), "must have a model"),
+    "a model with a space at its end": (one(model="gpt-5.4-nano "), "must have a model"),
+    "a model with a line break": (one(model="gpt\n5"), "must have a model"),
+    "a model too long": (one(model="m" * 257), "must have a model"),
+    "a scheme in capitals": (one(base_url="HTTPS://api.example.com/v1"), "no http(s) address"),
+    "another scheme": (one(base_url="ftp://api.example.com"), "no http(s) address"),
+    "a url with a space at its end": (one(base_url="https://api.example.com/v1 "), "no http(s) address"),
+    "a url with a space inside": (one(base_url="https://api.example .com/v1"), "no http(s) address"),
+    "a url with a line break": (one(base_url="https://api.example.com/v1\n"), "no http(s) address"),
+    "a url without host": (one(base_url="https://"), "no http(s) address"),
+    "a call of no time": (one(timeout_s=0), "timeout_s above 0 and at most 480"),
+    "a call of less": (one(timeout_s=-1), "timeout_s above 0 and at most 480"),
+    "a call beyond the budget": (one(timeout_s=480.5), "timeout_s above 0 and at most 480"),
+    "nothing at once": (one(max_concurrency=0), "whole number from 1 to 10000"),
+    "half a call at once": (one(max_concurrency=2.5), "whole number from 1 to 10000"),
+    "too many at once": (one(max_concurrency=10_001), "whole number from 1 to 10000"),
+    "an unknown price": (one(price="gpt-5.4-nanoo"), "names a price that the price book does not have"),
+    "an empty price": (one(price=""), "names a price that the price book does not have"),
+    # How it is let in.
+    "an unknown way in": (one(auth="oauth"), 'must have auth "key"'),
+    "an empty secret": (one(secret=""), "not in var.secrets"),
+    "a secret with a space": (one(secret="open ai"), "not in var.secrets"),
+    "an empty version": (one(secret_version=""), "secret_version"),
+    "a version with a space": (one(secret_version="3 "), "secret_version"),
+    "an ID token to nowhere": (one(secret=None, auth="id_token"), "needs a base_url for its auth"),
+    "an ID token and a secret": (one(auth="id_token", base_url=RUN), "has a secret beside its auth"),
+    "an access token to nowhere": (by_identity(base_url=None), "needs a base_url for its auth"),
+    "an access token and a secret": (by_identity(secret="openai"), "has a secret beside its auth"),
+    "an access token for tgi": (by_identity(provider="tgi"), "its provider must be openai"),
+    "an access token for offline": (by_identity(provider="offline"), "its provider must be openai"),
+    **{
+        f"an access token to {url}": (by_identity(base_url=url), "a base_url of Google's")
+        for url in (
+            RUN,
+            "https://api.openai.com/v1",
+            "http://aiplatform.googleapis.com/v1",
+            "https://aiplatform.googleapis.com.example.com/v1",
+            "https://evilgoogleapis.com/v1",
+            "https://googleapis.com/v1",
+            "https://example.com/aiplatform.googleapis.com",
+            "https://example.com#.googleapis.com/",
+            "https://aiplatform.googleapis.com:8443/v1",
+            "https://aiplatform.googleapis.com/v1?x=1",
+            "http://127.0.0.1:8080/v1",
+            "http://metadata.google.internal/v1",
+        )
+    },
+}
+
+#: Keys where names belong; each must be refused by both, and shown by neither.
+KEYS: Final = ("sk-planted", "sk-proj-planted0123456789", "AIzaSyplanted0123456789", "gsk_planted0123456789")
+PASTED: Final[dict[str, Routes]] = {
+    **{f"{key} as a secret": one(secret=key) for key in (*KEYS, "hf_planted0123456789abcd")},
+    "as a secret's version": one(secret_version="sk-planted"),
+    "as a name": one(name="sk-planted"),
+    "as a model": one(model="sk-planted"),
+    "as an alias": several("sk-planted", **{"sk-planted": [target()]}),
+    "as the default": several("sk-planted", a=[target()]),
+    "as a price": one(price="sk-planted"),
+    "as a provider": one(provider="sk-planted"),
+    "as a way in": one(auth="sk-planted"),
+    "as an address": one(base_url="sk-planted"),
+    "in an address": one(base_url="https://api.example.com/v1?key=AIzaSyplanted0123456789"),
+}
+
+#: Routes that both take.
+GOOD: Final[dict[str, Routes]] = {
+    "a limit's name chosen": one(max_tokens_as="max_completion_tokens"),
+    "hosted": one(),
+    "a pinned version": one(secret_version="3"),
+    "another address": one(
+        base_url="https://api.together.xyz/v1", model="meta-llama/Llama-4", price="offline"
+    ),
+    "an address with port and query": one(base_url="https://h:8443/openai?api-version=2026-10-01"),
+    "an address by number": one(base_url="http://[::1]:8000/v1"),
+    "a model with a space inside": one(model="my model"),
+    "a dated price": one(price="gpt-5.4-nano-2026-03-17"),
+    "tgi": one(provider="tgi", secret=None, base_url="https://tgi.example.com"),
+    "offline": one(provider="offline", secret=None, model="offline"),
+    "a private service": one(secret=None, auth="id_token", base_url=RUN, scales_to_zero=True),
+    "a key by name": one(auth="key"),
+    "Google, global": by_identity(),
+    "Google, regional": by_identity(base_url=GOOGLE.replace("https://", "https://europe-west4-")),
+    "the limits": one(timeout_s=480, max_concurrency=10_000, name="n" * 128, model="m" * 256),
+    "the least": one(timeout_s=0.5, max_concurrency=1),
+    "one target twice": several(
+        a=[target(), target(name="mini", model="gpt-5.4-mini")],
+        b=[target(timeout_s=120, max_concurrency=200)],
+    ),
+}

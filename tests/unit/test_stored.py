@@ -1,0 +1,141 @@
+"""What is stored is as docs/design.md §5 says: what is written, for how long, and what forget does."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from penstock.adapters.providers.offline import OfflineProvider
+from penstock.adapters.stores.sqlite_tables import INDEXED
+from penstock.messages.completion import Completion
+from penstock.messages.request import Request
+from penstock.paths import request_path
+from penstock.ports import Committed, Create, Fields, Merge, Put, Store, Update, Write
+from penstock.timing import Timing
+from penstock_ops.upkeep.forget import forget
+from penstock_ops.upkeep.pause import pause
+from tests.design_page import Row, pattern, table
+from tests.unit.ops.redriving.redrive_stage import Folder
+
+DOCUMENTS, FILES = table("document"), table("file")
+
+
+class Recorder:
+    """The Store port on `store`; `written` is what each committed write set, by path."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.written: list[tuple[str, Fields]] = []
+
+    async def commit(self, writes: Sequence[Write], *, timeout_s: float) -> Committed:
+        done = await self._store.commit(writes, timeout_s=timeout_s)
+        self.written += [
+            (write.path, write.fields) for write in writes if isinstance(write, Create | Update | Put | Merge)
+        ]
+        return done
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+class Overtaken(OfflineProvider):
+    """Answers when somebody else has taken the request over: the answer becomes an orphan."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def complete(self, request: Request, *, timeout_s: float) -> Completion:
+        theirs = {"owner": "somebody else", "fence": 99, "write_id": "theirs"}
+        path = request_path(request.tenant, request.request_id)
+        await self._store.commit([Merge(path, theirs)], timeout_s=timeout_s)
+        return await super().complete(request, timeout_s=timeout_s)
+
+
+def row_of(path: str, rows: Sequence[Row] = DOCUMENTS) -> Row:
+    [row] = [row for row in rows if pattern(next(iter(row.values()))).fullmatch(path)]
+    return row
+
+
+@pytest.fixture(params=[1, 4])
+async def lived(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Folder, Recorder, float]]:
+    """A folder in which one of everything was written, at a time scale."""
+    monkeypatch.setenv("PENSTOCK_LOCAL", str(tmp_path))
+    folder = Folder(tmp_path, PENSTOCK_TIME_SCALE=str(request.param))
+    async with AsyncExitStack() as ending:
+        ending.push_async_callback(folder.services.close)
+        recorder = Recorder(folder.services.store)
+        folder.services = replace(folder.services, store=recorder)
+        await folder.prepare()
+        await folder.publish({"prompt": "What is a penstock?", "request_id": "r1", "tenant": "acme"})
+        await folder.serve()
+        folder.services = replace(folder.services, providers={"off": Overtaken(recorder)})
+        await folder.publish({"prompt": "Whose answer?", "request_id": "r2", "tenant": "acme"})
+        await folder.serve()
+        yield folder, recorder, float(request.param)
+
+
+async def test_what_is_written_has_its_row_and_expires_as_the_row_says(
+    lived: tuple[Folder, Recorder, float],
+) -> None:
+    _, recorder, scale = lived
+    timing = Timing().scaled(scale)
+    seen = set()
+    for path, fields in recorder.written:
+        row = row_of(path)
+        seen.add((row["document"], "expires_at" in fields))
+        if "expires_at" in fields:
+            lasts = (fields["expires_at"] - datetime.now(UTC)).total_seconds()
+            assert lasts == pytest.approx(getattr(timing, row["expires"].split()[0]), abs=60)
+    expiring = {row["document"] for row in DOCUMENTS if row["expires"] != "never"}
+    assert {document for document, expires in seen if expires} == expiring
+    # the operator's pause is written by another process
+    assert {document for document, _ in seen} | {"control/pause"} == {row["document"] for row in DOCUMENTS}
+
+
+async def test_forget_does_what_the_row_says(lived: tuple[Folder, Recorder, float]) -> None:
+    folder, recorder, _ = lived
+    await pause(None, as_json=True)
+    blobs = {name: row["forget"] for row in FILES for name in [_named(row["file"])]}
+    for name in blobs:
+        await folder.services.blobs.put(name, b"text", timeout_s=10)
+    paths = sorted({path for path, _ in recorder.written} | {"control/pause"})
+
+    assert await forget("acme", yes=True, force=True, as_json=True) == 0
+
+    found = await folder.services.store.read(paths, timeout_s=10)
+    fates = {snapshot.path: "kept" if snapshot.exists else "deleted" for snapshot in found}
+    assert fates == {path: row_of(path)["forget"] for path in paths}
+    left = {name: await folder.services.blobs.find(name, timeout_s=10) for name in blobs}
+    assert {name: "kept" if data else "deleted" for name, data in left.items()} == blobs
+
+
+def test_the_tables_of_an_embedded_folder_are_the_rows(
+    lived: tuple[Folder, Recorder, float], tmp_path: Path
+) -> None:
+    for row in table("embedded file"):
+        with closing(sqlite3.connect(tmp_path / row["embedded file"])) as connection:
+            tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+            names = {name for (name,) in connection.execute(tables)}
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+        assert names == {name.strip() for name in re.sub(r"\(.*?\)", "", row["tables"]).split(",")}
+        assert version == int(row["format"])
+
+
+def test_what_is_searched_is_what_the_embedded_store_can_find() -> None:
+    searched = {name.strip() for row in DOCUMENTS for name in row["searched"].split(",")} - {"–"}
+    assert searched == set(INDEXED)
+
+
+def _named(path: str) -> str:
+    """A file of the tenant acme, as the row's path has it."""
+    return path.replace("{tenant}", "acme").replace("{sha256}", "0a1b").replace("{", "").replace("}", "")
