@@ -84,8 +84,8 @@ def start(
 
       penstock run classify.yaml --items tickets.jsonl --id nightly --wait
     """
-    from penstock_ops.terminal.durations import seconds
     from penstock_ops.running.start import Asked, start
+    from penstock_ops.terminal.durations import seconds
 
     asked = Asked(file, items, run_id, tenant, seconds(max_wait) if max_wait else None, max_in_flight, price)
     _run(lambda: start(asked, dry_run=dry_run, wait=wait, as_json=as_json))
