@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from penstock import log
@@ -128,11 +129,15 @@ async def _opened(s: Services, old: Run, run: Run, stage: Stage) -> Step:
             break
         number += 1
     more = changes.opened(run, numbers, number, carried)
-    pages = [_page(run, stage, number, plan, base.get(number)) for number in numbers]
+    # A page outlives its run: its rows are what a later generation begins from.
+    until = run.deadline + 2 * timedelta(seconds=s.timing.retention_s)
+    pages = [_page(run, stage, number, plan, base.get(number), until) for number in numbers]
     return Step(changes.moved(more, now, s.timing) if more != old else more, pages)
 
 
-def _page(run: Run, stage: Stage, number: int, plan: Sequence[Part], base: Entry | None) -> Page:
+def _page(
+    run: Run, stage: Stage, number: int, plan: Sequence[Part], base: Entry | None, expires_at: datetime
+) -> Page:
     before = tuple(part.ref for part in base.parts) if base is not None else ()
     return Page(
         tenant=run.tenant,
@@ -143,6 +148,7 @@ def _page(run: Run, stage: Stage, number: int, plan: Sequence[Part], base: Entry
         number=number,
         source=plan[number].ref,
         base=before,
+        expires_at=expires_at,
     )
 
 
