@@ -10,11 +10,11 @@ locals {
       shape        = { cpu = 1, memory = "512Mi", concurrency = 80, min_instances = 0, max_instances = 10 }
       subscription = { requests = "llm-requests-handler" }
       pausable     = true
-      publishes    = ["responses", "dead_letters"]
+      publishes    = ["responses", "internal", "dead_letters"]
       models       = true
       blobs        = ""
       collections = {
-        requests = { expires = true, indexed = ["due_at", "open_since", "following"] }
+        requests = { expires = true, indexed = concat(["due_at", "open_since", "following"], local.runs ? ["done_in"] : []) }
         orphans  = { expires = true }
         cache    = { expires = true }
         usage    = {}
@@ -26,9 +26,9 @@ locals {
       name         = "response-processor"
       description  = "Marks a result as delivered, adds up usage and cost, wakes the followers of a shared answer."
       shape        = { cpu = 1, memory = "512Mi", concurrency = 80, min_instances = 0, max_instances = 3 }
-      subscription = { responses = "llm-responses-processor" }
-      # Wakes for the followers; letters for what on the response topic is no result.
-      publishes = ["requests", "dead_letters"]
+      subscription = merge({ responses = "llm-responses-processor" }, local.runs ? { internal = "llm-internal-processor" } : {})
+      # Wakes for the followers and for the pages of runs; letters for what on the response topic is no result.
+      publishes = ["requests", "runs", "dead_letters"]
       # Letters too long for a message; it reads no prompts.
       blobs = "dead-letters/"
     }
@@ -40,9 +40,26 @@ locals {
       timeout_s   = 120
       schedule    = { cron = "* * * * *", description = "Calls the sweeper each minute." }
       pausable    = true
-      publishes   = ["requests"]
+      publishes   = ["requests", "runs"]
+    }
+    runs = {
+      name        = "run-handler"
+      description = "Runs: publishes their members page by page, collects what became of them, plans the next step."
+      # A page and its answers are in memory at once: few of them beside each other.
+      shape        = { cpu = 1, memory = "1Gi", concurrency = 4, min_instances = 0, max_instances = 10 }
+      subscription = { runs = "llm-runs-handler" }
+      pausable     = true
+      publishes    = ["requests", "runs", "dead_letters"]
+      blobs        = ""
+      collections = {
+        runs  = { expires = true, indexed = ["due_at", "open_since"] }
+        pages = { expires = true }
+      }
     }
   }
+
+  # What the core does for runs, it does only while they are switched on.
+  runs = contains(var.functions.rooms, "runs")
 
   # What an entry need not say.
   usual = {
