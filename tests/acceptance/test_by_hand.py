@@ -128,6 +128,7 @@ async def test_what_clients_really_send_reaches_the_provider(
             {"role": "assistant", "content": None, "tool_calls": [signed], "reasoning_content": "I need it."},
             messages[2],
         ],
+        "stream": False,
         "max_completion_tokens": 50,
         "response_format": form,
     }

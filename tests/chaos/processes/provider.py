@@ -18,6 +18,9 @@ from tests.servers.openai_wire import Asked, completion
 #: Stands in every answer; must never be seen in a log.
 ANSWER_MARK = "PLANTED-ANSWER"
 
+#: What stands in the body of every call: the rest of it is the client's params.
+_SENT_ALWAYS = ("model", "messages", "stream")
+
 
 class Model(OpenAIServer):
     """The test server; `by_id` says how it misbehaves until `repair`, `callers` who made which call.
@@ -55,7 +58,7 @@ def _text(asked: Asked) -> str:
 
 def question(body: Mapping[str, Any]) -> str:
     """What determines the answer, short. The checker computes the same from the request's payload."""
-    params = {name: value for name, value in body.items() if name not in ("model", "messages")}
+    params = {name: value for name, value in body.items() if name not in _SENT_ALWAYS}
     asked = {"messages": body["messages"], "params": params}
     text = json.dumps(asked, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
