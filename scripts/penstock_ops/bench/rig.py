@@ -30,6 +30,8 @@ from penstock_ops.terminal.topology import Topology, create_on_pubsub
 
 #: Far above every in-flight number that a bench uses: our own limit is not what is measured.
 _CALLS_AT_ONCE = 10_000
+#: Below the two seconds after which gunicorn closes a silent connection: a push on one just closed fails.
+_KEEP_S = 1.0
 #: A subscription that hands out nothing for so many seconds has nothing.
 _EMPTY_S = 2.0
 
@@ -60,7 +62,9 @@ class Rig:
         transport = open_transport(SubscriberGrpcAsyncIOTransport, self.pubsub)
         self._subscriber = SubscriberAsyncClient(transport=transport)
         timeout = aiohttp.ClientTimeout(total=120)
-        self._http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=timeout)
+        self._http = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_S), timeout=timeout
+        )
         try:
             yield self
         finally:
