@@ -158,6 +158,7 @@ def _provider(target: Target, settings: Settings) -> Provider:
                 base_url=target.base_url,
                 key=_key(target, settings),
                 max_tokens_as=target.max_tokens_as,
+                service_tier=target.service_tier,
             )
         case "tgi":
             from penstock.adapters.providers.tgi import TgiProvider

@@ -62,7 +62,9 @@ def cache_key(request: Request, target: Target) -> str:
     """Hex sha256 of everything that determines the answer: docs/design.md §3.5.
 
     The answering target is part of it, by what it is and not by its name, so that neither a
-    renamed target nor a fallback nor an A/B split can hand out another model's answer.
+    renamed target nor a fallback nor an A/B split can hand out another model's answer. So are the params as
+    they are sent there: a target's `max_output` counts as the same `max_tokens` in the request. Its tier is
+    not: it says how soon and for how much, and not what is answered.
     """
     determined_by = {
         "version": 1,
@@ -71,7 +73,7 @@ def cache_key(request: Request, target: Target) -> str:
         "base_url": target.base_url,
         "model": target.model,
         "messages": list(request.messages),
-        "params": dict(request.params),
+        "params": dict(target.effective(request.params)),
     }
     return hashlib.sha256(canonical(determined_by)).hexdigest()
 

@@ -123,7 +123,8 @@ class _Case:
             if not result or result["status"] != "completed" or result["completion"] is None:
                 continue
             tenant, target, asked, _ = result["completion"]["text"].split("|", 3)
-            if "payload" in document and asked != _question(bytes(document["payload"])):
+            longest = self._e.longest.get(target)
+            if "payload" in document and asked != _question(bytes(document["payload"]), longest):
                 yield f"{key}: was given the answer to another question"
             if tenant != key[0]:
                 yield f"{key}: was given an answer of tenant {tenant}"
@@ -253,9 +254,10 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _question(data: bytes) -> str:
+def _question(data: bytes, longest: int | None) -> str:
     body = json.loads(data)
+    limit = {} if longest is None else {"max_tokens": longest}
     messages = body.get("messages") or [{"role": "user", "content": body["prompt"]}]
-    asked = {"messages": messages, "params": body.get("params", {})}
+    asked = {"messages": messages, "params": limit | body.get("params", {})}
     text = json.dumps(asked, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

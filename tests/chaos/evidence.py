@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.ports import Snapshot
@@ -39,6 +39,8 @@ class Evidence:
     happened: Sequence[Happened]
     crashes: Sequence[str]
     log: str
+    #: The longest answer that a target asks for where a request says nothing of it.
+    longest: Mapping[str, int] = field(default_factory=dict)
 
 
 async def collect(world: World, log: str) -> Evidence:
@@ -55,6 +57,7 @@ async def collect(world: World, log: str) -> Evidence:
         happened=world.happened,
         crashes=world.crashes,
         log=log,
+        longest={name: t.max_output for name, t in world.shape.routes.targets.items() if t.max_output},
     )
 
 

@@ -97,16 +97,20 @@ class Stage:
 def play(
     scene: Callable[[Stage], Awaitable[None]], *, replies: Sequence[Reply] = (), always: Reply | None = None,
     plan: Plan | None = None, shape: Shape | None = None, checked: bool = True,
+    heard: list[Request] | None = None,
 ) -> Evidence:  # fmt: skip
     """Play `scene`, let the world come to rest, and let the checker look at it.
 
-    The model gives `replies` in the order of its calls, then `always` (a plain answer unless given).
+    The model gives `replies` in the order of its calls, then `always` (a plain answer unless given), and
+    leaves in `heard` what it was asked.
     """
 
     async def whole() -> Evidence:
         left = iter(replies)
 
         def script(request: Request, target: str, at: float) -> Reply:
+            if heard is not None:
+                heard.append(request)
             return next(left, always or Reply())
 
         log = io.StringIO()

@@ -59,6 +59,21 @@ def test_the_target_is_in_the_key_by_what_it_is() -> None:
         assert cache_key(REQUEST, TARGET.model_copy(update=other)) != cache_key(REQUEST, TARGET)
 
 
+def test_a_targets_longest_answer_is_in_the_key_as_the_requests_own() -> None:
+    limited = TARGET.model_copy(update={"max_output": 100})
+    explicit = replace(REQUEST, params={**REQUEST.params, "max_tokens": 100})
+    assert cache_key(REQUEST, limited) == cache_key(explicit, TARGET) != cache_key(REQUEST, TARGET)
+    # What the request says itself goes before it
+    longer = replace(REQUEST, params={"max_tokens": 200})
+    assert cache_key(longer, limited) == cache_key(longer, TARGET)
+
+
+def test_the_tier_is_not_in_the_key() -> None:
+    assert cache_key(REQUEST, TARGET.model_copy(update={"service_tier": "flex"})) == cache_key(
+        REQUEST, TARGET
+    )
+
+
 _TIMES = st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2100, 1, 1))  # noqa: DTZ001 - made aware below
 
 

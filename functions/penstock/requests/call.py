@@ -7,7 +7,7 @@ a call starts, and the lease is checked just before the socket (docs/design.md Â
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from penstock import log
 from penstock.errors import BlobError, FailureClass, ProviderFailure, Reason, StoreError
@@ -182,7 +182,7 @@ class Calls:
                 self._holder.calling = True
                 self._asked += 1
                 provider = self._s.providers[target.name]
-                completion = await provider.complete(self._request, timeout_s=target.timeout_s)
+                completion = await provider.complete(self._asked_of(target), timeout_s=target.timeout_s)
                 passage.queued_s = completion.queued_s
             outcome = "ok"
             return completion
@@ -206,6 +206,10 @@ class Calls:
                 tenant=self._request.tenant,
                 request_id=self._request.request_id,
             )
+
+    def _asked_of(self, target: Target) -> Request:
+        """The request as `target` is asked: the record keeps it as it came."""
+        return replace(self._request, params=target.effective(self._request.params))
 
     async def _after(self, failure: ProviderFailure, target: Target) -> Outcome | None:
         """What a failure leads to; None: ask again, everything is written that must be."""

@@ -189,14 +189,17 @@ class GateRefusal(ProviderFailure):
 def gates(routes: Routes, clock: Clock, timing: Timing) -> dict[str, Gate]:
     """A gate for each target by its name; those that ask the same thing share a breaker.
 
-    The same thing: provider, address, model, and the key, since a second account is throttled by itself.
+    The same thing: provider, address, model, and the key, since a second account is throttled by itself; and
+    the tier, since a full flex tier says nothing of the standard one.
     Concurrency and sleep stay each target's own: they are settings of the target.
     """
     breakers: dict[tuple[str | None, ...], Breaker] = {}
     last = {route.eligible[-1].name for route in routes.routes.values()}
 
     def gate(target: Target) -> Gate:
-        asked = target.provider, target.base_url, target.model, target.auth, target.secret
+        asked = (
+            target.provider, target.base_url, target.model, target.auth, target.secret, target.service_tier
+        )  # fmt: skip
         breaker = breakers.setdefault(asked, Breaker(timing))
         return Gate(target, clock, timing, breaker, has_next=target.name not in last)
 

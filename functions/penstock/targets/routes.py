@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -13,6 +13,9 @@ from penstock.targets.address import ADDRESS
 from penstock.targets.route_faults import faults_of, read_json
 from penstock.timing import Timing
 from penstock.written import MODEL_LIMIT
+
+#: More than any model writes at once; a larger number is a slip of the hand.
+MOST_TOKENS: Final = 10_000_000
 
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$")]
 
@@ -35,6 +38,10 @@ class Target(BaseModel):
     #: The name under which the server takes a request's `max_tokens`, where its address and model do not tell
     #: (adapters/providers/params.py): a gateway or a deployment of one's own naming.
     max_tokens_as: Literal["max_tokens", "max_completion_tokens"] | None = None
+    #: The longest answer of a request that sets no `max_tokens` itself, in tokens; None: the provider's own.
+    max_output: int | None = Field(default=None, ge=1, le=MOST_TOKENS)
+    #: What an openai server is asked for; what the answer costs, the tier that it names decides.
+    service_tier: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_-]{0,31}$")
     max_concurrency: int = Field(default=200, ge=1, le=10_000)
     price: str | None = None
     #: A self-hosted engine that sleeps while nobody asks: one call wakes it, the others park meanwhile.
@@ -45,6 +52,12 @@ class Target(BaseModel):
     @property
     def priced_as(self) -> str:
         return self.price or self.model
+
+    def effective(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What a request's params mean here: its own `max_tokens`, else this target's `max_output`."""
+        if self.max_output is None or "max_tokens" in params:
+            return params
+        return {**params, "max_tokens": self.max_output}
 
 
 class Route(BaseModel):
@@ -118,6 +131,9 @@ def single_route(target: Target, *aliases: str) -> Routes:
     return Routes(aliases[0], dict.fromkeys(aliases, route))
 
 
+_OPENAI_ALONE: Final = ("max_tokens_as", "service_tier")
+
+
 def _cross_faults(parsed: _Routes) -> list[str]:
     faults = []
     if parsed.default not in parsed.routes:
@@ -134,9 +150,10 @@ def _cross_faults(parsed: _Routes) -> list[str]:
                 faults.append(
                     f"PENSTOCK_ROUTES: target {target.name!r} is a tgi server and needs a base_url."
                 )
-            if target.provider != "openai" and target.max_tokens_as is not None:
-                faults.append(
-                    f"PENSTOCK_ROUTES: target {target.name!r} is no openai server, which alone takes "
-                    "max_tokens_as: leave it out."
-                )
+            faults += [
+                f"PENSTOCK_ROUTES: target {target.name!r} is no openai server, which alone takes "
+                f"{field}: leave it out."
+                for field in _OPENAI_ALONE
+                if target.provider != "openai" and getattr(target, field) is not None
+            ]
     return faults

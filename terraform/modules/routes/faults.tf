@@ -15,7 +15,7 @@ locals {
     ]])),
   )
 
-  of_form = [for target in local.targets : {
+  of_form = [for number, target in local.targets : {
     "must have a name of 1 to 128 characters of A-Z a-z 0-9 . _ : / - that begins with a letter or a digit." = !can(regex(local.name, target.name))
     "needs a provider (openai, tgi or offline), or engine = true."                                           = !target.engine && !contains(local.providers, coalesce(target.provider, "-"))
     "must have a model of 1 to 256 characters, without a space at either end."                               = !can(regex(local.model, target.model)) || try(length(target.model) > 256, true)
@@ -31,12 +31,15 @@ locals {
       target.price != null && !contains(local.priced, try(replace(target.price, "/-\\d{4}-\\d{2}-\\d{2}$/", ""), "-"))
     )
     "must have max_tokens_as \"max_tokens\" or \"max_completion_tokens\", or none." = target.max_tokens_as != null && !contains(["max_tokens", "max_completion_tokens"], coalesce(target.max_tokens_as, "-"))
-    "is no openai server, which alone takes max_tokens_as: leave it out." = target.max_tokens_as != null && (
-      target.engine ? try(var.engine.kind, "") == "tgi" : coalesce(target.provider, "-") != "openai"
+    "is no openai server, which alone takes max_tokens_as: leave it out."           = target.max_tokens_as != null && !local.openai[number]
+    "must have a max_output that is a whole number of tokens from 1 to 10000000." = target.max_output != null && !try(
+      target.max_output >= 1 && target.max_output <= 10000000 && floor(target.max_output) == target.max_output, false
     )
-    "is described differently than its namesake: give one of them another name." = length(distinct([for other in local.targets : other.meant if other.name == target.name])) > 1
+    "must have a service_tier as the API writes it, such as flex: a-z 0-9 _ - and at most 32 of them." = target.service_tier != null && !can(regex("^[a-z][a-z0-9_-]{0,31}$", target.service_tier))
+    "is no openai server, which alone takes service_tier: leave it out."                               = target.service_tier != null && !local.openai[number]
+    "is described differently than its namesake: give one of them another name."                       = length(distinct([for other in local.targets : other.meant if other.name == target.name])) > 1
     "has what reads like a key in ${join(", ", [for field, value in target : field if can(regex(local.key, value)) && !contains(["called", "meant"], field)])}: put the key into a secret, and the secret's name here." = (
-      can(regex(local.key, jsonencode([target.name, target.provider, target.model, target.base_url, target.secret, target.secret_version, target.auth, target.price])))
+      can(regex(local.key, jsonencode([target.name, target.provider, target.model, target.base_url, target.secret, target.secret_version, target.auth, target.price, target.service_tier])))
     )
   }]
 

@@ -22,6 +22,8 @@ locals {
 
   by_identity = [for target in local.targets : contains(["id_token", "access_token"], coalesce(target.auth, "key"))]
 
+  openai = [for target in local.targets : target.engine ? try(var.engine.kind, "") != "tgi" : coalesce(target.provider, "-") == "openai"]
+
   by_google = [for target in local.targets : target if target.auth == "access_token"]
 }
 
@@ -43,6 +45,8 @@ output "routes" {
         max_concurrency = target.max_concurrency
         price           = target.price
         max_tokens_as   = target.max_tokens_as
+        max_output      = target.max_output
+        service_tier    = target.service_tier
       } : name => value if value != null }]
     } }
   }

@@ -6,6 +6,7 @@ variable "routes" {
     `engine = true`: our own engine; provider, base_url and access are filled in. `scales_to_zero`: another engine that sleeps while nobody asks.
     `timeout_s` of one call. `max_concurrency`: calls at once per handler instance. `price`: its entry in the price book, when not the model's name.
     `max_tokens_as`: max_tokens or max_completion_tokens, the name by which an openai server takes the limit of an answer, when its address and model do not tell.
+    `max_output`: tokens of the longest answer where a request sets no max_tokens. `service_tier`: the tier that an openai server is asked for, such as "flex"; the tier that its answer names decides the price.
   EOT
   type = object({
     default = string
@@ -25,6 +26,8 @@ variable "routes" {
         max_concurrency = optional(number)
         price           = optional(string)
         max_tokens_as   = optional(string)
+        max_output      = optional(number)
+        service_tier    = optional(string)
       }))
     }))
   })

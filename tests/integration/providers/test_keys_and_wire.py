@@ -107,6 +107,14 @@ async def test_every_parameter_reaches_the_server(provider: Served, server: Open
 
 
 @pytest.mark.parametrize("dialect", ["openai"])
+async def test_a_targets_tier_is_sent_and_no_other(make: MakeProvider, server: OpenAIServer) -> None:
+    await make(server.base_url, service_tier="flex").complete(ask(), timeout_s=LONG)
+    assert server.last_body["service_tier"] == "flex"
+    await make(server.base_url).complete(ask(), timeout_s=LONG)
+    assert "service_tier" not in server.last_body
+
+
+@pytest.mark.parametrize("dialect", ["openai"])
 async def test_a_schema_goes_to_openai_as_it_is(provider: Served, server: OpenAIServer) -> None:
     format = {"type": "json_schema", "json_schema": {"name": "a", "schema": SCHEMA, "strict": True}}
     answer = await provider.complete(ask(response_format=format, reasoning_effort="low"), timeout_s=LONG)

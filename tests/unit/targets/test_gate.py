@@ -237,6 +237,7 @@ def test_two_names_for_one_model_share_what_is_known_of_it_but_not_their_slots()
             {"name": "b", "max_concurrency": 3},
             {"name": "another model", "model": "m2"},
             {"name": "another account", "secret": "projects/p/secrets/s"},
+            {"name": "another tier", "service_tier": "flex"},
         ]
         routes = [Route(targets=[target.model_copy(update=change)]) for change in changes]
         made = gates(Routes("0", {str(n): route for n, route in enumerate(routes)}), LoopClock(), TIMING)
@@ -248,6 +249,7 @@ def test_two_names_for_one_model_share_what_is_known_of_it_but_not_their_slots()
             await answer(made["b"])
         await answer(made["another model"])
         await answer(made["another account"])
+        await answer(made["another tier"])
 
     run_virtual(story())
 

@@ -82,6 +82,13 @@ def test_an_unknown_alias_names_the_known_ones() -> None:
             routes(a={"targets": [target("one", provider="offline", max_tokens_as="max_tokens")]}),
             "no openai server",
         ),
+        (routes(a={"targets": [target("one", service_tier="")]}), "service_tier must be a tier's name"),
+        (
+            routes(a={"targets": [target("one", provider="offline", service_tier="flex")]}),
+            "alone takes service_tier",
+        ),
+        (routes(a={"targets": [target("one", max_output=0)]}), "max_output must be at least 1"),
+        (routes(a={"targets": [target("one", max_output=1.5)]}), "max_output must be a whole number"),
         (
             routes(a={"targets": [target("one")]}, b={"targets": [target("one", model="other")]}),
             "differently",

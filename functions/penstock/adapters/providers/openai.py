@@ -31,8 +31,8 @@ class OpenAIProvider:
     """Asks one model at one address. Connections are opened at the first call, then kept.
 
     `key` None sends no secret (a server of one's own without a key). `max_tokens_as`: the server's name for
-    the limit of an answer, where address and model do not tell it (params.py). `now` is the wall clock, for
-    the dates in Retry-After.
+    the limit of an answer, where address and model do not tell it (params.py). `service_tier`: sent where it
+    is set. `now` is the wall clock, for the dates in Retry-After.
     """
 
     def __init__(
@@ -42,11 +42,14 @@ class OpenAIProvider:
         base_url: str | None = None,
         key: Key | None = None,
         max_tokens_as: str | None = None,
+        service_tier: str | None = None,
         max_reply_bytes: int = MAX_REPLY_BYTES,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._model, self._base_url, self._key, self._now = model, base_url or OPENAI_URL, key, now
         self._max_tokens_as = max_tokens_as
+        #: Said, because some servers and proxies stream unless they are told not to.
+        self._always = {"stream": False} | ({"service_tier": service_tier} if service_tier else {})
         self._connections = Connections(max_reply_bytes=max_reply_bytes)
 
     async def complete(self, request: Request, *, timeout_s: float) -> Completion:
@@ -66,8 +69,7 @@ class OpenAIProvider:
 
     def _body(self, request: Request) -> bytes:
         params = openai_params(request.params, self._base_url, self._model, self._max_tokens_as)
-        # Said, because some servers and proxies stream unless they are told not to.
-        body = {"model": self._model, "messages": list(request.messages), "stream": False, **params}
+        body = {"model": self._model, "messages": list(request.messages), **self._always, **params}
         return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
     async def reload_key(self) -> bool:
