@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from penstock import log
 from penstock.adapters.providers.key import Key
@@ -24,8 +25,11 @@ from penstock.ports import Blobs, Bus, Clock, Provider, Store
 from penstock.services import Services, Topics
 from penstock.settings import Settings, read_settings
 from penstock.targets.gate import gates
-from penstock.targets.routes import Target
+from penstock.targets.routes import Routes, Target
 from penstock.timing import Timing
+
+if TYPE_CHECKING:
+    from penstock.requests.seams import Seam
 
 _instance: Services | None = None
 
@@ -78,7 +82,17 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Services:
         timing=timing,
         providers=_Providers(targets, settings),
         gates=gates(routes, clock, timing),
+        seams=_seams(routes),
     )
+
+
+def _seams(routes: Routes) -> tuple[Seam, ...]:
+    """Of the rooms that are switched on."""
+    if all(route.choose == "order" for route in routes.routes.values()):
+        return ()
+    from penstock.lanes.seam import Lanes
+
+    return (Lanes(routes),)
 
 
 def _check_prices(targets: Mapping[str, Target], prices: PriceBook) -> None:

@@ -40,6 +40,11 @@ def usage_path(tenant: str, request_id: str, day: datetime) -> str:
     return f"tenants/{tenant}/usage/{day:%Y-%m-%d}-{shard}"
 
 
+def speed_path(target: str) -> str:
+    """What is known of a target's speed; its name may have characters that no document's id may."""
+    return f"control/speed-{hashlib.sha256(target.encode()).hexdigest()[:32]}"
+
+
 def payload_blob(tenant: str, sha256: str) -> str:
     return f"tenants/{tenant}/payloads/{sha256}"
 

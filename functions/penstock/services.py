@@ -56,6 +56,8 @@ class Services:
     async def close(self) -> None:
         """Close every connection; for tests and for the end of a process."""
         self.pause.close()
+        for seam in self.seams:
+            seam.close()
         for provider in self.providers.values():
             await provider.close()
         await self.store.close()

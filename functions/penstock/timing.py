@@ -60,6 +60,15 @@ class Timing:
     sweep_again_s: float = 60
     sweep_max_s: float = 900
 
+    # Plans: routes that say `cheapest`.
+    #: What an answer at once may take, for who named no deadline.
+    at_once_s: float = 60
+    #: What is left between an answer and the end that was planned: save, publish, confirm.
+    plan_margin_s: float = 5
+    #: How often an instance reads and tells how fast the targets are, and how soon that counts half.
+    speed_poll_s: float = 60
+    speed_half_life_s: float = 3 * 24 * 3600
+
     # Lifetimes.
     default_wait_s: float = 24 * 3600
     retention_s: float = 31 * 24 * 3600

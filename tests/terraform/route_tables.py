@@ -59,6 +59,23 @@ BAD: Final[dict[str, tuple[Routes, str]]] = {
     "a default with a space": (several("a ", a=[target()]), "routes.default names no route"),
     "no routes": ({"default": "a", "routes": {}}, "routes.default names no route"),
     "no targets": (several(a=[]), "Every route needs at least one target"),
+    # What a route chooses by.
+    **{
+        f"a route that {what}": (
+            {"default": "a", "routes": {"a": {"targets": [target()]} | fields}},
+            sentence,
+        )
+        for what, fields, sentence in (
+            ("chooses the best", {"choose": "best"}, "must choose"),
+            ("chooses nothing", {"choose": ""}, "must choose"),
+            ("has no patience at all", {"choose": "cheapest", "patience": -1}, "a patience of 0 to"),
+            ("waits 32 days", {"choose": "cheapest", "patience": 32 * 86400}, "a patience of 0 to"),
+            ("is never sure", {"choose": "cheapest", "confidence": 0}, "a confidence above 0 and below 1"),
+            ("is always sure", {"choose": "cheapest", "confidence": 1}, "a confidence above 0 and below 1"),
+            ("is patient in order", {"patience": 60}, "only choose"),
+            ("is sure in order", {"choose": "order", "confidence": 0.9}, "only choose"),
+        )
+    },
     # Fields of a target.
     "no provider": (one(provider=None), "needs a provider"),
     "an unknown provider": (one(provider="anthropic"), "needs a provider"),
@@ -160,6 +177,18 @@ GOOD: Final[dict[str, Routes]] = {
     "the longest answer": one(max_output=1),
     "a model with a space inside": one(model="my model"),
     "a dated price": one(price="gpt-5.4-nano-2026-03-17"),
+    "the cheapest": {
+        "default": "a",
+        "routes": {
+            "a": {
+                "choose": "cheapest",
+                "patience": 3600,
+                "confidence": 0.9,
+                "targets": [target(), target(name="flex", service_tier="flex")],
+            }
+        },
+    },
+    "in order": {"default": "a", "routes": {"a": {"choose": "order", "targets": [target()]}}},
     "tgi": one(provider="tgi", secret=None, base_url="https://tgi.example.com"),
     "offline": one(provider="offline", secret=None, model="offline"),
     "a private service": one(secret=None, auth="id_token", base_url=RUN, scales_to_zero=True),

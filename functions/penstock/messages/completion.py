@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from penstock.errors import FailureClass, ProviderFailure, Reason
 
@@ -28,6 +28,10 @@ class BlobRef:
     @classmethod
     def decode(cls, value: Mapping[str, Any]) -> BlobRef:
         return cls(uri=value["uri"], generation=int(value["generation"]), sha256=value["sha256"])
+
+
+#: Tiers at the price that a book names without one. Groq: on_demand; Anthropic: standard.
+STANDARD_TIERS: Final = frozenset({"", "default", "standard", "auto", "on_demand"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,8 @@ class Request:
     deadline: datetime
     metadata: Mapping[str, str]
     payload_sha256: str
+    #: Whether the client said itself until when it waits.
+    names_deadline: bool = False
 
 
 def decode_request(envelope: Envelope, *, default_wait_s: float) -> Request:
@@ -90,6 +92,7 @@ def decode_request(envelope: Envelope, *, default_wait_s: float) -> Request:
         deadline=_deadline(envelope, body, default_wait_s),
         metadata=body.get("metadata", {}),
         payload_sha256=payload_digest(body),
+        names_deadline="deadline" in body or "max_wait_s" in body,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from penstock.errors import BadMessage, Reason
 from penstock.messages.completion import BlobRef, Completion, Usage
+from penstock.messages.plan import Plan
 from penstock.messages.strict_json import canonical
 
 SCHEMA_VERSION = 1
@@ -34,9 +35,13 @@ class Cost:
     breakdown: Mapping[str, Any]
     #: What the same answer cost when it was bought; 0 when this request bought it.
     saved_usd: float | None = 0.0
+    #: What the same model would have cost at once and at its standard tier, above `usd`; None: not planned.
+    saved_by_lane_usd: float | None = None
 
     def encode(self) -> dict[str, Any]:
-        return {"usd": self.usd, "breakdown": dict(self.breakdown), "saved_usd": self.saved_usd}
+        said = {"usd": self.usd, "breakdown": dict(self.breakdown), "saved_usd": self.saved_usd}
+        lane = self.saved_by_lane_usd
+        return said if lane is None else said | {"saved_by_lane_usd": lane}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,7 @@ class Answer:
             provider=value["provider"],
             target=value["target"],
             usage=Usage.decode(value["usage"]),
-            cost=Cost(cost["usd"], cost["breakdown"], cost["saved_usd"]),
+            cost=Cost(cost["usd"], cost["breakdown"], cost["saved_usd"], cost.get("saved_by_lane_usd")),
         )
 
     def reused(self) -> Answer:
@@ -124,6 +129,8 @@ class Result:
     #: Where there is nothing at all: the target that was asked last, and what the tries cost.
     target: str | None = None
     cost: Cost | None = None
+    #: What was planned for it, where its route says `cheapest` and a call was needed.
+    plan: Plan | None = None
     cache: str
     attempts: int
     timings: Timings
@@ -149,6 +156,7 @@ class Result:
             **answer,
             "error": self.failure.encode() if self.failure else None,
             "cache": self.cache,
+            **({"lane": self.plan.lane, "plan": self.plan.told()} if self.plan else {}),
             "attempts": self.attempts,
             "timings": self.timings.encode(),
             "metadata": dict(self.metadata),

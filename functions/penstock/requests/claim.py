@@ -129,7 +129,14 @@ class _Claim:
         action = TABLE[now_seen][self._in.arrival(record)]
         if action not in ENTERING:
             return Settled(action, record)
-        return await self._admit(look, self._next(action, record))
+        entering = self._next(action, record)
+        self._ask(entering)
+        return await self._admit(look, entering._replace(plan=self._in.plan))
+
+    def _ask(self, record: Record) -> None:
+        """Whom the request was planned for before; a deploy of routes has not changed that."""
+        self._in = self._in.planned(record.plan, self._s.routes)
+        self._key = self._in.key
 
     async def _landed(self, look: _Look, record: Record, lease: Lease) -> Holder[Record] | Settled | None:
         """A batch of ours of unknown outcome had been written, or we follow and look again."""
@@ -267,7 +274,8 @@ class _Claim:
                 return transitions.taken_over(record)
             case Action.REOPEN:
                 now = self._s.clock.now()
-                return transitions.reopened(record, self._request.deadline, self._in.envelope.message_id, now)
+                plan, message_id = self._in.plan, self._in.envelope.message_id
+                return transitions.reopened(record, self._request.deadline, message_id, now, plan)
         return transitions.going_on(record)
 
     def _fresh(self) -> Record:
@@ -277,6 +285,7 @@ class _Claim:
             self._in.payload_ref,
             self._in.redrive_count or 0,
             self._s.clock.now(),
+            self._in.plan,
         )
 
     def _new_lease(self) -> Lease:

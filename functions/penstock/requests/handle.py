@@ -69,11 +69,13 @@ async def _receive(s: Services, envelope: Envelope) -> tuple[Holder[Record], Inc
         incoming = await incoming_wake(s, wake, found)
     else:
         incoming = await incoming_message(s, envelope)
+    for seam in seams_of(s):
+        incoming = seam.plan(s, incoming)
     s.pause.look(s.store, s.clock, s.timing)
     for seam in seams_of(s):
         seam.beside_claim(s, incoming)
     step = await claim(s, incoming)
-    return step if isinstance(step, Settled) else (step, incoming)
+    return step if isinstance(step, Settled) else (step, incoming.planned(step.record.plan, s.routes))
 
 
 async def _read_woken(s: Services, wake: Wake) -> Record | Settled:

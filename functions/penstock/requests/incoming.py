@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from penstock.errors import BadMessage, BlobMissing
 from penstock.messages.completion import BlobRef
 from penstock.messages.envelope import Envelope
+from penstock.messages.plan import Plan
 from penstock.messages.redrive import redrive_count
 from penstock.messages.request import CacheMode, Request, decode_request
 from penstock.messages.wake import KIND, WAKE, Wake
@@ -16,7 +17,7 @@ from penstock.requests.flight import cacheable
 from penstock.requests.lifecycle import Arrival, arrival_of_redrive, arrival_of_request, arrival_of_wake
 from penstock.requests.record import Record
 from penstock.services import Services
-from penstock.targets.routes import Target
+from penstock.targets.routes import Routes, Target
 
 #: Payloads and completions longer than this lie in the bucket, not in the document (docs/design.md §2.3).
 INLINE_LIMIT = 256 * 1024
@@ -37,11 +38,23 @@ class Incoming:
     wake: Wake | None = None
     #: None unless this is a redrive.
     redrive_count: int | None = None
+    #: What the route chose, where it says `cheapest`; `targets` are those that it names.
+    plan: Plan | None = None
 
     @property
     def is_new(self) -> bool:
         """Whether this may be the first that anybody hears of the request."""
         return self.wake is None and self.redrive_count is None
+
+    def planned(self, plan: Plan | None, routes: Routes) -> Incoming:
+        """The same with the targets of `plan`, or in the route's own order without one; as it is where
+        this deployment has none of them any more."""
+        if plan == self.plan:
+            return self
+        targets = _targets_of(self.request, routes) if plan is None else _named(plan, routes)
+        if not targets:
+            return self
+        return replace(self, targets=targets, key=_first_key(self.request, targets), plan=plan)
 
     def key_of(self, target: Target) -> str | None:
         """Cache key of `target`'s answer; None when the cache plays no part."""
@@ -68,7 +81,7 @@ async def incoming_message(s: Services, envelope: Envelope) -> Incoming:
     Raises BadMessage, BlobUnavailable.
     """
     request = decode_request(envelope, default_wait_s=s.timing.default_wait_s)
-    targets = tuple(s.routes.resolve(request.model).eligible)
+    targets = _in_order(request, s.routes)
     count = redrive_count(envelope.attributes)
     payload_ref = await _store_payload(s, request, envelope.data)
     return Incoming(request, envelope, targets, _first_key(request, targets), payload_ref, None, count)
@@ -92,11 +105,27 @@ async def incoming_wake(s: Services, wake: Wake, record: Record) -> Incoming:
     except BadMessage:
         return Incoming(_unreadable(record), envelope, (), None, record.payload_ref, wake)
     request = replace(request, deadline=record.deadline)
+    targets = _targets_of(request, s.routes)
+    incoming = Incoming(request, envelope, targets, _first_key(request, targets), record.payload_ref, wake)
+    return incoming.planned(record.plan, s.routes)
+
+
+def _in_order(request: Request, routes: Routes) -> tuple[Target, ...]:
+    """Who may answer, as the route says. Raises BadMessage when there is no such route."""
+    return tuple(routes.resolve(request.model).eligible)
+
+
+def _targets_of(request: Request, routes: Routes) -> tuple[Target, ...]:
+    """The same for a stored request, whose route may be gone: then nobody."""
     try:
-        targets = tuple(s.routes.resolve(request.model).eligible)
+        return _in_order(request, routes)
     except BadMessage:
-        targets = ()
-    return Incoming(request, envelope, targets, _first_key(request, targets), record.payload_ref, wake)
+        return ()
+
+
+def _named(plan: Plan, routes: Routes) -> tuple[Target, ...]:
+    known = routes.targets
+    return tuple(known[name] for name in plan.targets if name in known)
 
 
 async def _stored_payload(s: Services, ref: BlobRef) -> bytes | None:

@@ -17,6 +17,7 @@ from penstock.errors import BadMessage, FailureClass, Reason
 from penstock.leases.document import LEASED
 from penstock.leases.lease import Lease
 from penstock.messages.completion import BlobRef
+from penstock.messages.plan import Plan
 from penstock.paths import request_path, sharded
 from penstock.timing import Timing
 
@@ -129,7 +130,9 @@ class Record(NamedTuple):
     following: str | None = None
     leader: str | None = None
 
-    #: Index into the route's targets where the next call goes.
+    #: What its route chose for it, where the route says `cheapest`.
+    plan: Plan | None = None
+    #: Index into the targets that are asked where the next call goes.
     target_index: int = 0
     #: Calls started, ambiguous ones among them, parkings in a row, take-overs without a saved outcome.
     calls: int = 0
@@ -183,6 +186,8 @@ class Record(NamedTuple):
         known["state"] = State(document["state"])
         if known.get("payload_ref"):
             known["payload_ref"] = BlobRef.decode(known["payload_ref"])
+        if known.get("plan"):
+            known["plan"] = Plan.decode(known["plan"])
         known["attempts"] = tuple(Attempt.decode(value) for value in document.get("attempts", ()))
         # A release without the counter has written before this one, or between: then its lines say more.
         lines = sum(line.outcome in _PERHAPS_PAID for line in known["attempts"])
@@ -266,7 +271,7 @@ def _stored(name: str, value: Any) -> Any:
     match name:
         case "state":
             return value.value
-        case "payload_ref":
+        case "payload_ref" | "plan":
             return value.encode()
         case "attempts":
             return [attempt.encode() for attempt in value]

@@ -106,7 +106,7 @@ async def _write_confirmation(s: Services, found: Snapshot, record: Record) -> N
 def _usage(result: Mapping[str, Any]) -> dict[str, Increment]:
     """What one result adds to its tenant's day; money in whole nano-dollars, so that sums stay exact."""
     tokens = result["usage"] or {}
-    bought = result["cache"] in ("miss", "off")
+    bought = result["cache"] in transitions.BOUGHT
     counts = {
         "requests": 1,
         f"status_{result['status']}": 1,

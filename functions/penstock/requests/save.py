@@ -27,6 +27,7 @@ from penstock.errors import (
 )
 from penstock.leases.holder import Holder
 from penstock.messages.completion import BlobRef, Completion
+from penstock.messages.plan import Plan
 from penstock.messages.request import Request
 from penstock.messages.result import Answer, Failure
 from penstock.messages.strict_json import canonical
@@ -55,7 +56,7 @@ async def save_answer(
 
     Raises FencedOut or StoreUnavailable; the answer is then kept where `recovered` finds it.
     """
-    answer = _priced(s, outcome.completion, outcome.target)
+    answer = _priced(s, outcome.completion, outcome.target, holder.record.plan)
     key = incoming.key_of(outcome.target) if outcome.completion.whole else None
 
     def change(record: Record, saved: Answer) -> Record:
@@ -64,8 +65,12 @@ async def save_answer(
     return await _save(s, holder, incoming.request, answer, key, change)
 
 
-def _priced(s: Services, completion: Completion, target: Target) -> Answer:
+def _priced(s: Services, completion: Completion, target: Target, plan: Plan | None) -> Answer:
     cost = s.prices.cost(target.priced_as, completion.usage)
+    if plan is not None:
+        at_list = s.prices.cost(target.priced_as, replace(completion.usage, service_tier=None))
+        if cost.usd is not None and at_list.usd is not None:
+            cost = replace(cost, saved_by_lane_usd=at_list.usd - cost.usd)
     return Answer.of(completion, provider=target.provider, target=target.name, cost=cost)
 
 
@@ -105,7 +110,7 @@ async def save_refusal(
     """Make a failure the request's result. Raises FencedOut, StoreError."""
     failure = Failure(outcome.fail.reason, outcome.fail.message)
     key = incoming.key_of(outcome.target) if outcome.target else None
-    withheld = await _withheld(s, incoming.request, outcome)
+    withheld = await _withheld(s, incoming.request, outcome, holder.record.plan)
 
     def change(record: Record) -> Record:
         return gave_up(s, incoming.request, calls.noted(record), failure, key, calls.provider_ms, withheld)
@@ -114,12 +119,12 @@ async def save_refusal(
     return holder.record
 
 
-async def _withheld(s: Services, request: Request, outcome: Refused) -> Answer | None:
+async def _withheld(s: Services, request: Request, outcome: Refused, plan: Plan | None) -> Answer | None:
     """What came with a refusal; its words are given up where they are long and the bucket does not take them,
     for the outcome is worth more."""
     if outcome.withheld is None or outcome.target is None:
         return None
-    answer = _priced(s, outcome.withheld, outcome.target)
+    answer = _priced(s, outcome.withheld, outcome.target, plan)
     try:
         return await _spilled(s, request, answer) if _size(answer) > INLINE_LIMIT else answer
     except BlobError:

@@ -23,6 +23,10 @@ from penstock.targets.routes import Target
 class Seam:
     """What a room adds; by default nothing. Its writes land exactly as often as those that they lie with."""
 
+    def plan(self, s: Services, incoming: Incoming) -> Incoming:
+        """Before the claim: who is asked, and in which order. It must not raise, and reads nothing."""
+        return incoming
+
     def beside_claim(self, s: Services, incoming: Incoming) -> None:
         """Begin what may be under way while the claim is, as the pause is read. It must not raise, and
         whoever needs it waits for it in `before_call`."""
@@ -52,6 +56,9 @@ class Seam:
     def with_confirmation(self, s: Services, record: Record) -> Sequence[Write]:
         """Writes in the batch that confirms the result of `record`."""
         return ()
+
+    def close(self) -> None:
+        """The end of a process: stop what was begun beside a delivery."""
 
 
 def seams_of(s: Services) -> tuple[Seam, ...]:

@@ -10,16 +10,21 @@ from datetime import datetime, timedelta
 from penstock.leases.lease import Lease
 from penstock.messages.completion import BlobRef
 from penstock.messages.envelope import Envelope
+from penstock.messages.plan import Plan
 from penstock.messages.request import Request
 from penstock.messages.result import Answer, Cost, Failure, Result, Timings
 from penstock.paths import sharded
 from penstock.requests.record import NOT_CALLED, Attempt, Record, State
 from penstock.timing import Timing
 
+#: What a result says of the cache where a call of its own was needed.
+BOUGHT = frozenset({"miss", "off"})
+
 
 def fresh(
-    request: Request, envelope: Envelope, payload_ref: BlobRef | None, redrive_count: int, now: datetime
-) -> Record:
+    request: Request, envelope: Envelope, payload_ref: BlobRef | None, redrive_count: int, now: datetime,
+    plan: Plan | None = None,
+) -> Record:  # fmt: skip
     """A request nobody knows yet: fence 1, and no lease until `leased`."""
     return Record(
         tenant=request.tenant,
@@ -36,6 +41,7 @@ def fresh(
         payload_ref=payload_ref,
         payload_sha256=request.payload_sha256,
         redrive_count=redrive_count,
+        plan=plan,
         open_since=sharded(request.tenant, request.request_id, now),
     )
 
@@ -57,7 +63,9 @@ def going_on(old: Record) -> Record:
     return old._replace(fence=old.fence + 1, not_before=None, sweeps=0)
 
 
-def reopened(old: Record, deadline: datetime, message_id: str, now: datetime) -> Record:
+def reopened(
+    old: Record, deadline: datetime, message_id: str, now: datetime, plan: Plan | None = None
+) -> Record:
     """A failed request is tried again under the next redrive count, every count at its start."""
     return old._replace(
         fence=old.fence + 1,
@@ -69,6 +77,7 @@ def reopened(old: Record, deadline: datetime, message_id: str, now: datetime) ->
         confirmed_at=None,
         expires_at=None,
         answer_key=None,
+        plan=plan,
         target_index=0,
         tries=0,
         parks=0,
@@ -163,6 +172,7 @@ def _result(
         failure=failure,
         target=target,
         cost=cost,
+        plan=record.plan if cache in BOUGHT else None,
         cache=cache,
         attempts=record.calls,
         timings=timings,

@@ -194,7 +194,7 @@ def gates(routes: Routes, clock: Clock, timing: Timing) -> dict[str, Gate]:
     Concurrency and sleep stay each target's own: they are settings of the target.
     """
     breakers: dict[tuple[str | None, ...], Breaker] = {}
-    last = {route.eligible[-1].name for route in routes.routes.values()}
+    last = {name for route in routes.routes.values() for name in route.asked_last}
 
     def gate(target: Target) -> Gate:
         asked = (

@@ -31,6 +31,7 @@ _CURES: Final[Mapping[str, str]] = {
     "too_short": "must not be empty",
     "greater_than": "must be greater than {gt:g}",
     "greater_than_equal": "must be at least {ge:g}",
+    "less_than": "must be less than {lt:g}",
     "less_than_equal": "must be at most {le:g}",
     "literal_error": "must be {expected}",
 }

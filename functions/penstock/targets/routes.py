@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from penstock.errors import BadMessage, SettingsError
+from penstock.messages.request import LONGEST_WAIT_S
 from penstock.targets.address import ADDRESS
 from penstock.targets.route_faults import faults_of, read_json
 from penstock.timing import Timing
@@ -66,6 +67,13 @@ class Route(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     fallback: bool = False
+    #: `cheapest`: each request is planned (penstock/lanes), and every target may be the one; `fallback` then
+    #: speaks of failures alone.
+    choose: Literal["order", "cheapest"] = "order"
+    #: Seconds that a request is planned for which names no deadline itself; None: it is answered at once.
+    patience: float | None = Field(default=None, ge=0, le=LONGEST_WAIT_S)
+    #: How likely a target must be to answer in time.
+    confidence: float = Field(default=0.95, gt=0, lt=1)
     targets: list[Target] = Field(min_length=1)
 
     @property
@@ -73,10 +81,18 @@ class Route(BaseModel):
         """The targets that may answer a request of this route, in order."""
         return self.targets if self.fallback else self.targets[:1]
 
+    @property
+    def asked_last(self) -> set[str]:
+        """The targets after which there may be no other to ask; where they are planned, any may be chosen."""
+        if self.choose == "cheapest":
+            return {target.name for target in self.targets}
+        return {self.eligible[-1].name}
+
     def scaled(self, by: float) -> Route:
-        """The same route with every timeout divided by `by`."""
+        """The same route with every duration divided by `by`."""
         targets = [target.model_copy(update={"timeout_s": target.timeout_s / by}) for target in self.targets]
-        return self.model_copy(update={"targets": targets})
+        patience = None if self.patience is None else self.patience / by
+        return self.model_copy(update={"targets": targets, "patience": patience})
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +156,11 @@ def _cross_faults(parsed: _Routes) -> list[str]:
         faults.append(f"PENSTOCK_ROUTES: default names {parsed.default!r}, which is no route.")
     seen: dict[str, Target] = {}
     for alias, route in parsed.routes.items():
+        faults += [
+            f"PENSTOCK_ROUTES: route {alias!r} has a {field}, which only choose: cheapest uses: leave it out."
+            for field in ("patience", "confidence")
+            if route.choose != "cheapest" and field in route.model_fields_set
+        ]
         for target in route.targets:
             if seen.setdefault(target.name, target) != target:
                 faults.append(

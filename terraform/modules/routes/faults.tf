@@ -8,7 +8,15 @@ locals {
     "What reads like a key stands in an alias, or as the default: put the key into a secret, and name the secret here." = can(regex(local.key, jsonencode([var.routes.default, keys(var.routes.routes)])))
   }
 
+  of_route = { for alias, route in var.routes.routes : alias => {
+    "must choose \"order\" or \"cheapest\"."                                               = route.choose != null && !try(contains(["order", "cheapest"], route.choose), false)
+    "must have a patience of 0 to 2678400 seconds, which are 31 days."                     = route.patience != null && !try(route.patience >= 0 && route.patience <= 2678400, false)
+    "must have a confidence above 0 and below 1."                                          = route.confidence != null && !try(route.confidence > 0 && route.confidence < 1, false)
+    "has a patience or a confidence, which only choose = \"cheapest\" uses: leave it out." = coalesce(route.choose, "order") != "cheapest" && (route.patience != null || route.confidence != null)
+  } }
+
   faults = concat(
+    flatten([for alias, said in local.of_route : [for sentence, wrong in said : "a route ${sentence}" if wrong]]),
     [for sentence, wrong in local.of_routes : sentence if wrong],
     distinct(flatten([for number, target in local.targets : [
       for sentence, wrong in merge(local.of_form[number], local.of_access[number], local.of_engine[number]) : "${target.called} ${sentence}" if wrong

@@ -32,23 +32,27 @@ output "routes" {
   value = {
     default = var.routes.default
     routes = { for alias, route in var.routes.routes : alias => {
-      fallback = route.fallback
-      targets = [for target in route.targets : { for name, value in {
-        name            = target.name
-        provider        = target.engine ? (try(var.engine.kind, "") == "tgi" ? "tgi" : "openai") : target.provider
-        model           = target.model
-        base_url        = target.engine ? try(var.engine.base_url, null) : target.base_url
-        secret          = target.secret == null ? null : "projects/${var.project_id}/secrets/${target.secret}/versions/${target.secret_version}"
-        auth            = target.engine ? "id_token" : target.auth
-        scales_to_zero  = target.engine ? (try(var.engine.sleeps, false) ? true : null) : target.scales_to_zero
-        timeout_s       = target.timeout_s
-        max_concurrency = target.max_concurrency
-        price           = target.price
-        max_tokens_as   = target.max_tokens_as
-        max_output      = target.max_output
-        service_tier    = target.service_tier
-      } : name => value if value != null }]
-    } }
+      for field, given in {
+        fallback   = route.fallback
+        choose     = route.choose
+        patience   = route.patience
+        confidence = route.confidence
+        targets = [for target in route.targets : { for name, value in {
+          name            = target.name
+          provider        = target.engine ? (try(var.engine.kind, "") == "tgi" ? "tgi" : "openai") : target.provider
+          model           = target.model
+          base_url        = target.engine ? try(var.engine.base_url, null) : target.base_url
+          secret          = target.secret == null ? null : "projects/${var.project_id}/secrets/${target.secret}/versions/${target.secret_version}"
+          auth            = target.engine ? "id_token" : target.auth
+          scales_to_zero  = target.engine ? (try(var.engine.sleeps, false) ? true : null) : target.scales_to_zero
+          timeout_s       = target.timeout_s
+          max_concurrency = target.max_concurrency
+          price           = target.price
+          max_tokens_as   = target.max_tokens_as
+          max_output      = target.max_output
+          service_tier    = target.service_tier
+        } : name => value if value != null }]
+    } : field => given if given != null } }
   }
 
   precondition {

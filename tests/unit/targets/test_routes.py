@@ -82,6 +82,16 @@ def test_an_unknown_alias_names_the_known_ones() -> None:
             routes(a={"targets": [target("one", provider="offline", max_tokens_as="max_tokens")]}),
             "no openai server",
         ),
+        (routes(a={"targets": [target("one")], "choose": "best"}), "choose must be 'order' or 'cheapest'"),
+        (
+            routes(a={"targets": [target("one")], "choose": "cheapest", "confidence": 1.0}),
+            "routes.a.confidence must be less than 1",
+        ),
+        (
+            routes(a={"targets": [target("one")], "choose": "cheapest", "patience": -1}),
+            "routes.a.patience must be at least 0",
+        ),
+        (routes(a={"targets": [target("one")], "patience": 60}), "'a' has a patience, which only"),
         (routes(a={"targets": [target("one", service_tier="")]}), "service_tier must be a tier's name"),
         (
             routes(a={"targets": [target("one", provider="offline", service_tier="flex")]}),

@@ -12,12 +12,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from penstock.messages.completion import Usage
+from penstock.messages.completion import STANDARD_TIERS, Usage
 
 #: More than any context; above it a count is not believed (and would not fit a stored integer for long).
 _MAX_TOKENS = 10**9
-#: Tiers at the price that a book names without one. Groq: on_demand; Anthropic: standard.
-_STANDARD = frozenset({"", "default", "standard", "auto", "on_demand"})
 
 _WORD = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}")
 
@@ -184,4 +182,4 @@ def _believed(value: Any) -> int | None:
 def _tier(place: Mapping[str, Any]) -> str | None:
     named = place.get("service_tier")
     tier = named.strip().lower() if isinstance(named, str) else ""
-    return tier if tier not in _STANDARD and _WORD.fullmatch(tier) else None
+    return tier if tier not in STANDARD_TIERS and _WORD.fullmatch(tier) else None

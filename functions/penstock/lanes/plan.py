@@ -1,0 +1,54 @@
+"""The plan of one request: every target of its route weighed, and one chosen (docs/lanes.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from penstock.lanes.expected import expected_usage, list_usd, price_usd
+from penstock.lanes.priors import prior_of
+from penstock.lanes.rule import Option, choose, expected_usd
+from penstock.lanes.speed import Speed
+from penstock.messages.plan import Plan
+from penstock.messages.request import Request
+from penstock.money.pricing import PriceBook
+from penstock.targets.routes import Route, Target
+from penstock.timing import Timing
+
+
+def plan(
+    request: Request,
+    route: Route,
+    speed_of: Callable[[Target], Speed],
+    prices: PriceBook,
+    now: datetime,
+    timing: Timing,
+) -> Plan:
+    """What a route that says `cheapest` does with `request`, claimed `now`."""
+    left_s = (ends_by(request, route, now, timing) - now).total_seconds() - timing.plan_margin_s
+    options, lists = [], {}
+    for target in route.targets:
+        speed = speed_of(target)
+        usage = expected_usage(request, target, speed.output)
+        usd = price_usd(prices, target, usage)
+        options.append(Option(target.name, target.lane, usd, speed.p_within(left_s, prior_of(target))))
+        lists[target.name] = list_usd(prices, target, usage)
+    chosen = choose(options, route.confidence)
+    others = [target.name for target in route.targets if target.name != chosen.target]
+    return Plan(
+        lane=chosen.lane,
+        targets=(chosen.target, *(others if route.fallback else ())),
+        predicted_usd=expected_usd(chosen, options),
+        list_usd=lists[chosen.target],
+        p_in_time=round(chosen.p_in_time, 4),
+        at=now,
+    )
+
+
+def ends_by(request: Request, route: Route, now: datetime, timing: Timing) -> datetime:
+    """Until when it is planned to end: the deadline that the client named, or what the route's patience
+    allows one who named none; that is never less than an answer at once may take."""
+    if request.names_deadline:
+        return request.deadline
+    patience_s = max(route.patience or 0.0, timing.at_once_s)
+    return min(request.deadline, now + timedelta(seconds=patience_s))

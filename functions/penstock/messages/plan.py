@@ -1,0 +1,48 @@
+"""The plan: which targets a request asks, and what that was expected to cost when it was claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a route that says `cheapest` chose for one request, at `at`.
+
+    `targets` are names, the chosen one first: a deploy of routes in the meantime does not change who is
+    asked. `predicted_usd` is the expected cost, `list_usd` that of the same model asked at once, at its
+    standard tier; None where the price book cannot tell. `p_in_time`: how likely it ends in time, 0 to 1.
+    """
+
+    lane: str
+    targets: tuple[str, ...]
+    predicted_usd: float | None
+    list_usd: float | None
+    p_in_time: float
+    at: datetime
+
+    def told(self) -> dict[str, Any]:
+        """What a result says of it (docs/design.md §2.2)."""
+        return {
+            "lane": self.lane,
+            "predicted_usd": self.predicted_usd,
+            "list_usd": self.list_usd,
+            "p_in_time": self.p_in_time,
+        }
+
+    def encode(self) -> dict[str, Any]:
+        return self.told() | {"targets": list(self.targets), "at": self.at}
+
+    @classmethod
+    def decode(cls, value: Mapping[str, Any]) -> Plan:
+        return cls(
+            lane=value["lane"],
+            targets=tuple(value["targets"]),
+            predicted_usd=value["predicted_usd"],
+            list_usd=value["list_usd"],
+            p_in_time=value["p_in_time"],
+            at=value["at"],
+        )
