@@ -130,13 +130,16 @@ class _Claim:
         if action not in ENTERING:
             return Settled(action, record)
         entering = self._next(action, record)
-        self._ask(entering)
+        if self._was_asked_otherwise(entering):
+            return None  # what was looked at is another question's cache: look again
         return await self._admit(look, entering._replace(plan=self._in.plan))
 
-    def _ask(self, record: Record) -> None:
-        """Whom the request was planned for before; a deploy of routes has not changed that."""
-        self._in = self._in.planned(record.plan, self._s.routes)
+    def _was_asked_otherwise(self, record: Record) -> bool:
+        """Whom the request was planned for is asked, whatever this delivery would plan: whether under another
+        key than was looked at."""
+        before, self._in = self._key, self._in.planned(record.plan, self._s.routes)
         self._key = self._in.key
+        return self._key != before
 
     async def _landed(self, look: _Look, record: Record, lease: Lease) -> Holder[Record] | Settled | None:
         """A batch of ours of unknown outcome had been written, or we follow and look again."""

@@ -78,14 +78,36 @@ def test_a_failure_goes_on_only_where_fallback_says_so() -> None:
     assert targets == [["flex", "usual"], ["flex", "flex"]]
 
 
-def test_the_plan_is_kept_by_who_takes_over_and_by_a_redelivery() -> None:
+def test_the_plan_is_kept_by_who_takes_over_whatever_it_would_plan_itself() -> None:
+    """The same question once more, in a hurry, finds a lease that ran out: the record's plan goes before."""
+
     async def scene(stage: Stage) -> None:
         await stage.ask("r", cache="off", max_wait_s=7200)
+        await asyncio.sleep(80)
+        await stage.ask("r", cache="off", max_wait_s=20)
         await stage.rest()
-        assert set(asked(stage)) == {"flex"}
+        assert asked(stage) == ["flex", "flex"]
         assert (await stage.document("r"))["takeovers"] == 1
 
     play(scene, plan=AtNamed({("provider.complete", 1): Fault.KILL_AFTER}), shape=shape())
+
+
+def test_another_plans_cache_does_not_answer_who_is_taken_over() -> None:
+    """Taken over by a message that would plan another model, whose answer the cache has."""
+
+    async def scene(stage: Stage) -> None:
+        await stage.ask("hurried", max_wait_s=20)
+        await stage.rest()
+        await stage.ask("r", max_wait_s=7200)
+        await asyncio.sleep(80)
+        await stage.ask("r", max_wait_s=20)
+        await stage.rest()
+        assert asked(stage) == ["usual", "flex", "flex"]
+        assert (await stage.result("r"))["cache"] == "miss"
+
+    larger = USUAL.model_copy(update={"model": "gpt-5.4-mini"}).model_dump()
+    plan = AtNamed({("provider.complete", 2): Fault.KILL_AFTER})
+    play(scene, plan=plan, shape=shape(targets=[larger, FLEX.model_dump()]))
 
 
 def test_who_waits_goes_on_as_planned_whatever_a_deploy_made_of_the_route() -> None:
