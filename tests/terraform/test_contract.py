@@ -142,7 +142,7 @@ def test_collections_are_the_codes(everything: Run) -> None:
         keys.request_path("t", "r"): "requests",
         keys.orphan_path("t", "r", "w"): "orphans",
         keys.cache_path("t", "k"): "cache",
-        keys.usage_path("t", "r", datetime(2026, 11, 21, tzinfo=UTC)): "usage",
+        keys.usage_path("t", "r", "2026-11-21", "m"): "usage",
         PAUSE_PATH: "control",
     }
     assert {path.split("/")[-2] for path in written} == set(written.values())
