@@ -75,9 +75,9 @@ def _origin(source: str, as_of: str | None) -> Entry:
 
 
 def _prices(name: str, price: ModelPrice) -> Entry:
-    rates = {ours: getattr(price, theirs, None) for ours, theirs in _RATES.items()}
-    rates = {ours: rate for ours, rate in rates.items() if rate is not None}
-    if rates.keys() < {"input", "output"}:
+    said = {ours: getattr(price, theirs, None) for ours, theirs in _RATES.items()}
+    rates: dict[str, Decimal | TieredPrices] = {ours: rate for ours, rate in said.items() if rate is not None}
+    if not {"input", "output"} <= rates.keys():
         raise OperatorFault(f"{name}: genai-prices has no price for its input or its output.")
     entry: Entry = {ours: _base(rate) for ours, rate in rates.items()}
     starts = {tier.start for rate in rates.values() if isinstance(rate, TieredPrices) for tier in rate.tiers}
