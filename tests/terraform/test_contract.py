@@ -177,7 +177,7 @@ async def test_every_query_has_its_index_and_every_index_its_query(
         firestore = FirestoreStore("my-project-1", emulator_host=recorder.host)
         s = replace(services, store=RecordingStore(services.store, firestore))
         await create_local(Topology(), services.bus, {})  # type: ignore[arg-type]  # the embedded bus, by its port
-        # If a request is answered, swept before it is confirmed, and confirmed; and somebody asks what it cost
+        # If a request is answered, swept before it is confirmed, and confirmed; and asked what it cost
         await handle(s, _envelope({"prompt": "How high is a penstock's head?", "request_id": "r1"}))
         await sweep(s)
         [found] = await s.store.read([keys.request_path("default", "r1")], timeout_s=5)
