@@ -14,9 +14,10 @@ from rich.table import Table
 from penstock.messages.request import TENANT_LIMIT, id_fault
 from penstock.paths import USAGE
 from penstock.ports import Cursor, Snapshot
-from penstock_ops.terminal.console import dollars, print_json, say, shown, stdout
+from penstock_ops.terminal.console import dollars, print_json, say, stdout
 from penstock_ops.terminal.faults import Misuse
 from penstock_ops.terminal.progress import progress
+from penstock_ops.terminal.shown import shown
 from penstock_ops.terminal.system import System, open_system
 
 #: Documents of one query.
