@@ -20,6 +20,8 @@ USAGE_SHARDS = 8
 
 #: The collections that the sweeper's and response_processor's queries run over.
 REQUESTS = "requests"
+#: The collection that `penstock spend` runs over.
+USAGE = "usage"
 
 
 def request_path(tenant: str, request_id: str) -> str:
@@ -35,9 +37,11 @@ def orphan_path(tenant: str, request_id: str, write_id: str) -> str:
     return f"{request_path(tenant, request_id)}/orphans/{write_id}"
 
 
-def usage_path(tenant: str, request_id: str, day: datetime) -> str:
+def usage_path(tenant: str, request_id: str, day: str, *account: str) -> str:
+    """A shard of a day's usage (`2026-11-21`); `account` says whose: a model's name may hold a slash."""
     shard = _spread(tenant, request_id) % USAGE_SHARDS
-    return f"tenants/{tenant}/usage/{day:%Y-%m-%d}-{shard}"
+    whose = hashlib.sha256(canonical(list(account))).hexdigest()[:16]
+    return f"tenants/{tenant}/{USAGE}/{day}-{shard}-{whose}"
 
 
 def speed_path(target: str) -> str:

@@ -50,7 +50,7 @@ async def test_one_tenant_is_forgotten(emulators: Emulators, project: str, tmp_p
         writes = [request(tenant, f"r{number}") for number in range(130)]
         writes += [Create(orphan_path(tenant, "r0", f"w{number}"), {"fence": 1}) for number in range(3)]
         writes += [Create(cache_path(tenant, f"k{number}"), {"expires_at": NOW}) for number in range(5)]
-        writes.append(Create(usage_path(tenant, "r0", NOW), {"requests": 1}))
+        writes.append(Create(usage_path(tenant, "r0", "2026-11-21", "m"), {"requests": 1}))
         await store.commit(writes, timeout_s=30)
         blob = tmp_path / "blobs" / "tenants" / tenant / "payloads" / f"{'ab' * 32}.blob"
         blob.parent.mkdir(parents=True)

@@ -25,7 +25,7 @@ _TYPED = {
     "deadline_exceeded", "internal",
 }  # fmt: skip
 #: What the sweeper and response_processor may touch.
-_NOT_THE_HOLDERS = {"due_at", "sweeps", "confirmed_at", "open_since", "expires_at"}
+_NOT_THE_HOLDERS = {"due_at", "sweeps", "confirmed_at", "perhaps_booked", "open_since", "expires_at"}
 
 Key = tuple[str, str]
 
@@ -39,7 +39,8 @@ def violations(evidence: Evidence) -> list[str]:
     for check in (
         case.every_accepted_id_has_its_results, case.calls_are_explained, case.answers_fit_their_questions,
         case.messages_that_are_no_requests_are_dead_letters, case.dead_letters_are_typed,
-        case.failures_have_their_dead_letter, case.usage_counts_once, case.seams_write_once,
+        case.failures_have_their_dead_letter, case.usage_counts_once,
+        case.perhaps_paid_counts_once, case.seams_write_once,
         case.history_is_lawful,
     ):  # fmt: skip
         found += check()
@@ -184,6 +185,17 @@ class _Case:
         for tenant in counted | lived:
             if counted[tenant] != lived[tenant]:
                 yield f"tenant {tenant}: usage counts {counted[tenant]} results, there were {lived[tenant]}"
+
+    def perhaps_paid_counts_once(self) -> Iterator[str]:
+        """A call that may have been paid is in the usage as often as its request's document says."""
+        counted = sum(
+            int(fields.get("perhaps_paid", 0))
+            for path, fields in self._e.documents.items()
+            if "/usage/" in path
+        )
+        booked = sum(document.get("perhaps_booked", 0) for document in self._documents.values())
+        if counted != booked:
+            yield f"usage counts {counted} calls that may have been paid, the requests' documents {booked}"
 
     def seams_write_once(self) -> Iterator[str]:
         """What lies with a claim, a save or a confirmation is written as often as these are: see tally.py."""

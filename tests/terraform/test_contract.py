@@ -142,7 +142,7 @@ def test_collections_are_the_codes(everything: Run) -> None:
         keys.request_path("t", "r"): "requests",
         keys.orphan_path("t", "r", "w"): "orphans",
         keys.cache_path("t", "k"): "cache",
-        keys.usage_path("t", "r", datetime(2026, 11, 21, tzinfo=UTC)): "usage",
+        keys.usage_path("t", "r", "2026-11-21", "m"): "usage",
         PAUSE_PATH: "control",
     }
     assert {path.split("/")[-2] for path in written} == set(written.values())
@@ -177,13 +177,14 @@ async def test_every_query_has_its_index_and_every_index_its_query(
         firestore = FirestoreStore("my-project-1", emulator_host=recorder.host)
         s = replace(services, store=RecordingStore(services.store, firestore))
         await create_local(Topology(), services.bus, {})  # type: ignore[arg-type]  # the embedded bus, by its port
-        # If a request is answered, swept before it is confirmed, and confirmed
+        # If a request is answered, swept before it is confirmed, and confirmed; and asked what it cost
         await handle(s, _envelope({"prompt": "How high is a penstock's head?", "request_id": "r1"}))
         await sweep(s)
         [found] = await s.store.read([keys.request_path("default", "r1")], timeout_s=5)
         assert found.fields is not None
         data, attributes = response_message(found.fields["result"], None)
         await respond(s, Envelope(data, attributes, "m2", s.clock.now(), "responses"))
+        await s.store.find(keys.USAGE, "day", "2026-11-01", "2026-11-30", limit=1, timeout_s=5)
         await s.close()
         await firestore.close()
     # I expect the indexes that its queries need, no fewer and no more
@@ -201,7 +202,7 @@ def test_no_query_is_left_out_of_that() -> None:
         and call.func.attr == "find"
         and len(call.args) >= 4
     }
-    assert asked == {"'due_at'", "'open_since'", "'following'"}
+    assert asked == {"'due_at'", "'open_since'", "'following'", "'day'"}
 
 
 def test_metrics_read_what_the_code_logs(workspace: Workspace) -> None:

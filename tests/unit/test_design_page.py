@@ -77,7 +77,7 @@ def test_its_documents_and_files_are_those_that_the_code_names() -> None:
         paths.request_path("t", "r"),
         paths.orphan_path("t", "r", "w"),
         paths.cache_path("t", "k"),
-        paths.usage_path("t", "r", day),
+        paths.usage_path("t", "r", "2026-11-21", "m"),
         paths.speed_path("some/target"),
         PAUSE_PATH,
         paths.payload_blob("t", "0a"),

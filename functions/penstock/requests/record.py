@@ -26,7 +26,7 @@ NOT_CALLED = "not called"
 #: Outcomes that no answer of the model's stands behind.
 _NO_ANSWER = (NOT_CALLED, "unpaid")
 #: Outcomes of a call that may have been paid for nothing.
-_PERHAPS_PAID = ("ambiguous", "unknown")
+PERHAPS_PAID = ("ambiguous", "unknown")
 #: Outcomes of a call of which somebody told.
 _TOLD = frozenset(FailureClass)
 #: How many attempts a document keeps; the counters keep the sums.
@@ -139,6 +139,8 @@ class Record(NamedTuple):
     tries: int = 0
     #: Calls that may have been paid for nothing, over all lives of the request; nothing resets it.
     perhaps_paid: int = 0
+    #: How many of these are in the tenant's usage.
+    perhaps_booked: int | None = None
     parks: int = 0
     takeovers: int = 0
     attempts: tuple[Attempt, ...] = ()
@@ -190,7 +192,7 @@ class Record(NamedTuple):
             known["plan"] = Plan.decode(known["plan"])
         known["attempts"] = tuple(Attempt.decode(value) for value in document.get("attempts", ()))
         # A release without the counter has written before this one, or between: then its lines say more.
-        lines = sum(line.outcome in _PERHAPS_PAID for line in known["attempts"])
+        lines = sum(line.outcome in PERHAPS_PAID for line in known["attempts"])
         known["perhaps_paid"] = max(lines, known.get("perhaps_paid", 0))
         return cls(**known)
 
@@ -231,7 +233,7 @@ class Record(NamedTuple):
             known = known if message or outcome != NOT_CALLED else idle
         return self._replace(
             calls=self.calls - 1 + (0 if outcome == NOT_CALLED else asked),
-            perhaps_paid=self.perhaps_paid + (outcome in _PERHAPS_PAID),
+            perhaps_paid=self.perhaps_paid + (outcome in PERHAPS_PAID),
             attempts=(*before, known),
         )
 

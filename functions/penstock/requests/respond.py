@@ -6,8 +6,6 @@ Confirmation and usage lie in one batch: an increment alone would count a redeli
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
 
 from penstock import log
 from penstock.errors import (
@@ -23,9 +21,10 @@ from penstock.leases.wake import publish_wake
 from penstock.messages.deadletter import DeadLetter
 from penstock.messages.envelope import Envelope
 from penstock.messages.result import Delivered, decode_response
-from penstock.paths import REQUESTS, request_path, usage_path
-from penstock.ports import Increment, Merge, Snapshot, Update, Write
+from penstock.paths import REQUESTS, request_path
+from penstock.ports import Snapshot, Update, Write
 from penstock.requests import transitions
+from penstock.requests.booking import booked
 from penstock.requests.deliver import send_dead_letter, tell_undelivered
 from penstock.requests.record import Record, State
 from penstock.requests.room import NAMED, wake_of
@@ -94,34 +93,12 @@ async def _confirm(s: Services, delivered: Delivered, found: Snapshot, record: R
 async def _write_confirmation(s: Services, found: Snapshot, record: Record) -> None:
     now = s.clock.now()
     done = transitions.confirmed(record, now, s.timing)
-    usage = usage_path(record.tenant, record.request_id, now)
     writes: list[Write] = [
         Update(found.path, changed_fields(done, record), found.version),
-        Merge(usage, _usage(record.result or {})),
+        *booked(record, now),
         *(write for seam in seams_of(s) for write in seam.with_confirmation(s, record)),
     ]
     await s.store.commit(writes, timeout_s=s.timing.commit_s)
-
-
-def _usage(result: Mapping[str, Any]) -> dict[str, Increment]:
-    """What one result adds to its tenant's day; money in whole nano-dollars, so that sums stay exact."""
-    tokens = result["usage"] or {}
-    bought = result["cache"] in transitions.BOUGHT
-    counts = {
-        "requests": 1,
-        f"status_{result['status']}": 1,
-        f"cache_{result['cache']}": 1,
-        "prompt_tokens": tokens.get("prompt_tokens", 0) if bought else 0,
-        "completion_tokens": tokens.get("completion_tokens", 0) if bought else 0,
-        "cost_nano_usd": _nano(result["cost"]["usd"]),
-        "saved_nano_usd": _nano(result["cost"]["saved_usd"]),
-        "cost_unknown": int(result["cost"]["usd"] is None),
-    }
-    return {name: Increment(by) for name, by in counts.items() if by}
-
-
-def _nano(usd: float | None) -> int:
-    return round((usd or 0) * 1_000_000_000)
 
 
 async def _wake_followers(s: Services, key: str) -> None:

@@ -153,6 +153,7 @@ def confirmed(record: Record, now: datetime, timing: Timing) -> Record:
     """The response topic carried the result: at rest, and to be deleted after its retention."""
     return record._replace(
         confirmed_at=now,
+        perhaps_booked=record.perhaps_paid or None,
         due_at=None,
         open_since=None,
         expires_at=now + timedelta(seconds=timing.retention_s),

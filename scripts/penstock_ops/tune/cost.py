@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from penstock.money.pricing import PriceBook, TokenPrices
+from penstock.money.pricing import PriceBook
+from penstock.money.rates import TokenPrices
 from penstock_ops.tune.faults import TuneFault
 from penstock_ops.tune.gpus import Gpu
 from penstock_ops.tune.sizing import Workload

@@ -1,4 +1,4 @@
-"""The verbs for days on which something went wrong: what can be typed, and what it means.
+"""The verbs for days on which something went wrong, or is to be known: what can be typed, and what it means.
 
 Each verb's work is in the file of its name, imported when the verb is called.
 """
@@ -16,7 +16,7 @@ _Json = Annotated[bool, typer.Option("--json", help="Data for a program on stdou
 
 def add_operations(app: typer.Typer) -> None:
     """Register the verbs with the operator's command."""
-    for verb in (redrive, pause, resume, forget):
+    for verb in (redrive, pause, resume, forget, spend):
         app.command()(verb)
 
 
@@ -137,6 +137,33 @@ def forget(
     from penstock_ops.upkeep.forget import forget
 
     _run(lambda: forget(tenant, yes=yes, force=force, as_json=as_json))
+
+
+def spend(
+    by: Annotated[str, typer.Option(help="What to split it by: day, tenant, model or lane.")] = "day",
+    since: Annotated[
+        str | None, typer.Option(help="The first day, such as 2026-11-01 (default: the month's first).")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="The last day, included (default: today).")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Only this tenant's.")] = None,
+    as_json: _Json = False,
+) -> None:
+    """Show what was spent: tokens, dollars, what the cache saved, and what no figure of dollars holds.
+
+    From the ledger of confirmed results. Days are UTC, and those of the calls, as a provider's bill has them.
+
+    [b]Examples[/b]
+
+      penstock spend
+
+      penstock spend --by model --since 2026-11-01 --until 2026-11-30
+
+      penstock spend --by tenant --json | jq '.rows[] | select(.cost_usd > 10)'
+    """
+    from penstock_ops.upkeep.spend import asked, spend
+
+    wanted = asked(by, since, until, tenant)
+    _run(lambda: spend(wanted, as_json=as_json))
 
 
 def _run(verb: Callable[[], Coroutine[Any, Any, int]]) -> None:

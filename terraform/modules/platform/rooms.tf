@@ -17,7 +17,7 @@ locals {
         requests = { expires = true, indexed = ["due_at", "open_since", "following"] }
         orphans  = { expires = true }
         cache    = { expires = true }
-        usage    = {}
+        usage    = { indexed = ["day"] }
         control  = {}
       }
     }

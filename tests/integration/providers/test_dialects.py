@@ -56,7 +56,7 @@ async def test_the_answer_and_the_thought_are_told_apart(dialect: str) -> None:
     assert answer.reasoning
 
 
-@pytest.mark.parametrize("tier", ["default", "standard", "auto", "on_demand", "", None, 7, "Default"])
+@pytest.mark.parametrize("tier", ["default", "standard", "auto", "on_demand", "", None, "Default"])
 async def test_the_standard_tier_is_no_tier(tier: Any) -> None:
     assert (await read(body(PARIS, counts(1, 1, 2), service_tier=tier))).usage.service_tier is None
 
@@ -66,6 +66,12 @@ async def test_the_tier_that_answered_is_kept(tier: str) -> None:
     assert (await read(body(PARIS, counts(1, 1, 2), service_tier=tier))).usage.service_tier == tier.lower()
     within = await read(body(PARIS, counts(1, 1, 2, service_tier=tier)))
     assert within.usage.service_tier == tier.lower()
+
+
+@pytest.mark.parametrize("tier", [7, True, {}, ["flex"], "two words", "flèx", "x" * 40])
+async def test_a_tier_that_cannot_be_read_is_not_the_standard_one(tier: Any) -> None:
+    # Such a call has no price: the standard one would be a guess.
+    assert (await read(body(PARIS, counts(1, 1, 2), service_tier=tier))).usage.service_tier == "unreadable"
 
 
 @pytest.mark.parametrize(

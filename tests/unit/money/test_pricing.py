@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from penstock.errors import SettingsError
 from penstock.messages.completion import Usage
-from penstock.money.pricing import ModelPrice, PriceBook
+from penstock.money.entries import ModelPrice
+from penstock.money.pricing import PriceBook
 
 BOOK = PriceBook.load()
 NANO = BOOK.models["gpt-5.4-nano"]
@@ -32,6 +33,14 @@ def book_with(folder: Path, **changes: Any) -> Path:
     path = folder / "prices.json"
     path.write_text(json.dumps(book), encoding="utf-8")
     return path
+
+
+SOME = {"input": 1, "output": 2, "source": "me", "confidence": "own"}
+
+
+def with_model(**said: Any) -> dict[str, Any]:
+    """The change of a file that has one model more, `m`."""
+    return {"models": {"m": SOME | said}}
 
 
 def test_what_ships_is_dated_and_sourced() -> None:
@@ -58,6 +67,8 @@ def test_cost_of_a_call_worked_out_by_hand() -> None:
     assert cost.breakdown == {
         "price": "gpt-5.4-nano",
         "as_of": "2026-11-21",
+        "lane": "sync",
+        "tier": "standard",
         "input_usd": 0.00014,
         "cached_input_usd": 0.000006,
         "output_usd": 0.000625,
@@ -89,7 +100,7 @@ def test_tiers_cache_writes_and_long_prompts_have_their_own_rates(
 ) -> None:
     cost = BOOK.cost(model, usage)
     assert cost.usd == usd
-    assert cost.breakdown.get("tier") == usage.service_tier
+    assert cost.breakdown["tier"] == (usage.service_tier or "standard")
     assert cost.breakdown.get("long_prompt", False) == (usage.prompt_tokens > 272_000)
     parts = [value for name, value in cost.breakdown.items() if name.endswith("_usd")]
     assert sum(parts) == pytest.approx(usd)
@@ -195,6 +206,21 @@ def test_a_price_is_exact_to_the_last_digit_that_is_written(tmp_path: Path) -> N
         ({"modles": {}}, "modles"),
         ({"as_of": None}, "as_of"),
         ({"currency": "EUR"}, "currency"),
+        ({"as_of": 20261121}, "as_of: must be a day such as 2026-11-21"),
+        (with_model(input=1e300), "models.m.input"),
+        (with_model(long={"input": 1, "output": 1, "above": 1.5}), "models.m.long.above"),
+        (with_model(long={"input": 1, "output": 1, "above": 0}), "models.m.long.above"),
+        (
+            with_model(long={"input": 1, "output": 1, "above": 9}, batch={"input": 1, "output": 1}),
+            "models.m.batch",
+        ),
+        (with_model(tiers={"default": SOME}), "models.m.tiers.default: the entry's own prices"),
+        (with_model(tiers={"Flex": SOME}), "models.m.tiers.Flex: a tier is named as replies name it"),
+        (
+            with_model(background={"2h": SOME, "3h": SOME}),
+            "models.m.background.3h: a window is one of 2h, 8h",
+        ),
+        (with_model(background={"2h": SOME | {"source": "who"}}), "'m, window 2h' names the source 'who'"),
     ],
 )
 def test_a_bad_file_is_refused_with_every_fault(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
@@ -208,6 +234,13 @@ def test_all_faults_are_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as refused:
         PriceBook.load(book_with(tmp_path, models={"m": bad}))
     assert len(refused.value.faults) == 2
+
+
+def test_a_name_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    path = book_with(tmp_path)
+    path.write_text(path.read_text().replace('"input": 1', '"input": 1, "input": 100'))
+    with pytest.raises(SettingsError, match="the name 'input' stands twice"):
+        PriceBook.load(path)
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"{", b"\xff\xfe", b"[" * 100_000])

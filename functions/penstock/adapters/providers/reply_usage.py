@@ -17,6 +17,9 @@ from penstock.messages.completion import STANDARD_TIERS, Usage
 #: More than any context; above it a count is not believed (and would not fit a stored integer for long).
 _MAX_TOKENS = 10**9
 
+#: The tier of a reply that names one, but not in a word.
+_UNREADABLE = "unreadable"
+
 _WORD = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}")
 
 _PROMPT = ("prompt_tokens", "input_tokens")
@@ -180,6 +183,12 @@ def _believed(value: Any) -> int | None:
 
 
 def _tier(place: Mapping[str, Any]) -> str | None:
+    """The tier that a reply names; None: the standard one, or it names none. What cannot be read is no
+    standard tier: it has no price."""
     named = place.get("service_tier")
-    tier = named.strip().lower() if isinstance(named, str) else ""
-    return tier if tier not in STANDARD_TIERS and _WORD.fullmatch(tier) else None
+    if named is None:
+        return None
+    tier = named.strip().lower() if isinstance(named, str) else _UNREADABLE
+    if tier in STANDARD_TIERS:
+        return None
+    return tier if _WORD.fullmatch(tier) else _UNREADABLE

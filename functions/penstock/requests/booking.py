@@ -1,0 +1,106 @@
+"""What a confirmed result adds to its tenant's usage: on the day of the call, by model, lane and tier."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from penstock.money.lane import Lane
+from penstock.money.pricing import STANDARD
+from penstock.paths import usage_path
+from penstock.ports import Increment, Merge
+from penstock.requests.record import NOT_CALLED, PERHAPS_PAID, Attempt, Record
+from penstock.requests.transitions import BOUGHT
+
+#: A model's name is its provider's word: as much of it as anybody needs.
+_NAME = 200
+_NANO = Decimal(1_000_000_000)
+
+
+class _Account(NamedTuple):
+    """What one usage document counts. A provider's own bill is split the same way, its days in UTC."""
+
+    day: str
+    model: str
+    lane: str
+    tier: str
+
+
+def booked(record: Record, now: datetime) -> list[Merge]:
+    """The increments that confirm `record` with its result, one document for each account.
+
+    A call that may have been paid counts on its own day, once over all lives of the request, and under no
+    model: no answer named one. `now` is the day of what no line tells.
+    """
+    result = record.result or {}
+    counts = {_account(record, result, now): Counter(_of_result(result))}
+    for at in _unbooked(record, now):
+        account = _Account(_day(at), "", _lane(result), STANDARD)
+        counts.setdefault(account, Counter())["perhaps_paid"] += 1
+    return [_merge(record, account, counted) for account, counted in counts.items()]
+
+
+def _merge(record: Record, account: _Account, counts: Mapping[str, int]) -> Merge:
+    path = usage_path(record.tenant, record.request_id, *account)
+    steps = {name: Increment(by) for name, by in counts.items() if by}
+    return Merge(path, account._asdict() | steps)
+
+
+def _account(record: Record, result: Mapping[str, Any], now: datetime) -> _Account:
+    called = _last_call(record) if _bought(result) else None
+    at = called.at if called else _completed(result) or now
+    tier = (result["usage"] or {}).get("service_tier") or STANDARD
+    return _Account(_day(at), (result["model"] or "")[:_NAME], _lane(result), tier)
+
+
+def _of_result(result: Mapping[str, Any]) -> dict[str, int]:
+    """What one result counts for; money in whole nano-dollars, so that sums stay exact."""
+    tokens = result["usage"] if _bought(result) and result["usage"] else {}
+    names = ("prompt_tokens", "cached_tokens", "cache_write_tokens", "completion_tokens", "reasoning_tokens")
+    return {name: tokens.get(name, 0) for name in names} | {
+        "requests": 1,
+        f"status_{result['status']}": 1,
+        f"cache_{result['cache']}": 1,
+        "cost_nano_usd": _nano(result["cost"]["usd"]),
+        "saved_nano_usd": _nano(result["cost"]["saved_usd"]),
+        "cost_unknown": int(result["cost"]["usd"] is None),
+    }
+
+
+def _bought(result: Mapping[str, Any]) -> bool:
+    return result["cache"] in BOUGHT
+
+
+def _last_call(record: Record) -> Attempt | None:
+    """The call that brought the answer: the newest that was made."""
+    return next((line for line in reversed(record.attempts) if line.outcome != NOT_CALLED), None)
+
+
+def _unbooked(record: Record, now: datetime) -> Iterator[datetime]:
+    """When each call began that may have been paid and is in no usage yet. The ledger keeps the newest lines;
+    of a call whose line is gone, the oldest that is left tells the day."""
+    times = [line.at for line in record.attempts if line.outcome in PERHAPS_PAID]
+    oldest = times[0] if times else now
+    for nth in range(1, record.perhaps_paid - (record.perhaps_booked or 0) + 1):
+        yield times[-nth] if nth <= len(times) else oldest
+
+
+def _lane(result: Mapping[str, Any]) -> str:
+    return str(result.get("lane") or Lane.SYNC.value)
+
+
+def _completed(result: Mapping[str, Any]) -> datetime | None:
+    at = result.get("completed_at")
+    return datetime.fromisoformat(at) if isinstance(at, str) else None
+
+
+def _day(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d}"
+
+
+def _nano(usd: float | None) -> int:
+    """Through the digits that are written, which a product of floats would not keep."""
+    return round(Decimal(str(usd or 0)) * _NANO)
