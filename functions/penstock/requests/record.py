@@ -59,6 +59,7 @@ class Attempt:
     `outcome` is `open` from the moment the call may start until somebody knows better:
     an attempt that stays open was cut off, and counts as one call of unknown outcome.
     `asked`: how often the provider was asked under this line; what is surely unpaid is asked again under it.
+    `ms`: milliseconds spent in these calls, the gate's queue among them; 0 where nobody could tell.
     """
 
     fence: int
@@ -67,20 +68,23 @@ class Attempt:
     outcome: str = "open"
     message: str = ""
     asked: int = 1
+    ms: int = 0
 
     def encode(self) -> dict[str, Any]:
-        line = {
+        line: dict[str, Any] = {
             "fence": self.fence,
             "target": self.target,
             "at": self.at,
             "outcome": self.outcome,
             "message": self.message,
         }
-        return line if self.asked == 1 else line | {"asked": self.asked}
+        if self.asked != 1:
+            line["asked"] = self.asked
+        return line | {"ms": self.ms} if self.ms else line
 
     @classmethod
     def decode(cls, value: Mapping[str, Any]) -> Attempt:
-        """Of this release, or of one that did not count how often was asked."""
+        """Of this release, or of one that did not count how often was asked, or how long it took."""
         return cls(
             value["fence"],
             value["target"],
@@ -88,6 +92,7 @@ class Attempt:
             value["outcome"],
             value["message"],
             value.get("asked", 1),
+            value.get("ms", 0),
         )
 
 
@@ -125,7 +130,8 @@ class Record(NamedTuple):
     #: Cache key whose flight this request leads, and the key of the target that gave the outcome.
     flight: str | None = None
     answer_key: str | None = None
-    #: Cache key this request waits for, and the path of the request that leads that flight.
+    #: Cache key this request waits for, and the path of the request that leads that flight; it stays where
+    #: the leader's outcome became ours.
     following: str | None = None
     leader: str | None = None
 
@@ -211,8 +217,8 @@ class Record(NamedTuple):
         """A call may start: the ledger gets its line."""
         return self._replace(calls=self.calls + 1, attempts=(*self.attempts, attempt)[-ATTEMPTS_KEPT:])
 
-    def with_outcome(self, outcome: str, message: str = "", asked: int = 1) -> Record:
-        """What became of the newest attempt, if it is still open, and how often was asked under it.
+    def with_outcome(self, outcome: str, message: str = "", asked: int = 1, ms: int = 0) -> Record:
+        """What became of the newest attempt, if it is still open, how often was asked under it, how long.
 
         It takes the place of a line before it whose call never started: a day of waiting for a target at rest
         would else push every real call out of the ledger.
@@ -220,7 +226,7 @@ class Record(NamedTuple):
         if not self.attempts or self.attempts[-1].outcome != "open":
             return self
         *before, last = self.attempts
-        known = replace(last, outcome=outcome, message=message, asked=asked)
+        known = replace(last, outcome=outcome, message=message, asked=asked, ms=ms)
         if before and before[-1].outcome == NOT_CALLED:
             idle = before.pop()
             known = known if message or outcome != NOT_CALLED else idle
