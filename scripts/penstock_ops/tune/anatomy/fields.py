@@ -169,6 +169,6 @@ class Fields:
     def _positive(self, name: str, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < MOST:
             raise TuneFault(f"{name} in the model's config must be a positive whole number, not {value!r}")
-        if value > _MOST_LAYERS and (name == "depth" or name.endswith("layers")):
+        if value > _MOST_LAYERS and (name == "depth" or name.endswith(("layer", "layers"))):
             raise TuneFault(f"{name} in the model's config is {value}: no model has so many layers")
         return value
