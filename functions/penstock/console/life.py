@@ -62,7 +62,7 @@ def _events(record: Record) -> list[Event]:
     for line in record.attempts:
         why = line.message + (f" Asked {line.asked} times." if line.asked > 1 else "")
         kind = "good" if line.outcome == "ok" else "bad"
-        events.append(Event(f"{line.target}: {line.outcome}", line.at, line.ms, why, kind))
+        events.append(Event(f"{line.target}: {line.outcome}", line.at, record.took_ms(line), why, kind))
     if record.result is not None:
         completed_at = datetime.fromisoformat(record.result["completed_at"])
         error = record.result["error"]

@@ -59,7 +59,6 @@ class Attempt:
     `outcome` is `open` from the moment the call may start until somebody knows better:
     an attempt that stays open was cut off, and counts as one call of unknown outcome.
     `asked`: how often the provider was asked under this line; what is surely unpaid is asked again under it.
-    `ms`: milliseconds spent in these calls, the gate's queue among them; 0 where nobody could tell.
     """
 
     fence: int
@@ -68,23 +67,20 @@ class Attempt:
     outcome: str = "open"
     message: str = ""
     asked: int = 1
-    ms: int = 0
 
     def encode(self) -> dict[str, Any]:
-        line: dict[str, Any] = {
+        line = {
             "fence": self.fence,
             "target": self.target,
             "at": self.at,
             "outcome": self.outcome,
             "message": self.message,
         }
-        if self.asked != 1:
-            line["asked"] = self.asked
-        return line | {"ms": self.ms} if self.ms else line
+        return line if self.asked == 1 else line | {"asked": self.asked}
 
     @classmethod
     def decode(cls, value: Mapping[str, Any]) -> Attempt:
-        """Of this release, or of one that did not count how often was asked, or how long it took."""
+        """Of this release, or of one that did not count how often was asked."""
         return cls(
             value["fence"],
             value["target"],
@@ -92,7 +88,6 @@ class Attempt:
             value["outcome"],
             value["message"],
             value.get("asked", 1),
-            value.get("ms", 0),
         )
 
 
@@ -145,6 +140,9 @@ class Record(NamedTuple):
     parks: int = 0
     takeovers: int = 0
     attempts: tuple[Attempt, ...] = ()
+    #: Milliseconds inside the calls of a line, the gate's queue among them, by when the line began: beside
+    #: the lines, since a release that does not know it writes those anew.
+    took: Mapping[str, int] | None = None
 
     #: The result message of docs/design.md §2.2 as a map.
     result: Mapping[str, Any] | None = None
@@ -226,7 +224,7 @@ class Record(NamedTuple):
         if not self.attempts or self.attempts[-1].outcome != "open":
             return self
         *before, last = self.attempts
-        known = replace(last, outcome=outcome, message=message, asked=asked, ms=ms)
+        known = replace(last, outcome=outcome, message=message, asked=asked)
         if before and before[-1].outcome == NOT_CALLED:
             idle = before.pop()
             known = known if message or outcome != NOT_CALLED else idle
@@ -234,7 +232,18 @@ class Record(NamedTuple):
             calls=self.calls - 1 + (0 if outcome == NOT_CALLED else asked),
             perhaps_paid=self.perhaps_paid + (outcome in _PERHAPS_PAID),
             attempts=(*before, known),
+            took=self._took((*before, known), last, ms),
         )
+
+    def _took(self, kept: tuple[Attempt, ...], line: Attempt, ms: int) -> Mapping[str, int] | None:
+        """How long the `kept` lines took, `line` among them now."""
+        known = dict(self.took or {}) | ({_began(line): ms} if ms else {})
+        left = {began: known[began] for began in map(_began, kept) if began in known}
+        return left or None
+
+    def took_ms(self, line: Attempt) -> int:
+        """Milliseconds spent in the calls of `line`; 0 where nobody could tell."""
+        return (self.took or {}).get(_began(line), 0)
 
     def in_a_row(self, message: str) -> int:
         """How many calls in a row ended with `message`: the one under way, which does, and those before it.
@@ -263,6 +272,10 @@ class Record(NamedTuple):
     @property
     def completed(self) -> bool:
         return self.result is not None and self.result["status"] == "completed"
+
+
+def _began(line: Attempt) -> str:
+    return f"{line.at:%Y%m%dT%H%M%S%f}"
 
 
 def _stored(name: str, value: Any) -> Any:

@@ -111,7 +111,7 @@ def _call(s: Services, record: Record, number: int, line: Attempt, before: Attem
         context=_context(record, number, line),
         parent=life_of(record),
         start=line.at,
-        end=line.at + timedelta(milliseconds=line.ms),
+        end=line.at + timedelta(milliseconds=record.took_ms(line)),
         attributes=attributes,
         links=links,
         error=None if answered else line.message or line.outcome,

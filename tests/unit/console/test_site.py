@@ -45,7 +45,11 @@ def ended(request_id: str, reason: str | None = None, **fields: Any) -> Record:
         "target": "large", "cost": {"usd": 0.25, "saved_usd": 0.0}, "completed_at": after(4).isoformat(),
         "completion": {"text": "An <answer>."},
     }  # fmt: skip
-    plain = {"confirmed_at": after(5), "attempts": (Attempt(3, "large", after(1), "ok", ms=2500),)}
+    plain = {
+        "confirmed_at": after(5),
+        "took": {"20260101T120001000000": 2500},
+        "attempts": (Attempt(3, "large", after(1), "ok"),),
+    }
     return record(State.TERMINAL, request_id=request_id, result=result, **plain | fields)
 
 
@@ -99,6 +103,7 @@ async def test_a_life_shows_its_steps_and_its_content_only_when_asked(s: Service
     _, text = await get(s, "/request/t/one")
     assert text.index("published") < text.index("large: ok") < text.index("result: completed")
     assert "$0.250000" in text
+    assert "<td>2500</td>" in text
     assert "secret" not in text
     assert "An " not in text
     _, payload = await get(s, "/request/t/one?show=payload")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -44,11 +43,12 @@ def calls(spans: list[Span]) -> list[Span]:
 
 def test_a_call_of_another_delivery_is_linked_to_the_one_before(services: Services) -> None:
     lines = (
-        Attempt(3, "offline", after(2), "unpaid", "Busy.", 2, 400),
+        Attempt(3, "offline", after(2), "unpaid", "Busy.", 2),
         Attempt(3, "offline", after(3), "not called"),
-        Attempt(5, "offline", after(6), "ok", ms=1500),
+        Attempt(5, "offline", after(6), "ok"),
     )
-    first, second = calls(spans_of(services, ended(attempts=lines), "share", None))
+    took = {"20260101T120002000000": 400, "20260101T120006000000": 1500}
+    first, second = calls(spans_of(services, ended(attempts=lines, took=took), "share", None))
     assert (first.end, second.end) == (after(2.4), after(7.5))
     assert first.error == "Busy."
     assert second.error is None
@@ -66,7 +66,7 @@ def test_a_follower_is_linked_to_its_leader(services: Services) -> None:
 
 
 def test_a_redriven_life_holds_its_own_calls_and_links_to_the_one_before(services: Services) -> None:
-    lines = (Attempt(3, "offline", after(2), "final", "No."), Attempt(4, "offline", after(102), "ok", ms=5))
+    lines = (Attempt(3, "offline", after(2), "final", "No."), Attempt(4, "offline", after(102), "ok"))
     first = ended(attempts=lines[:1])
     second = ended(attempts=lines, redrive_count=1, open_since=sharded("t", "r", after(100)))
     spans = spans_of(services, second, "share", None)
@@ -134,7 +134,11 @@ def replace_life(one: Record) -> Record:
     return one._replace(created_at=one.created_at + timedelta(days=40))
 
 
-def test_a_line_keeps_how_long_it_took_and_reads_those_that_did_not() -> None:
-    line = Attempt(3, "offline", after(2), "ok", ms=12)
-    assert Attempt.decode(line.encode()) == line
-    assert "ms" not in replace(line, ms=0).encode()
+def test_the_ledger_keeps_how_long_its_lines_took_and_no_others() -> None:
+    one = record()
+    for number in range(25):
+        one = one.with_attempt(Attempt(3, "offline", after(number))).with_outcome("ambiguous", ms=number + 1)
+    assert [one.took_ms(line) for line in one.attempts] == list(range(6, 26))
+    assert len(one.took or {}) == len(one.attempts)
+    assert Record.decode(one.encode()) == one
+    assert record(attempts=one.attempts).took_ms(one.attempts[0]) == 0
