@@ -12,24 +12,22 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
 
 from penstock import log
 from penstock.adapters.providers.key import Key
 from penstock.clock import SystemClock
 from penstock.errors import SettingsError
 from penstock.money.pricing import PriceBook
-from penstock.ports import Blobs, Bus, Clock, Provider, Store
+from penstock.ports import Blobs, Bus, Clock, Collector, Provider, Store
+from penstock.requests.seams import Seam, seams_of
 from penstock.services import Services, Topics
 from penstock.settings import Settings, read_settings
 from penstock.targets.gate import gates
-from penstock.targets.routes import Routes, Target
+from penstock.targets.routes import Target
 from penstock.timing import Timing
-
-if TYPE_CHECKING:
-    from penstock.requests.seams import Seam
 
 _instance: Services | None = None
 
@@ -82,17 +80,45 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Services:
         timing=timing,
         providers=_Providers(targets, settings),
         gates=gates(routes, clock, timing),
-        seams=_seams(routes),
+        seams=tuple(_seams(settings)),
     )
 
 
-def _seams(routes: Routes) -> tuple[Seam, ...]:
-    """Of the rooms that are switched on."""
-    if all(route.choose == "order" for route in routes.routes.values()):
-        return ()
-    from penstock.lanes.seam import Lanes
+def _seams(settings: Settings) -> Iterator[Seam]:
+    """What the rooms that are switched on add to a request's life."""
+    if any(route.choose == "cheapest" for route in settings.routes.routes.values()):
+        from penstock.lanes.seam import Lanes
 
-    return (Lanes(routes),)
+        yield Lanes(settings.routes)
+    if settings.traces is not None:
+        from penstock.traces.sampling import Sampling
+        from penstock.traces.seam import Traces
+
+        _check_exporter()
+        sampling = Sampling(settings.traces_share, settings.traces_slow_s / settings.time_scale)
+        yield Traces(sampling, partial(_collector, settings.traces, settings.project))
+
+
+def _check_exporter() -> None:
+    """A collector is named: what sends to it must be there, and is not loaded yet."""
+    if find_spec("opentelemetry") is None or find_spec("opentelemetry.exporter.otlp.proto.http") is None:
+        raise SettingsError(
+            [
+                "PENSTOCK_TRACES is set, and what sends traces is not installed: "
+                "pip install 'penstock[traces]', or set it to off."
+            ]
+        )
+
+
+def _collector(endpoint: str, project: str) -> Collector:
+    from penstock.adapters.traces.collector import Exporter, ThreadedCollector
+
+    def make_exporter() -> Exporter:
+        from penstock.adapters.traces.otlp import OtlpExporter
+
+        return OtlpExporter(endpoint, project)
+
+    return ThreadedCollector(make_exporter)
 
 
 def _check_prices(targets: Mapping[str, Target], prices: PriceBook) -> None:
@@ -220,6 +246,8 @@ def _drain_on_sigterm(s: Services) -> None:
 
 def _drain(s: Services) -> None:
     s.draining.set()
+    for seam in seams_of(s):
+        seam.at_the_end()
     loop = asyncio.get_running_loop()
     cut_off = loop.time() + s.timing.drain_s
     loop.call_at(cut_off, _cut_off, s)

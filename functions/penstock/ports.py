@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from penstock.messages.completion import BlobRef, Completion
 from penstock.messages.request import Request
+from penstock.messages.span import Span
 
 Fields = Mapping[str, Any]
 
@@ -258,6 +259,21 @@ class Provider(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class Collector(Protocol):
+    """Where spans go. Nothing here raises, and nothing waits for the other side but `flush`, which does so
+    for moments: what cannot be delivered is lost, and said in the log."""
+
+    def tell(self, spans: Sequence[Span]) -> None: ...
+
+    async def flush(self) -> None:
+        """Wait a moment until everything that was told is out."""
+        ...
+
+    def flush_now(self) -> None:
+        """The same without the event loop, and with a little more patience: the instance ends."""
+        ...
 
 
 class Clock(Protocol):

@@ -6,6 +6,7 @@ A wrong environment stops the start with one message that names every fault.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -39,6 +40,9 @@ SETTINGS: Final = (
     Setting("PENSTOCK_DATABASE", "cloud", "Firestore database"),
     Setting("PENSTOCK_BUCKET", "cloud", "gs://… for long payloads and completions; locally a folder"),
     Setting("PENSTOCK_ROUTES", "cloud", "the routes: a file's path, or the JSON itself"),
+    Setting("PENSTOCK_TRACES", "cloud", "where traces go: an OTLP collector's whole HTTP address, or off"),
+    Setting("PENSTOCK_TRACES_SHARE", "cloud", "the share of unremarkable traces that is kept"),
+    Setting("PENSTOCK_TRACES_SLOW_S", "cloud", "from how many seconds on a request counts as slow"),
     Setting("PENSTOCK_PRICES", "local", "a price book laid over the one that comes with Penstock"),
     Setting("PENSTOCK_LOCAL", "local", "a folder: embedded mode, everything lies there"),
     Setting("PENSTOCK_DEFAULT_MODEL", "local", "the model without routes"),
@@ -55,6 +59,10 @@ _BUCKET: Final = re.compile(r"gs://[A-Za-z0-9][A-Za-z0-9._-]*/?")
 
 DEFAULT_MODEL: Final = "gpt-5.4-nano"
 
+#: What switches a capability off that a setting switches on.
+OFF: Final = "off"
+TRACES_SHARE, TRACES_SLOW_S = 0.01, 60.0
+
 #: What a value must be whatever the others are; for all others: not spoilt.
 _RULES: Final[Mapping[str, Callable[[str], str]]] = {
     "GOOGLE_CLOUD_PROJECT": project_fault,
@@ -63,6 +71,7 @@ _RULES: Final[Mapping[str, Callable[[str], str]]] = {
     "PENSTOCK_DEAD_LETTER_TOPIC": topic_fault,
     "PENSTOCK_ROUTES": lambda value: "" if value.lstrip().startswith("{") else spoilt(value),
     "PENSTOCK_DEFAULT_MODEL": model_fault,
+    "PENSTOCK_TRACES": lambda value: "" if value == OFF else address_fault(value),
     "OPENAI_API_KEY": key_fault,
     "OPENAI_BASE_URL": address_fault,
     "PUBSUB_EMULATOR_HOST": host_fault,
@@ -100,6 +109,11 @@ class Settings:
     openai_base_url: str | None = None
     pubsub_emulator: str | None = None
     firestore_emulator: str | None = None
+    #: An OTLP collector's address; None: no traces. The share of unremarkable ones that is kept, and from how
+    #: many seconds on one is remarkable.
+    traces: str | None = None
+    traces_share: float = TRACES_SHARE
+    traces_slow_s: float = TRACES_SLOW_S
     #: Things the user should know although they are not wrong.
     warnings: tuple[str, ...] = ()
 
@@ -161,6 +175,9 @@ class _Reader:
             openai_base_url=env.get("OPENAI_BASE_URL"),
             pubsub_emulator=env.get("PUBSUB_EMULATOR_HOST"),
             firestore_emulator=env.get("FIRESTORE_EMULATOR_HOST"),
+            traces=None if env.get("PENSTOCK_TRACES", OFF) == OFF else env["PENSTOCK_TRACES"],
+            traces_share=self._number("PENSTOCK_TRACES_SHARE", TRACES_SHARE, 0, 1),
+            traces_slow_s=self._number("PENSTOCK_TRACES_SLOW_S", TRACES_SLOW_S, 0, 86_400),
             warnings=tuple(self._warnings),
         )
 
@@ -210,16 +227,21 @@ class _Reader:
             return str(folder / "blobs")
         return bucket
 
-    def _time_scale(self) -> float:
-        text = self._env.get("PENSTOCK_TIME_SCALE", "1")
+    def _number(self, name: str, default: float, least: float, most: float) -> float:
+        """A setting that is a number; what is none is a fault, and judged as if it were `default`."""
+        text = self._env.get(name, str(default))
         try:
-            scale = float(text)
+            number = float(text)
         except ValueError:
-            scale = 0.0
-        if not 1 <= scale <= 10_000:
-            if "PENSTOCK_TIME_SCALE" not in self._faulty:
-                self.faults.append(f"PENSTOCK_TIME_SCALE must be a number from 1 to 10000, not {text!r}.")
-            return 1.0
+            number = math.nan
+        if not least <= number <= most:
+            if name not in self._faulty:
+                self.faults.append(f"{name} must be a number from {least:g} to {most:g}, not {text!r}.")
+            return default
+        return number
+
+    def _time_scale(self) -> float:
+        scale = self._number("PENSTOCK_TIME_SCALE", 1, 1, 10_000)
         if scale != 1 and self._mode == "cloud":
             self.faults.append("PENSTOCK_TIME_SCALE is for tests; it may not be set in the cloud.")
         return scale

@@ -22,6 +22,7 @@ INSTALLATIONS = {
 WHOLE_PROJECT = {
     ("penstock-builder", "roles/logging.logWriter"),
     ("request-handler", "roles/aiplatform.user"),
+    ("response-processor", "roles/telemetry.tracesWriter"),
 }
 
 

@@ -211,3 +211,27 @@ def test_the_environment_is_read_in_one_place() -> None:
     }
     assert readers == set()
     assert "read_settings(os.environ)" in (functions / "penstock" / "bootstrap.py").read_text()
+
+
+@pytest.mark.parametrize(
+    ("env", "told"),
+    [
+        ({"PENSTOCK_TRACES": "collector:4318"}, "PENSTOCK_TRACES is no http(s) address"),
+        ({"PENSTOCK_TRACES": "https://user:secret@collector"}, "leave user and password out"),
+        ({"PENSTOCK_TRACES_SHARE": "1 %"}, "PENSTOCK_TRACES_SHARE must be a number from 0 to 1, not '1 %'."),
+        ({"PENSTOCK_TRACES_SHARE": "nan"}, "PENSTOCK_TRACES_SHARE must be a number from 0 to 1, not 'nan'."),
+        ({"PENSTOCK_TRACES_SLOW_S": "-1"}, "PENSTOCK_TRACES_SLOW_S must be a number from 0 to 86400"),
+    ],
+)
+def test_what_traces_cannot_be_told_is_refused(env: dict[str, str], told: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        read_settings({"PENSTOCK_LOCAL": "unused", **env})
+    assert told in str(error.value)
+    assert "secret" not in str(error.value)
+
+
+def test_traces_are_off_unless_a_collector_is_named() -> None:
+    assert read_settings({"PENSTOCK_LOCAL": "unused", "PENSTOCK_TRACES": "off"}).traces is None
+    assert read_settings({"PENSTOCK_LOCAL": "unused"}).traces is None
+    address = "http://localhost:4318/v1/traces"
+    assert read_settings({"PENSTOCK_LOCAL": "unused", "PENSTOCK_TRACES": address}).traces == address

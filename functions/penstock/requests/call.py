@@ -71,10 +71,11 @@ class Calls:
         self._called = False
         self._quick = 0
         self._reloaded = False
-        #: The failure that no write has noted yet, how often was asked under the open line of the ledger, and
-        #: the ambiguous tries with it.
+        #: The failure that no write has noted yet, how often and how long was asked under the ledger's open
+        #: line, and the ambiguous tries with it.
         self._failure: ProviderFailure | None = None
         self._asked = 0
+        self._asked_ms = 0
         self._tries = holder.record.tries
 
     async def run(self) -> Outcome:
@@ -104,12 +105,12 @@ class Calls:
         if self._failure is None:
             return record
         outcome = self._failure.kind.value if self._asked else NOT_CALLED
-        known = record.with_outcome(outcome, self._failure.message, max(1, self._asked))
+        known = record.with_outcome(outcome, self._failure.message, max(1, self._asked), self._asked_ms)
         return known._replace(tries=self._tries)
 
     def made(self, record: Record, outcome: str, message: str = "") -> Record:
         """`record` with the outcome of the call that was made last, and those before it under its line."""
-        return record.with_outcome(outcome, message, max(1, self._asked))
+        return record.with_outcome(outcome, message, max(1, self._asked), self._asked_ms)
 
     def _refusal(self) -> Refused | None:
         """Why no call may start at all."""
@@ -195,6 +196,7 @@ class Calls:
         finally:
             spent = round((self._s.clock.monotonic() - started) * 1000)
             self.provider_ms += spent
+            self._asked_ms += spent
             log.event(
                 "provider.called",
                 f"{target.name} answered: {outcome}.",
@@ -258,7 +260,7 @@ class Calls:
             return transitions.calling(self.noted(record), target, now)._replace(target_index=self._index)
 
         await self._holder.write(next_line)
-        self._failure, self._asked = None, 0
+        self._failure, self._asked, self._asked_ms = None, 0, 0
 
     async def _key_was_renewed(self, failure: ProviderFailure, target: Target) -> bool:
         """After a 401 or 403 the key is fetched once more, and when it is another one, tried once more."""

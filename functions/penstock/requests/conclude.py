@@ -41,15 +41,17 @@ def adopted(s: Services, request: Request, record: Record, leader: Record) -> Re
     """A follower ends as its leader did: with the leader's completion, or its refusal."""
     outcome = leader.result or {}
     if leader.completed:
-        return reused(s, request, record, Answer.decode(outcome), "coalesced", leader.answer_key)
+        done = reused(s, request, record, Answer.decode(outcome), "coalesced", leader.answer_key)
+        return done._replace(leader=leader.path)
     error = outcome["error"]
     failure = Failure(Reason(error["reason"]), error["message"])
     withheld = Answer.decode(outcome).reused() if outcome["usage"] else None
     now = s.clock.now()
-    return transitions.failed(
+    done = transitions.failed(
         record, request, failure, cache="coalesced", key=leader.answer_key, target=outcome["target"],
         cost=Cost(0.0, {}), timings=_timings(record, now, 0), now=now, timing=s.timing, withheld=withheld,
     )  # fmt: skip
+    return done._replace(leader=leader.path)
 
 
 def gave_up(

@@ -126,7 +126,8 @@ class Record(NamedTuple):
     #: Cache key whose flight this request leads, and the key of the target that gave the outcome.
     flight: str | None = None
     answer_key: str | None = None
-    #: Cache key this request waits for, and the path of the request that leads that flight.
+    #: Cache key this request waits for, and the path of the request that leads that flight; it stays where
+    #: the leader's outcome became ours.
     following: str | None = None
     leader: str | None = None
 
@@ -144,6 +145,9 @@ class Record(NamedTuple):
     parks: int = 0
     takeovers: int = 0
     attempts: tuple[Attempt, ...] = ()
+    #: Milliseconds inside the calls of a line, the gate's queue among them, by when the line began: beside
+    #: the lines, since a release that does not know it writes those anew.
+    took: Mapping[str, int] | None = None
 
     #: The result message of docs/design.md §2.2 as a map.
     result: Mapping[str, Any] | None = None
@@ -218,8 +222,8 @@ class Record(NamedTuple):
         """A call may start: the ledger gets its line."""
         return self._replace(calls=self.calls + 1, attempts=(*self.attempts, attempt)[-ATTEMPTS_KEPT:])
 
-    def with_outcome(self, outcome: str, message: str = "", asked: int = 1) -> Record:
-        """What became of the newest attempt, if it is still open, and how often was asked under it.
+    def with_outcome(self, outcome: str, message: str = "", asked: int = 1, ms: int = 0) -> Record:
+        """What became of the newest attempt, if it is still open, how often was asked under it, how long.
 
         It takes the place of a line before it whose call never started: a day of waiting for a target at rest
         would else push every real call out of the ledger.
@@ -235,7 +239,18 @@ class Record(NamedTuple):
             calls=self.calls - 1 + (0 if outcome == NOT_CALLED else asked),
             perhaps_paid=self.perhaps_paid + (outcome in PERHAPS_PAID),
             attempts=(*before, known),
+            took=self._took((*before, known), last, ms),
         )
+
+    def _took(self, kept: tuple[Attempt, ...], line: Attempt, ms: int) -> Mapping[str, int] | None:
+        """How long the `kept` lines took, `line` among them now."""
+        known = dict(self.took or {}) | ({_began(line): ms} if ms else {})
+        left = {began: known[began] for began in map(_began, kept) if began in known}
+        return left or None
+
+    def took_ms(self, line: Attempt) -> int:
+        """Milliseconds spent in the calls of `line`; 0 where nobody could tell."""
+        return (self.took or {}).get(_began(line), 0)
 
     def in_a_row(self, message: str) -> int:
         """How many calls in a row ended with `message`: the one under way, which does, and those before it.
@@ -264,6 +279,10 @@ class Record(NamedTuple):
     @property
     def completed(self) -> bool:
         return self.result is not None and self.result["status"] == "completed"
+
+
+def _began(line: Attempt) -> str:
+    return f"{line.at:%Y%m%dT%H%M%S%f}"
 
 
 def _stored(name: str, value: Any) -> Any:

@@ -6,6 +6,7 @@ Confirmation and usage lie in one batch: an increment alone would count a redeli
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 from penstock import log
 from penstock.errors import (
@@ -41,11 +42,29 @@ _FOLLOWERS = 500
 
 async def respond(s: Services, envelope: Envelope) -> Verdict:
     """Confirm what `envelope` carried; never raises for what a message holds."""
+    seams, confirmed = seams_of(s), _Confirmed()
+    for seam in seams:
+        seam.before_response()
+    try:
+        return await _respond(s, envelope, confirmed)
+    finally:
+        for seam in seams:
+            await seam.after_response(s, confirmed.record)
+
+
+@dataclass(slots=True)
+class _Confirmed:
+    """What this very delivery confirmed, if it did, whatever becomes of the rest of it."""
+
+    record: Record | None = None
+
+
+async def _respond(s: Services, envelope: Envelope, confirmed: _Confirmed) -> Verdict:
     try:
         delivered = decode_response(envelope.data)
         found, record = await _read(s, delivered)
         if record is not None:
-            await _conclude(s, delivered, found, record)
+            await _conclude(s, delivered, found, record, confirmed)
     except BadMessage as error:
         return await _refuse(s, envelope, error)
     except (StoreError, PublishFailed):
@@ -53,12 +72,14 @@ async def respond(s: Services, envelope: Envelope) -> Verdict:
     return Verdict.ACK
 
 
-async def _conclude(s: Services, delivered: Delivered, found: Snapshot, record: Record) -> None:
+async def _conclude(
+    s: Services, delivered: Delivered, found: Snapshot, record: Record, confirmed: _Confirmed
+) -> None:
     """Confirm and wake side by side: the outcome that followers wait for is saved already.
 
     Raises what either raised, once both have ended.
     """
-    steps = [_confirm(s, delivered, found, record)]
+    steps = [_confirm(s, delivered, found, record, confirmed)]
     if record.flight is not None:
         steps.append(_wake_followers(s, record.flight))
     for outcome in await asyncio.gather(*steps, return_exceptions=True):
@@ -74,7 +95,9 @@ async def _read(s: Services, delivered: Delivered) -> tuple[Snapshot, Record | N
     return found, record if record is not None and record.state is State.TERMINAL else None
 
 
-async def _confirm(s: Services, delivered: Delivered, found: Snapshot, record: Record | None) -> None:
+async def _confirm(
+    s: Services, delivered: Delivered, found: Snapshot, record: Record | None, confirmed: _Confirmed
+) -> None:
     """Confirmed, by us or by somebody before us; nothing when the result is not the document's any more."""
     for _ in range(_LOOKS):
         if record is None or record.confirmed_at is not None:
@@ -82,7 +105,7 @@ async def _confirm(s: Services, delivered: Delivered, found: Snapshot, record: R
         if record.redrive_count != delivered.redrive_count:
             return
         try:
-            await _write_confirmation(s, found, record)
+            confirmed.record = await _write_confirmation(s, found, record)
             return
         except (PreconditionFailed, StoreUnavailable):
             await asyncio.sleep(s.timing.quick_retry_s * s.jitter() / 10)
@@ -90,7 +113,11 @@ async def _confirm(s: Services, delivered: Delivered, found: Snapshot, record: R
     raise StoreUnavailable("The confirmation could not be written.")
 
 
-async def _write_confirmation(s: Services, found: Snapshot, record: Record) -> None:
+async def _write_confirmation(s: Services, found: Snapshot, record: Record) -> Record:
+    """The record as it was, with the time of its confirmation.
+
+    Raises PreconditionFailed, StoreUnavailable.
+    """
     now = s.clock.now()
     done = transitions.confirmed(record, now, s.timing)
     writes: list[Write] = [
@@ -99,6 +126,7 @@ async def _write_confirmation(s: Services, found: Snapshot, record: Record) -> N
         *(write for seam in seams_of(s) for write in seam.with_confirmation(s, record)),
     ]
     await s.store.commit(writes, timeout_s=s.timing.commit_s)
+    return record._replace(confirmed_at=now)
 
 
 async def _wake_followers(s: Services, key: str) -> None:

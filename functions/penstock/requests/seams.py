@@ -57,6 +57,16 @@ class Seam:
         """Writes in the batch that confirms the result of `record`."""
         return ()
 
+    def before_response(self) -> None:
+        """A delivery of the response topic begins. It must not raise."""
+
+    async def after_response(self, s: Services, confirmed: Record | None) -> None:
+        """That delivery ends. `confirmed`: what it, and nobody before it, confirmed, as it was until then,
+        with the time of it. It must not raise, and the delivery's end waits for it."""
+
+    def at_the_end(self) -> None:
+        """SIGTERM came: what is neither durable nor under way goes out now. It must not raise."""
+
     def close(self) -> None:
         """The end of a process: stop what was begun beside a delivery."""
 

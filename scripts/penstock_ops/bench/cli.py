@@ -30,6 +30,7 @@ BENCHES = {
     "billed": "billed instance-seconds per 1,000 requests, and how p99 holds at 80 to 200 in flight",
     "latency": "what we add between publish and result, at 10, 50 and 100 requests a second",
     "cold": "a fresh process until its first answer, and what it imports for it",
+    "traces": "CPU per request with traces on beside off",
     "memory": "of an instance with 1, 80 and 250 requests in flight, and its growth",
     "scale": "cost per request at 1, 2, 4 processes, and beside 1,000 to 100,000 stored requests",
     "dollars": "a million requests and an idle month, by the price book and the measured use",

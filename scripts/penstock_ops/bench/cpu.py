@@ -56,10 +56,10 @@ class Load:
         self.asked += count
         return await self._through(self.empty, [question(f"{self.asked}-{n}") for n in range(count)])
 
-    async def confirmations(self, count: int) -> float:
-        """CPU milliseconds of response_processor per result, for `count` results that wait."""
+    async def confirmations(self, count: int, processor: Instance | None = None) -> float:
+        """CPU milliseconds of response_processor, or of another one, per result, for `count` that wait."""
         topology = self.rig.topology
-        return await self._fed(topology.response_subscription, self.processor, count)
+        return await self._fed(topology.response_subscription, processor or self.processor, count)
 
     async def _through(self, instance: Instance, bodies: list[dict[str, str]]) -> float:
         await self.rig.publish(bodies)

@@ -45,6 +45,8 @@ def demo(questions: Sequence[str], *, as_json: bool, idle_s: float) -> int:
         print_json(demo_outcome.as_json(outcome, folder))
     else:
         demo_outcome.show(outcome)
+        name = own_name(os.environ, local=True)
+        say(f"To look at it in a browser: `{name} dev`, and open the console's address that it prints.")
     return int(outcome.fell_short)
 
 

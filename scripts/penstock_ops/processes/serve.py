@@ -26,6 +26,7 @@ from penstock.adapters.buses.local import LocalBus
 from penstock.adapters.buses.push import Pusher
 from penstock.bootstrap import instance
 from penstock.clock import SystemClock
+from penstock.console.asgi import local_app
 from penstock.settings import Settings, read_settings
 from penstock_ops.processes.folder_lock import AlreadyServed, Serving, announce, claim
 from penstock_ops.processes.minute import each_minute
@@ -44,6 +45,9 @@ async def serve(settings: Settings, token: str) -> None:
     sockets = {target: _listen() for target in TARGETS}
     urls = {target: f"http://127.0.0.1:{_port(sock)}/" for target, sock in sockets.items()}
     apps = {_port(sock): _app(target) for target, sock in sockets.items()}
+    sockets["console"] = _listen()
+    urls["console"] = f"http://127.0.0.1:{_port(sockets['console'])}/"
+    apps[_port(sockets["console"])] = local_app(instance)
     config = uvicorn.Config(
         _by_port(apps), lifespan="off", access_log=False, log_level="warning", timeout_graceful_shutdown=8
     )

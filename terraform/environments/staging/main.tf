@@ -16,6 +16,7 @@ module "penstock" {
     peak_in_flight = 200
     paused         = var.paused
     rooms          = []
+    traces         = null
     shapes         = { handler = { min_instances = 0, max_instances = 5 } }
   }
 

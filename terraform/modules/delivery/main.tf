@@ -23,7 +23,7 @@ locals {
 
   # The project-level roles that modules/store, modules/build and modules/platform hand out, and the only ones the deployer may give or take.
   # Its own are not among them: whoever changes this file applies it once as a person with rights.
-  grantable = ["roles/aiplatform.user", "roles/datastore.user", "roles/logging.logWriter", "roles/storage.objectViewer"]
+  grantable = ["roles/aiplatform.user", "roles/datastore.user", "roles/logging.logWriter", "roles/storage.objectViewer", "roles/telemetry.tracesWriter"]
 }
 
 resource "google_service_account" "deployer" {

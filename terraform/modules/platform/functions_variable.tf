@@ -4,6 +4,7 @@ variable "functions" {
     `shapes`: label => what is to differ from the shape in rooms.tf, see modules/function; `handler = { min_instances = 1 }` keeps one warm.
     `peak_in_flight`: how many requests may wait for a model at the same moment (requests per second x seconds per answer); the handler must have room for them. Pub/Sub's push window lets about 3,000 per subscription be in flight, however many instances there are.
     `timing`: the function's timeout and the ack deadline, see modules/timing. `max_delivery_attempts`: 5-100, see modules/topic.
+    `traces`: null, or where traces go and which are kept, see docs/traces.md: `endpoint`, the collector's whole address (default: Cloud Trace), `share` of the unremarkable ones, `slow_s` from which a request is slow.
     `paused`: no requests are delivered and the sweeper rests; messages wait for up to 7 days. What is in flight ends.
   EOT
   type = object({
@@ -23,7 +24,12 @@ variable "functions" {
       ack_deadline_s     = optional(number)
     }), {})
     max_delivery_attempts = optional(number, 100)
-    paused                = optional(bool, false)
+    traces = optional(object({
+      endpoint = optional(string, "https://telemetry.googleapis.com/v1/traces")
+      share    = optional(number, 0.01)
+      slow_s   = optional(number, 60)
+    }))
+    paused = optional(bool, false)
   })
   nullable = false
 
@@ -42,6 +48,15 @@ variable "functions" {
   validation {
     condition     = var.functions.peak_in_flight >= 1 && var.functions.peak_in_flight <= 3000
     error_message = "peak_in_flight is ${var.functions.peak_in_flight}; Pub/Sub's push window ends at about 3,000 in flight per subscription: plan for 1 to 3000, and for more throughput with shorter answers or a second installation."
+  }
+
+  validation {
+    condition     = var.functions.traces == null || can(regex("^https?://[^\\s/?#@]+/\\S*$", var.functions.traces.endpoint))
+    error_message = "functions.traces.endpoint must be a collector's whole http(s) address without user and password, such as https://collector.example.com/v1/traces."
+  }
+  validation {
+    condition     = var.functions.traces == null || try(var.functions.traces.share >= 0 && var.functions.traces.share <= 1 && var.functions.traces.slow_s >= 0 && var.functions.traces.slow_s <= 86400, false)
+    error_message = "functions.traces: share must be a number from 0 to 1, slow_s from 0 to 86400."
   }
 
   validation {

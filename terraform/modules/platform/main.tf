@@ -16,6 +16,7 @@ module "project" {
   extra_services = concat(
     var.operations.budget == null ? [] : ["billingbudgets.googleapis.com"],
     module.routes.by_google ? ["aiplatform.googleapis.com"] : [],
+    local.traced_by_google ? ["cloudtrace.googleapis.com", "telemetry.googleapis.com"] : [],
   )
 }
 

@@ -93,7 +93,7 @@ run "with_everything" {
   variables {
     publishers         = { app = "serviceAccount:publisher@elsewhere" }
     response_consumers = { app = { member = "serviceAccount:consumer@elsewhere", tenant = "acme" } }
-    functions          = { bundle = "tests/bundle.stand-in", peak_in_flight = 80, shapes = { handler = { max_instances = 2 } } }
+    functions          = { bundle = "tests/bundle.stand-in", peak_in_flight = 80, traces = {}, shapes = { handler = { max_instances = 2 } } }
     operations         = { operators = ["user:operator@example.com"], emails = ["ops@example.com"], thresholds = { p95_s = 60 }, budget = { billing_account = "012345-6789AB-CDEF01", units = 50 } }
     delivery           = { state_bucket = "my-state", repository = "projects/p/locations/us-central1/connections/c/repositories/r" }
     data               = { analysts = ["group:analyst@example.com"] }
@@ -140,12 +140,25 @@ run "with_everything" {
   }
 }
 
+run "traced_elsewhere" {
+  command = plan
+  variables { functions = { bundle = "tests/bundle.stand-in", traces = { endpoint = "https://collector.example.com/v1/traces", share = 1 } } }
+  assert {
+    condition     = length(google_project_iam_member.traces) == 0 && local.environment.PENSTOCK_TRACES == "https://collector.example.com/v1/traces" && local.environment.PENSTOCK_TRACES_SHARE == "1"
+    error_message = "A collector of one's own needs no grant of Google's."
+  }
+}
+
 run "paused" {
   command = plan
   variables { functions = { bundle = "tests/bundle.stand-in", paused = true } }
   assert {
     condition     = length(google_project_iam_member.models) == 0 && !contains(module.project.services, "aiplatform.googleapis.com")
     error_message = "Without a target of Google's own nobody may ask its models, and the API stays off."
+  }
+  assert {
+    condition     = length(google_project_iam_member.traces) == 0 && !contains(module.project.services, "telemetry.googleapis.com") && local.environment.PENSTOCK_TRACES == "off"
+    error_message = "Traces are off unless functions.traces says where they go."
   }
   assert {
     condition     = google_cloud_scheduler_job.this["sweeper"].paused

@@ -1,0 +1,60 @@
+"""The console in a real browser: from a failure to its life, what waits without a reload, and axe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.browser import browser
+from tests.acceptance.console_shown import PAGES, console
+from tests.acceptance.penstock_command import Operator
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Operator, str]]:
+    folder: Path = tmp_path_factory.mktemp("console") / "penstock"
+    with browser() as chromium, console(folder) as (shell, address):
+        yield chromium, shell, address
+
+
+def test_from_a_failure_to_its_life_and_what_was_asked(shown: tuple[Any, Operator, str]) -> None:
+    chromium, shell, address = shown
+    page = chromium.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(address)
+    page.get_by_role("link", name="Find").click()
+    page.get_by_label("state").select_option("failed")
+    page.get_by_role("button", name="Find").click()
+    assert "state=failed" in page.url
+    page.get_by_role("link", name="refused-by-the-provider").click()
+    assert page.get_by_text("provider_rejected").first.is_visible()
+    page.get_by_role("link", name="Show what was asked").click()
+    assert "Name a river." in page.locator("pre").inner_text()
+
+    # What comes while one looks is seen without a reload.
+    page.goto(address)
+    shell.run("publish", "--model", "middle", "--id", "came-later", "Name a sea.")
+    page.get_by_role("link", name="came-later").wait_for(timeout=20_000)
+    # By the keyboard alone: the first stop leads past the navigation.
+    page.keyboard.press("Tab")
+    assert page.locator(":focus").inner_text() == "To the page"
+    assert said == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(shown: tuple[Any, Operator, str], scheme: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # not typed there
+
+    chromium, _, address = shown
+    page = chromium.new_page(color_scheme=scheme)
+    for path in (*PAGES.values(), "nothing", "request/default/answered?show=answer"):
+        page.goto(address + path)
+        found = Axe().run(page).response["violations"]
+        assert [(path, one["id"], one["nodes"][0]["html"]) for one in found] == []
