@@ -11,9 +11,11 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from penstock import log
 from penstock.adapters.providers.key import Key
@@ -72,13 +74,40 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Services:
         bus=_bus(settings, clock),
         blobs=_blobs(settings),
         clock=clock,
-        topics=Topics(settings.request_topic, settings.response_topic, settings.dead_letter_topic),
+        topics=_topics(settings),
         routes=routes,
         prices=prices,
         timing=timing,
         providers=_Providers(targets, settings),
         gates=gates(routes, clock, timing),
+        seams=_seams(settings),
+        rooms=_rooms(settings),
     )
+
+
+def _topics(settings: Settings) -> Topics:
+    topics = Topics(settings.request_topic, settings.response_topic, settings.dead_letter_topic)
+    if settings.runs_topic is None:
+        return topics
+    return replace(topics, runs=settings.runs_topic, internal=settings.internal_topic)
+
+
+def _seams(settings: Settings) -> tuple[Any, ...]:
+    """What the rooms that are switched on add to a request's life."""
+    if settings.runs_topic is None:
+        return ()
+    from penstock.runs.seam import Members
+
+    return (Members(),)
+
+
+def _rooms(settings: Settings) -> tuple[Any, ...]:
+    """The rooms that are switched on, for the sweeper."""
+    if settings.runs_topic is None:
+        return ()
+    from penstock.runs.room import Runs
+
+    return (Runs(),)
 
 
 def _check_prices(targets: Mapping[str, Target], prices: PriceBook) -> None:

@@ -20,6 +20,7 @@ USAGE_SHARDS = 8
 
 #: The collections that the sweeper's and response_processor's queries run over.
 REQUESTS = "requests"
+RUNS = "runs"
 
 
 def request_path(tenant: str, request_id: str) -> str:
@@ -38,6 +39,26 @@ def orphan_path(tenant: str, request_id: str, write_id: str) -> str:
 def usage_path(tenant: str, request_id: str, day: datetime) -> str:
     shard = _spread(tenant, request_id) % USAGE_SHARDS
     return f"tenants/{tenant}/usage/{day:%Y-%m-%d}-{shard}"
+
+
+def run_path(tenant: str, run_id: str) -> str:
+    return f"tenants/{tenant}/{RUNS}/{run_id}"
+
+
+def page_path(tenant: str, page_name: str) -> str:
+    """`page_name` as messages/parent.py makes it: its run's id, and its own below it."""
+    run_id, _, page = page_name.partition("/")
+    return f"{run_path(tenant, run_id)}/pages/{page}"
+
+
+def run_blob(tenant: str, run_id: str, name: str, sha256: str) -> str:
+    """What a run keeps in the bucket under `name`: of other content, other blobs."""
+    return f"tenants/{tenant}/{RUNS}/{run_id}/{name}-{sha256[:16]}"
+
+
+def pipeline_blob(name: str, sha256: str) -> str:
+    """A deployed definition."""
+    return f"pipelines/{name}/{sha256}.json"
 
 
 def payload_blob(tenant: str, sha256: str) -> str:

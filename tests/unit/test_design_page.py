@@ -78,10 +78,14 @@ def test_its_documents_and_files_are_those_that_the_code_names() -> None:
         paths.orphan_path("t", "r", "w"),
         paths.cache_path("t", "k"),
         paths.usage_path("t", "r", day),
+        paths.run_path("t", "r"),
+        paths.page_path("t", "r/0.0.0"),
         PAUSE_PATH,
         paths.payload_blob("t", "0a"),
         paths.completion_blob("t", "0a"),
         paths.unsaved_blob("t", "r", day, 0),
+        paths.run_blob("t", "r", "definition", "0a"),
+        paths.pipeline_blob("p", "0a"),
         paths.dead_letter_blob("0a"),
     }
     makers = [name for name in vars(paths) if name.endswith(("_path", "_blob"))]

@@ -277,6 +277,7 @@ class _Claim:
             self._in.payload_ref,
             self._in.redrive_count or 0,
             self._s.clock.now(),
+            self._in.parent,
         )
 
     def _new_lease(self) -> Lease:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from penstock.errors import BadMessage, BlobMissing
 from penstock.messages.completion import BlobRef
 from penstock.messages.envelope import Envelope
+from penstock.messages.parent import Parent, is_member_id
 from penstock.messages.redrive import redrive_count
 from penstock.messages.request import CacheMode, Request, decode_request
-from penstock.messages.wake import KIND, WAKE, Wake
+from penstock.messages.wake import KIND, MEMBER, WAKE, Wake
 from penstock.paths import cache_key, payload_blob
 from penstock.requests.flight import cacheable
 from penstock.requests.lifecycle import Arrival, arrival_of_redrive, arrival_of_request, arrival_of_wake
@@ -37,6 +38,8 @@ class Incoming:
     wake: Wake | None = None
     #: None unless this is a redrive.
     redrive_count: int | None = None
+    #: The run that asks; None: a client does.
+    parent: Parent | None = None
 
     @property
     def is_new(self) -> bool:
@@ -54,6 +57,8 @@ class Incoming:
         if self.wake is not None:
             return arrival_of_wake(record, self.wake.fence)
         if self.redrive_count is not None:
+            if record is None and is_member_id(self.request.request_id):
+                return Arrival.STALE  # only its run makes one
             return arrival_of_redrive(record, self.redrive_count, self.request.payload_sha256)
         return arrival_of_request(record, self.envelope.message_id, self.request.payload_sha256)
 
@@ -62,16 +67,23 @@ def is_wake(envelope: Envelope) -> bool:
     return envelope.attributes.get(KIND) == WAKE
 
 
+def is_member(envelope: Envelope) -> bool:
+    return envelope.attributes.get(KIND) == MEMBER
+
+
 async def incoming_message(s: Services, envelope: Envelope) -> Incoming:
     """A client's message or a redrive; a long payload is in the bucket when this returns.
 
     Raises BadMessage, BlobUnavailable.
     """
-    request = decode_request(envelope, default_wait_s=s.timing.default_wait_s)
-    targets = tuple(s.routes.resolve(request.model).eligible)
+    parent = Parent.of(envelope.attributes) if is_member(envelope) else None
     count = redrive_count(envelope.attributes)
+    ours = parent is not None or count is not None
+    request = decode_request(envelope, default_wait_s=s.timing.default_wait_s, member=ours)
+    targets = tuple(s.routes.resolve(request.model).eligible)
     payload_ref = await _store_payload(s, request, envelope.data)
-    return Incoming(request, envelope, targets, _first_key(request, targets), payload_ref, None, count)
+    key = _first_key(request, targets)
+    return Incoming(request, envelope, targets, key, payload_ref, None, count, parent)
 
 
 async def incoming_wake(s: Services, wake: Wake, record: Record) -> Incoming:
@@ -88,15 +100,17 @@ async def incoming_wake(s: Services, wake: Wake, record: Record) -> Incoming:
         subscription="",
     )
     try:
-        request = decode_request(envelope, default_wait_s=s.timing.default_wait_s)
+        request = decode_request(envelope, default_wait_s=s.timing.default_wait_s, member=True)
     except BadMessage:
-        return Incoming(_unreadable(record), envelope, (), None, record.payload_ref, wake)
+        unreadable = _unreadable(record)
+        return Incoming(unreadable, envelope, (), None, record.payload_ref, wake, None, record.parent)
     request = replace(request, deadline=record.deadline)
     try:
         targets = tuple(s.routes.resolve(request.model).eligible)
     except BadMessage:
         targets = ()
-    return Incoming(request, envelope, targets, _first_key(request, targets), record.payload_ref, wake)
+    key = _first_key(request, targets)
+    return Incoming(request, envelope, targets, key, record.payload_ref, wake, None, record.parent)
 
 
 async def _stored_payload(s: Services, ref: BlobRef) -> bytes | None:

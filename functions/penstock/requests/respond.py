@@ -47,6 +47,8 @@ async def respond(s: Services, envelope: Envelope) -> Verdict:
         found, record = await _read(s, delivered)
         if record is not None:
             await _conclude(s, delivered, found, record)
+            for seam in seams_of(s):
+                await seam.after_confirmation(s, record)
     except BadMessage as error:
         return await _refuse(s, envelope, error)
     except (StoreError, PublishFailed):

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from penstock.errors import ProviderFailure
 from penstock.leases.holder import Holder
 from penstock.messages.completion import Completion
+from penstock.messages.envelope import Envelope
 from penstock.messages.result import Answer, Failure
 from penstock.ports import Write
 from penstock.requests.incoming import Incoming
@@ -22,6 +23,11 @@ from penstock.targets.routes import Target
 
 class Seam:
     """What a room adds; by default nothing. Its writes land exactly as often as those that they lie with."""
+
+    async def admits(self, s: Services, envelope: Envelope) -> bool:
+        """Whether a member's message is this room's own. Raises BadMessage where it only says so;
+        StoreError: then it comes again."""
+        return False
 
     def beside_claim(self, s: Services, incoming: Incoming) -> None:
         """Begin what may be under way while the claim is, as the pause is read. It must not raise, and
@@ -52,6 +58,10 @@ class Seam:
     def with_confirmation(self, s: Services, record: Record) -> Sequence[Write]:
         """Writes in the batch that confirms the result of `record`."""
         return ()
+
+    async def after_confirmation(self, s: Services, record: Record) -> None:
+        """A step after each delivery of the result of `record`, whoever confirmed it. Raises PublishFailed,
+        StoreError: then it comes again."""
 
 
 def seams_of(s: Services) -> tuple[Seam, ...]:
