@@ -8,7 +8,7 @@ from _pytest.mark.structures import ParameterSet
 from tests.chaos.matrix import COMPANY, PATHS, RUN_PATHS, Path, cells, run_cells, steps
 
 #: Cells of each path of runs in each company.
-_SAMPLE = 10
+_SAMPLE = 4
 
 #: The paths that scripts/test quick takes: the shortest, and the shortest with two targets.
 _QUICK = {"plain", "fallback"}

@@ -80,7 +80,7 @@ async def incoming_message(s: Services, envelope: Envelope) -> Incoming:
     count = redrive_count(envelope.attributes)
     ours = parent is not None or count is not None
     request = decode_request(envelope, default_wait_s=s.timing.default_wait_s, member=ours)
-    targets = tuple(s.routes.resolve(request.model).eligible)
+    targets = _targets(s, request, kept=parent is not None)
     payload_ref = await _store_payload(s, request, envelope.data)
     key = _first_key(request, targets)
     return Incoming(request, envelope, targets, key, payload_ref, None, count, parent)
@@ -105,10 +105,7 @@ async def incoming_wake(s: Services, wake: Wake, record: Record) -> Incoming:
         unreadable = _unreadable(record)
         return Incoming(unreadable, envelope, (), None, record.payload_ref, wake, None, record.parent)
     request = replace(request, deadline=record.deadline)
-    try:
-        targets = tuple(s.routes.resolve(request.model).eligible)
-    except BadMessage:
-        targets = ()
+    targets = _targets(s, request, kept=True)
     key = _first_key(request, targets)
     return Incoming(request, envelope, targets, key, record.payload_ref, wake, None, record.parent)
 
@@ -119,6 +116,17 @@ async def _stored_payload(s: Services, ref: BlobRef) -> bytes | None:
         return await s.blobs.get(ref, timeout_s=s.timing.blob_s)
     except BlobMissing:
         return None
+
+
+def _targets(s: Services, request: Request, *, kept: bool) -> tuple[Target, ...]:
+    """Who may answer. Raises BadMessage where nobody serves the model, unless the request is to be `kept`:
+    what is stored, or what a run waits for, fails as a request."""
+    try:
+        return tuple(s.routes.resolve(request.model).eligible)
+    except BadMessage:
+        if kept:
+            return ()
+        raise
 
 
 def _first_key(request: Request, targets: tuple[Target, ...]) -> str | None:

@@ -49,7 +49,8 @@ def fresh(
 
 def replaced(new: Run, old: Run) -> Run:
     """A new life under an old id: what is left of the old members has ids of an earlier generation."""
-    return new._replace(fence=old.fence + 1, generation=old.generation + 1)
+    # Instances may know the old secret for as long as they live.
+    return new._replace(fence=old.fence + 1, generation=old.generation + 1, secret=old.secret)
 
 
 def leased(run: Run, owner: str, lease: Lease, timing: Timing) -> Run:

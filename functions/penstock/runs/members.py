@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from penstock.messages.completion import BlobRef
@@ -75,7 +76,13 @@ async def members_of(s: Services, work: Work, indexes: Iterable[int]) -> Found:
     paths = [request_path(work.run.tenant, member) for member in ids]
     found = await s.store.read(paths, timeout_s=s.timing.read_s)
     pairs = zip(places, found, strict=True)
-    return {place: Record.decode(one.fields) for place, one in pairs if one.fields is not None}
+    records = ((place, one, Record.decode(one.fields)) for place, one in pairs if one.fields is not None)
+    # One past its retention is of an earlier run of this id: it is replaced when this run's own comes.
+    return {place: record for place, one, record in records if not _is_retired(record, one.read_at)}
+
+
+def _is_retired(record: Record, read_at: datetime) -> bool:
+    return record.expires_at is not None and read_at > record.expires_at
 
 
 async def outcomes(s: Services, work: Work, found: Found) -> list[Row]:

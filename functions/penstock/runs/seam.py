@@ -18,6 +18,10 @@ from penstock.targets.retry import Fail, Park
 from penstock.targets.routes import Target
 
 
+def _proves(secret: str | None, tenant: str, member: str, given: str) -> bool:
+    return secret is not None and hmac.compare_digest(proof(secret, tenant, member), given)
+
+
 class Members(Seam):
     """Members come from their runs alone, end with them, and tell their pages when they are done."""
 
@@ -27,11 +31,14 @@ class Members(Seam):
     async def admits(self, s: Services, envelope: Envelope) -> bool:
         parent = Parent.of(envelope.attributes)
         tenant = envelope.attributes.get("tenant", "default")
-        secret = await self._watch.secret(s, tenant, parent.run)
-        ours = proof(secret, tenant, parent.member_id()) if secret is not None else ""
-        if not ours or not hmac.compare_digest(ours, proof_of(envelope.attributes)):
-            raise BadMessage("A member's message is published by its run alone: send a request of your own.")
-        return True
+        given, member = proof_of(envelope.attributes), parent.member_id()
+        if _proves(await self._watch.secret(s, tenant, parent.run), tenant, member, given):
+            return True
+        # What is known may be of a run that had this id before.
+        run = await self._watch.current(s, tenant, parent.run)
+        if run is not None and _proves(run.secret, tenant, member, given):
+            return True
+        raise BadMessage("A member's message is published by its run alone: send a request of your own.")
 
     def beside_claim(self, s: Services, incoming: Incoming) -> None:
         if incoming.parent is not None:
@@ -41,7 +48,7 @@ class Members(Seam):
         record = holder.record
         if record.parent is None or record.redrive_count:
             return None  # a client's; or the operator's word counts more than the run's end
-        run = await self._watch.current(s, record.tenant, record.parent.run)
+        run = await self._watch.current(s, record.tenant, record.parent.run, record.parent.generation)
         if run is None or not run.is_live or run.generation != record.parent.generation:
             return Fail(Reason.CANCELLED, "The run that asked has ended.")
         return None

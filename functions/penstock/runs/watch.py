@@ -47,10 +47,14 @@ class RunsWatch:
         """Begin to read what is too old, beside whatever the caller does before it asks `current`."""
         self._begin(s, run_path(tenant, run_id))
 
-    async def current(self, s: Services, tenant: str, run_id: str) -> Known | None:
-        """As it was `run_poll_s` seconds ago at the earliest; None: there is none. While the store does not
-        answer, what is known stands; else StoreUnavailable."""
-        memory = self._begin(s, run_path(tenant, run_id))
+    async def current(self, s: Services, tenant: str, run_id: str, generation: int = 0) -> Known | None:
+        """As it was `run_poll_s` seconds ago at the earliest, and in `generation` or a later one; None: there
+        is none. While the store does not answer, what is known stands; else StoreUnavailable."""
+        path = run_path(tenant, run_id)
+        memory = self._runs.setdefault(path, _Memory())
+        if memory.known is not None and memory.known.generation < generation:
+            memory.fresh_until = float("-inf")  # whoever asks knows better
+        self._begin(s, path)
         if memory.reading is not None and s.clock.monotonic() >= memory.fresh_until:
             answered = await asyncio.shield(memory.reading)
             if not answered and memory.known is None:

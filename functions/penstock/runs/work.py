@@ -15,7 +15,7 @@ from penstock.errors import BadMessage
 from penstock.messages.envelope import format_time
 from penstock.messages.request import Question
 from penstock.messages.strict_json import canonical, check
-from penstock.runs.definition import Definition, Reduce, Step
+from penstock.runs.definition import Definition, Reduce, Split, Step
 from penstock.runs.failing import TEMPLATE_ERROR, TOO_LARGE, failed
 from penstock.runs.kept import definition_of, rows_of
 from penstock.runs.page import Page
@@ -84,7 +84,9 @@ async def work_of(s: Services, run: Run, page: Page) -> Work:
     step = definition.steps[page.step]
     rows = _rows(definition, page, source)
     before = [row for part in base for row in part]
-    return Work(run, page, step, _with(before, rows) if before else rows)
+    # The pieces of a split are not its rows: it is cut anew.
+    goes_on = before and not isinstance(step.does, Split)
+    return Work(run, page, step, _with(before, rows) if goes_on else rows)
 
 
 def _rows(definition: Definition, page: Page, source: Sequence[Row]) -> list[Row]:
