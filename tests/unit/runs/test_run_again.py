@@ -97,11 +97,11 @@ def test_a_run_that_is_redriven_as_soon_as_it_is_cancelled_is_asked_by_who_has_s
         await start(stage.world, "r", ["a", "b"], max_in_flight=1)
         await asyncio.sleep(5)  # the first is throttled, and put aside for a few seconds
         await tell(stage.world, Verb.CANCEL, "r")
-        while (await outcome(stage, "r"))[0] == "open":
+        while (await document(stage, "r"))["state"] != "done":
             await asyncio.sleep(0.1)
         await tell(stage.world, Verb.REDRIVE, "r", 1)
         await stage.rest()
         assert await outcome(stage, "r") == ("succeeded", "")
         assert [("error" in row) for row in await rows(stage, "r")] == [False, False]
 
-    play(scene, shape=replace(RUNS, instances=1), replies=[Reply("throttled", 0.1, 8.0)])
+    play(scene, shape=replace(RUNS, instances=1), replies=[Reply("throttled", 0.1, 14.0)])
