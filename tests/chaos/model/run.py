@@ -68,7 +68,7 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--only", choices=list(MODELS), help="this model only")
     for name in BOUNDS:
         verb.add_argument(
-            f"--{name}", type=int, help="with --only: this bound; those not given are the least"
+            f"--{name}", type=int, help="with --only: this bound; others are the least"
         )
     verb.add_argument("--limit", type=int, default=5_000_000, help="most states to hold in memory")
 

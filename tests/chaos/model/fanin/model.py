@@ -1,4 +1,4 @@
-"""The fan-in: count the members, read them as of one moment, freeze by compare-and-set, sweep (docs/runs.md)."""
+"""The fan-in: count the members, read them at one moment, freeze by compare-and-set, sweep (docs/runs.md)."""
 
 from __future__ import annotations
 
