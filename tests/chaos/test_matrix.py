@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from _pytest.mark.structures import ParameterSet
 
@@ -14,13 +16,21 @@ _SAMPLE = 4
 _QUICK = {"plain", "fallback"}
 
 
-def _told(path: Path) -> ParameterSet:
-    return pytest.param(path, id=path.name, marks=() if path.name in _QUICK else pytest.mark.slow)
+def _told() -> Iterator[ParameterSet]:
+    """Every path in every company. scripts/test takes each alone and, by turns, in one company more; the rest
+    is long: scripts/test --all, or scripts/chaos matrix, which takes them all on both cores."""
+    alone, *others = COMPANY
+    for number, path in enumerate(PATHS):
+        turn = others[number % len(others)]
+        for company in COMPANY:
+            short = pytest.mark.slow if company in (alone, turn) else pytest.mark.long
+            yield pytest.param(
+                path, company, id=f"{path.name}-{company}", marks=() if path.name in _QUICK else short
+            )
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("path", [_told(path) for path in PATHS])
-@pytest.mark.parametrize("company", COMPANY)
+@pytest.mark.parametrize(("path", "company"), list(_told()))
 def test_every_fault_at_every_step(path: Path, company: str) -> None:
     figures = run_cells(cells(path, company))
     assert figures.cells >= 7 * 6

@@ -156,6 +156,7 @@ class TestBucket:
         yield bucket
         await bucket.close()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("status", [408, 429, 500, 503])
     @pytest.mark.parametrize("at", [0, PIECE + 1, len(LONG) - 10])
     async def test_it_goes_on_after_a_failure_that_passes(
@@ -203,6 +204,7 @@ class TestBucket:
             await bucket.put_stream(NAME, stream(LONG), timeout_s=30)
         assert await bucket.find(NAME, timeout_s=30) is None
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("cut", [Cut.SWALLOW_ANSWER, Cut.RESET_ON_ANSWER, Cut.RESET, Cut.STALL])
     @pytest.mark.parametrize("at_the_end", [False, True])
     async def test_a_network_that_breaks_and_comes_back_loses_nothing(

@@ -160,7 +160,7 @@ SPOILT = {
     "no number": ("PENSTOCK_TIME_SCALE", "nan", "number from 1 to 10000, not 'nan'"),
     "too fast": ("PENSTOCK_TIME_SCALE", "1e9", "number from 1 to 10000"),
     "quoted routes": ("PENSTOCK_ROUTES", f"'{ROUTES}'", "stands in quotes"),
-    "broken routes": ("PENSTOCK_ROUTES", '{\n "default": "a",\n}', "is not JSON (line 3, column 1"),
+    "broken routes": ("PENSTOCK_ROUTES", '{\n "default": "a"\n1}', "is not JSON (line 3, column 1"),
     "a folder for routes": ("PENSTOCK_ROUTES", ".", "cannot be read as a file (Is a directory)"),
     "no file of prices": ("PENSTOCK_PRICES", "prices-nowhere.json", "where no file is"),
 }

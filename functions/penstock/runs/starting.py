@@ -32,23 +32,37 @@ async def start(s: Services, ordered: Ordered, envelope: Envelope) -> None:
 
     Raises BadMessage, StoreError, BlobError, PublishFailed.
     """
-    path = run_path(ordered.tenant, ordered.run_id)
-    [found] = await s.store.read([path], timeout_s=s.timing.read_s)
-    match _action(s, found, ordered, envelope):
+    match await _look(s, ordered, envelope):
         case Action.START | Action.REPLACE | Action.TAKE_OVER:
-            definition, items = await _pinned(s, ordered)
-            fresh = changes.fresh(ordered, envelope.message_id, definition, items, s.new_id(), s.clock.now())
-            holder = await take(s, path, _enter(s, ordered, envelope, fresh))
+            holder = await _taken(s, ordered, envelope)
             if holder is not None:
                 await drive(s, ordered.tenant, ordered.run_id, holder)
+            else:
+                await _look(s, ordered, envelope)  # another message came first, and may be another run
         case Action.ADVANCE:
             await drive(s, ordered.tenant, ordered.run_id)
-        case Action.DEAD_LETTER:
-            raise BadMessage(
-                "Another run was accepted under this run_id before; send this one under a new id.",
-                Reason.CONFLICT,
-                tenant=ordered.tenant,
-            )
+
+
+async def _look(s: Services, ordered: Ordered, envelope: Envelope) -> Action:
+    """What the message is to the run that is there. Raises BadMessage where that is another one."""
+    path = run_path(ordered.tenant, ordered.run_id)
+    [found] = await s.store.read([path], timeout_s=s.timing.read_s)
+    action = _action(s, found, ordered, envelope)
+    if action is Action.DEAD_LETTER:
+        raise BadMessage(
+            "Another run was accepted under this run_id before; send this one under a new id.",
+            Reason.CONFLICT,
+            tenant=ordered.tenant,
+        )
+    return action
+
+
+async def _taken(s: Services, ordered: Ordered, envelope: Envelope) -> Holder[Run] | None:
+    """The run's lease, its definition and items pinned; None: somebody else has it."""
+    definition, items = await _pinned(s, ordered)
+    fresh = changes.fresh(ordered, envelope.message_id, definition, items, s.new_id(), s.clock.now())
+    path = run_path(ordered.tenant, ordered.run_id)
+    return await take(s, path, _enter(s, ordered, envelope, fresh))
 
 
 async def take_over(s: Services, tenant: str, run_id: str) -> Holder[Run] | None:

@@ -67,9 +67,7 @@ BOUNDS = sorted({f.name for table in MODELS.values() for f in fields(table[0])})
 def add_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--only", choices=list(MODELS), help="this model only")
     for name in BOUNDS:
-        verb.add_argument(
-            f"--{name}", type=int, help="with --only: this bound; others are the least"
-        )
+        verb.add_argument(f"--{name}", type=int, help="with --only: this bound; others are the least")
     verb.add_argument("--limit", type=int, default=5_000_000, help="most states to hold in memory")
 
 

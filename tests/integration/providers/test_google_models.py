@@ -146,6 +146,7 @@ async def test_one_token_serves_many_calls(run: Run) -> None:
     assert run.metadata.issued == ["ya29.token-1"]
 
 
+@pytest.mark.slow
 async def test_it_is_replaced_before_it_ends(run: Run) -> None:
     # Given tokens of two seconds, which are kept for half of that
     run.metadata.life_s = 2
@@ -168,12 +169,14 @@ async def test_an_identity_that_may_not_ask_fetches_one_more_token_and_no_other(
     assert {token for token, _ in run.google.asked[1:]} == {"ya29.token-2"}
 
 
+@pytest.mark.slow
 async def test_a_metadata_server_that_fails_for_a_moment_costs_no_request(run: Run) -> None:
     run.metadata.statuses = [503]
     [result] = await run("r1")
     assert result["status"] == "completed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("statuses", [[404] * 9, [500] * 99])
 async def test_without_a_token_nothing_is_sent_and_the_request_waits(run: Run, statuses: list[int]) -> None:
     run.metadata.statuses = statuses
@@ -181,6 +184,7 @@ async def test_without_a_token_nothing_is_sent_and_the_request_waits(run: Run, s
     assert run.google.asked == []
 
 
+@pytest.mark.slow
 async def test_a_metadata_server_that_is_slow_is_not_waited_for(run: Run) -> None:
     run.metadata.slow_s = 2.5
     assert await run("r1", within_s=0.5) == [None]

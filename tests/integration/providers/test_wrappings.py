@@ -231,6 +231,7 @@ async def test_an_error_in_a_stream_is_that_error(make: MakeProvider) -> None:
     assert (failed.kind, failed.status) == (FailureClass.UNPAID, 429)
 
 
+@pytest.mark.slow
 async def test_a_stream_of_many_small_pieces_is_joined_in_time(make: MakeProvider) -> None:
     call = {"index": 0, "id": "a", "function": {"name": "w", "arguments": ""}}
     pieces = [chunk({"content": "x", "tool_calls": [{"index": 0, "function": {"arguments": "1"}}]})] * 50_000

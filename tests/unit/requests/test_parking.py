@@ -57,6 +57,7 @@ async def records(stage: Stage) -> list[Record]:
     return [Record.decode(fields) for fields in documents if "payload_sha256" in fields]
 
 
+@pytest.mark.slow
 def test_a_herd_that_comes_back_is_let_in_at_once_and_not_all_in_one_moment() -> None:
     """Given an hour without a key, then the right one: nobody waits for two rounds, and they come spread."""
     done: list[float] = []

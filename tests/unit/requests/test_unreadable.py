@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
+
+import pytest
 
 from penstock.ports import Put, Update
 from tests.chaos.provider import Reply
@@ -26,7 +29,8 @@ def test_a_request_whose_long_payload_is_gone_ends() -> None:
     play(scene, replies=[Reply("throttled", 0.1, 60.0)], shape=ALONE, checked=False)
 
 
-def test_a_leader_of_a_later_version_costs_the_follower_nothing_but_a_call() -> None:
+@pytest.mark.parametrize("state", ["of tomorrow", {"of": "tomorrow"}])
+def test_a_leader_of_a_later_version_costs_the_follower_nothing_but_a_call(state: Any) -> None:
     """Given a leader's document that this version cannot read, I expect the question to be asked."""
 
     async def scene(stage: Stage) -> None:
@@ -34,7 +38,7 @@ def test_a_leader_of_a_later_version_costs_the_follower_nothing_but_a_call() -> 
         await asyncio.sleep(5)
         path = "tenants/default/requests/leader"
         [found] = await stage.world.store.read([path], timeout_s=5)
-        tomorrow = Update(path, {"state": "of tomorrow", "write_id": "later"}, found.version)
+        tomorrow = Update(path, {"state": state, "write_id": "later"}, found.version)
         await stage.world.store.commit([tomorrow], timeout_s=5)
         await stage.ask("follower")
         await asyncio.sleep(30)

@@ -48,7 +48,7 @@ def test_an_unknown_alias_names_the_known_ones() -> None:
     ("text", "said"),
     [
         ("not json", "is not JSON (line 1, column 1"),
-        ('{"default": "a",\n "routes": {}, }', "is not JSON (line 2, column 16"),
+        ('{"default": "a",\n "routes": {} 1}', "is not JSON (line 2, column 15"),
         ("{'default': 'a'}", "is not JSON (line 1, column 2"),
         ('{"default": "a", "default": "b"}', "names 'default' twice"),
         ('{"a":' * 100_000, "too deep"),

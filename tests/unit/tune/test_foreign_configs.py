@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,6 +35,14 @@ _FIELDS = [
     "dtype",
     "attention_bias",
 ]
+
+
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize("many", [1_001, 10**9 - 1])
+def test_given_more_layers_than_any_model_has_i_expect_them_refused_at_once(many: int) -> None:
+    """Each layer is computed by itself: a number with a few digits too many would take minutes."""
+    with pytest.raises(TuneFault, match=f"num_hidden_layers .* is {many}: no model has so many layers"):
+        shape_of({**shapes.LLAMA_31_8B, "num_hidden_layers": many})
 
 
 @given(st.dictionaries(st.sampled_from(_FIELDS), _VALUES, max_size=4))

@@ -14,6 +14,8 @@ from penstock_ops.tune.faults import TuneFault
 
 #: Largest count of anything that a model has; above it a config is broken, not large.
 MOST = 10**9
+#: The same of what is computed one by one: seven times the layers of the deepest model (Llama 3.1 405B: 126).
+_MOST_LAYERS = 1_000
 
 
 class Fields:
@@ -167,4 +169,6 @@ class Fields:
     def _positive(self, name: str, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < MOST:
             raise TuneFault(f"{name} in the model's config must be a positive whole number, not {value!r}")
+        if value > _MOST_LAYERS and (name == "depth" or name.endswith(("layer", "layers"))):
+            raise TuneFault(f"{name} in the model's config is {value}: no model has so many layers")
         return value

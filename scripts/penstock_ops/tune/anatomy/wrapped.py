@@ -162,14 +162,14 @@ def stated(config: Mapping[str, Any], given: int | None, texts: Mapping[str, Tex
     """
     name = next((n for n in _INNER if isinstance(config.get(n), dict)), None)
     others = [k for k, v in config.items() if isinstance(v, dict) and k not in (name, *_HARMLESS_OBJECTS)]
-    kind = config[name].get("model_type") if name else None
+    kind = str(config[name].get("model_type")) if name else ""
     if name is None or others not in ([], ["vision_config"]) or kind not in texts:
         return None
     fields = Fields(config[name], f"{name} of the model's config", nested=True)
     fields.passed_over("quantization_config")
-    language = texts[str(kind)](fields)
+    language = texts[kind](fields)
     fields.refuse_the_rest()
-    _agree_on_tied_embeddings(config, None, texts[str(kind)], config[name], language)
+    _agree_on_tied_embeddings(config, None, texts[kind], config[name], language)
     if given is None or given < language.parameters:
         raise fields.fault(
             f"the vision tower of {config.get('model_type')!r} is not counted here, and its "

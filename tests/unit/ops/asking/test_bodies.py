@@ -156,7 +156,7 @@ def test_a_latin_text_that_begins_like_a_binary_is_no_image(tmp_path: Path) -> N
 BROKEN = [
     ("a.jsonl", '{"prompt": "1"}\n{"prompt": }\n', ", line 2, column 12: not JSON"),
     ("a.jsonl", '{"prompt": "1"\n', ", line 1, column 15: not JSON"),
-    ("a.jsonl", '\n\n  {"prompt": "a",}', ", line 3, column 18: not JSON"),
+    ("a.jsonl", '\n\n  {"prompt": "a" 1}', ", line 3, column 18: not JSON"),
     ("a.jsonl", BOM + "{'prompt': 1}", ", line 1, column 2: not JSON"),
     ("a.jsonl", '{"prompt": "a\tb"}', ", line 1, column 14: not JSON (Invalid control"),
     ("a.jsonl", '{"prompt": "1"} {"prompt": "2"}', ", line 1, column 17: not JSON (Extra data)"),

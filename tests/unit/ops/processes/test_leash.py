@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from penstock_ops.processes.leash import Leashed
 
 #: Writes its pid, starts a child that does the same, and ignores SIGTERM where told to.
@@ -72,6 +74,7 @@ def test_stop_ends_the_command_and_its_children(tmp_path: Path) -> None:
     assert all_end(running)
 
 
+@pytest.mark.slow
 def test_what_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     leashed = Leashed(command(tmp_path, "stubborn"), log=tmp_path / "log")
     running = pids(tmp_path)
