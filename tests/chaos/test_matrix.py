@@ -37,6 +37,7 @@ def test_every_fault_at_every_step(path: Path, company: str) -> None:
     assert figures.broken == []
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("path", RUN_PATHS, ids=lambda path: path.name)
 def test_faults_at_the_steps_of_runs(path: Path) -> None:
