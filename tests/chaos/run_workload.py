@@ -23,6 +23,9 @@ _SUM = {
 _PIPELINES = ([_MAP], [_CHAIN], [_MAP, _LAST], [_CUT, _MAP, _SUM])
 _SAID = ("hello", "again", "another thing", "reject this", "filter this", "cut short", "yes and no")
 
+#: When what was nacked in the time of faults has come again.
+_ALL_DELIVERED_S = 2500.0
+
 
 @dataclass(frozen=True, slots=True)
 class RunSent:
@@ -58,6 +61,8 @@ def _told(rng: random.Random) -> list[RunSent]:
         told.append((at, Verb.CANCEL, 0))
     if rng.random() < 0.3:
         told += [(at - 10, Verb.PAUSE, 0), (at + rng.choice((1.0, 300.0)), Verb.RESUME, 0)]
+        # A pause that was delivered late may come behind its resume: whoever sees that says it once more.
+        told.append((_ALL_DELIVERED_S, Verb.RESUME, 0))
     if rng.random() < 0.3:
         told.append((at + rng.choice((10.0, 2000.0)), Verb.REDRIVE, 1))
     return [
