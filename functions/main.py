@@ -38,6 +38,14 @@ async def response_processor(request: Request) -> Response:
 
 
 @functions_framework.aio.http
+async def run_handler(request: Request) -> Response:
+    """A run, a word to one, or a wake → its pages emitted, frozen, and followed by the next ones."""
+    from penstock.runs.story import run
+
+    return await _deliver(request, run)
+
+
+@functions_framework.aio.http
 async def sweeper(request: Request) -> Response:
     """Cloud Scheduler's minute → wakes for everything that is due."""
     from penstock.sweep import sweep

@@ -11,10 +11,12 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from penstock import log
 from penstock.adapters.providers.key import Key
@@ -74,14 +76,30 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Services:
         bus=_bus(settings, clock),
         blobs=_blobs(settings),
         clock=clock,
-        topics=Topics(settings.request_topic, settings.response_topic, settings.dead_letter_topic),
+        topics=_topics(settings),
         routes=routes,
         prices=prices,
         timing=timing,
         providers=_Providers(targets, settings),
         gates=gates(routes, clock, timing),
         seams=tuple(_seams(settings)),
+        rooms=tuple(_rooms(settings)),
     )
+
+
+def _topics(settings: Settings) -> Topics:
+    topics = Topics(settings.request_topic, settings.response_topic, settings.dead_letter_topic)
+    if settings.runs_topic is None:
+        return topics
+    return replace(topics, runs=settings.runs_topic, internal=settings.internal_topic)
+
+
+def _rooms(settings: Settings) -> Iterator[Any]:
+    """The rooms that are switched on, for the sweeper."""
+    if settings.runs_topic is not None:
+        from penstock.runs.room import Runs
+
+        yield Runs()
 
 
 def _seams(settings: Settings) -> Iterator[Seam]:
@@ -90,6 +108,10 @@ def _seams(settings: Settings) -> Iterator[Seam]:
         from penstock.lanes.seam import Lanes
 
         yield Lanes(settings.routes)
+    if settings.runs_topic is not None:
+        from penstock.runs.seam import Members
+
+        yield Members()
     if settings.traces is not None:
         from penstock.traces.sampling import Sampling
         from penstock.traces.seam import Traces

@@ -41,6 +41,8 @@ class Reason(StrEnum):
     DEADLINE_EXCEEDED = "deadline_exceeded"
     #: Penstock itself failed on this request, three take-overs in a row or on a broken document.
     INTERNAL = "internal"
+    #: The run that asked had ended before this was called: not paid, and no dead letter.
+    CANCELLED = "cancelled"
     #: Pub/Sub gave up delivering: a copy made by its own dead-letter policy.
     UNDELIVERABLE = "undeliverable"
 

@@ -22,6 +22,7 @@ USAGE_SHARDS = 8
 REQUESTS = "requests"
 #: The collection that `penstock spend` runs over.
 USAGE = "usage"
+RUNS = "runs"
 
 
 def request_path(tenant: str, request_id: str) -> str:
@@ -47,6 +48,26 @@ def usage_path(tenant: str, request_id: str, day: str, *account: str) -> str:
 def speed_path(target: str) -> str:
     """What is known of a target's speed; its name may have characters that no document's id may."""
     return f"control/speed-{hashlib.sha256(target.encode()).hexdigest()[:32]}"
+
+
+def run_path(tenant: str, run_id: str) -> str:
+    return f"tenants/{tenant}/{RUNS}/{run_id}"
+
+
+def page_path(tenant: str, page_name: str) -> str:
+    """`page_name` as messages/parent.py makes it: its run's id, and its own below it."""
+    run_id, _, page = page_name.partition("/")
+    return f"{run_path(tenant, run_id)}/pages/{page}"
+
+
+def run_blob(tenant: str, run_id: str, name: str, sha256: str) -> str:
+    """What a run keeps in the bucket under `name`: of other content, other blobs."""
+    return f"tenants/{tenant}/{RUNS}/{run_id}/{name}-{sha256[:16]}"
+
+
+def pipeline_blob(name: str, sha256: str) -> str:
+    """A deployed definition."""
+    return f"pipelines/{name}/{sha256}.json"
 
 
 def payload_blob(tenant: str, sha256: str) -> str:

@@ -19,11 +19,14 @@ from penstock.timing import Timing
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """The three topics' names."""
+    """The topics' names."""
 
     request: str
     response: str
     dead_letter: str
+    #: Used where runs are switched on: what they are told, and what their members are answered.
+    runs: str = "llm-runs"
+    internal: str = "llm-internal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class Services:
     #: What the rooms that are switched on add to a request's life, each a Seam of requests/seams.py: a word
     #: of the room above, so it is read there alone (`seams_of`).
     seams: tuple[Any, ...] = ()
+    #: The rooms that the sweeper looks through beside the requests', each a Room of leases/room.py.
+    rooms: tuple[Any, ...] = ()
     #: Uniform in [0, 1), for back-off.
     jitter: Callable[[], float] = random.random
     #: Unguessable: owners and write ids.

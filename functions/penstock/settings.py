@@ -37,6 +37,8 @@ SETTINGS: Final = (
     Setting("PENSTOCK_REQUEST_TOPIC", "cloud", "topic of requests, wakes and redrives"),
     Setting("PENSTOCK_RESPONSE_TOPIC", "cloud", "topic of results"),
     Setting("PENSTOCK_DEAD_LETTER_TOPIC", "cloud", "topic of dead letters"),
+    Setting("PENSTOCK_RUNS_TOPIC", "cloud", "topic of runs; set: runs are switched on"),
+    Setting("PENSTOCK_INTERNAL_TOPIC", "cloud", "topic of the results that runs ask for themselves"),
     Setting("PENSTOCK_DATABASE", "cloud", "Firestore database"),
     Setting("PENSTOCK_BUCKET", "cloud", "gs://… for long payloads and completions; locally a folder"),
     Setting("PENSTOCK_ROUTES", "cloud", "the routes: a file's path, or the JSON itself"),
@@ -104,6 +106,9 @@ class Settings:
     routes: Routes
     prices: Path | None
     time_scale: float
+    #: None: runs are switched off.
+    runs_topic: str | None = None
+    internal_topic: str = "llm-internal"
     openai_api_key: str | None = field(repr=False, default=None)
     #: The address that the key belongs to; None: OpenAI's own.
     openai_base_url: str | None = None
@@ -171,6 +176,8 @@ class _Reader:
             routes=self._routes(),
             prices=self._prices(),
             time_scale=self._time_scale(),
+            runs_topic=env.get("PENSTOCK_RUNS_TOPIC"),
+            internal_topic=env.get("PENSTOCK_INTERNAL_TOPIC", "llm-internal"),
             openai_api_key=env.get("OPENAI_API_KEY"),
             openai_base_url=env.get("OPENAI_BASE_URL"),
             pubsub_emulator=env.get("PUBSUB_EMULATOR_HOST"),

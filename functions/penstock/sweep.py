@@ -20,7 +20,8 @@ from penstock.ports import Fields, Snapshot, Update
 from penstock.requests.room import Requests
 from penstock.services import Services
 
-#: The rooms whose documents are looked for: each that is switched on costs one read in an idle minute.
+#: The rooms whose documents are always looked for; each that is switched on (`Services.rooms`) costs one read
+#: more in an idle minute.
 ROOMS: tuple[Room, ...] = (Requests(),)
 
 #: Documents taken from one shard at a time.
@@ -44,11 +45,12 @@ class Swept:
     oldest_open_s: float | None = None
 
 
-async def sweep(s: Services, rooms: Sequence[Room] = ROOMS) -> Swept:
+async def sweep(s: Services, rooms: Sequence[Room] | None = None) -> Swept:
     """Wake everything that is due, for `sweep_s` seconds at most. Raises StoreError when it cannot look."""
     swept = Swept()
     end = s.clock.monotonic() + s.timing.sweep_s
-    ages = await asyncio.gather(*(_sweep_room(s, room, swept, end) for room in rooms))
+    looked_through = (*ROOMS, *s.rooms) if rooms is None else rooms
+    ages = await asyncio.gather(*(_sweep_room(s, room, swept, end) for room in looked_through))
     swept.oldest_open_s = max((age for age in ages if age is not None), default=None)
     log.event(
         "sweep.finished",

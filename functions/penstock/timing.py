@@ -69,6 +69,12 @@ class Timing:
     speed_poll_s: float = 60
     speed_half_life_s: float = 3 * 24 * 3600
 
+    # Runs.
+    #: How long a run's end may stay unseen by its members' claims.
+    run_poll_s: float = 10
+    #: How often a run may have half as many members more under way (Firestore's 500/50/5 rule).
+    ramp_s: float = 300
+
     # Lifetimes.
     default_wait_s: float = 24 * 3600
     retention_s: float = 31 * 24 * 3600

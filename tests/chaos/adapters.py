@@ -14,7 +14,7 @@ from typing import Any
 
 from penstock.errors import BlobUnavailable, PublishFailed, StoreUnavailable
 from penstock.messages.completion import BlobRef
-from penstock.ports import Blobs, Bus, Committed, Create, Cursor, Snapshot, Store, Update, Write
+from penstock.ports import Blobs, Bus, Committed, Create, Cursor, Merge, Put, Snapshot, Store, Update, Write
 from tests.chaos.faults import Fault
 from tests.chaos.instance import Instance
 
@@ -34,15 +34,19 @@ class Written:
 
 @dataclass(slots=True)
 class Tap:
-    """Every committed write to a request's document, oldest first."""
+    """Every committed write to a request's document, oldest first; and the same of the pages of runs."""
 
     written: list[Written] = field(default_factory=list)
+    paged: list[Written] = field(default_factory=list)
 
     def note(self, writes: Sequence[Write]) -> None:
         now = asyncio.get_running_loop().time()
         for write in writes:
-            if isinstance(write, Create | Update) and write.path.split("/")[2::2] == ["requests"]:
-                self.written.append(Written(now, DELIVERY.get(), write.path, write.fields))
+            collections = write.path.split("/")[2::2]
+            noted = Create | Update if collections == ["requests"] else Create | Update | Put | Merge
+            if isinstance(write, noted) and collections in (["requests"], ["runs", "pages"]):
+                tapped = self.written if collections == ["requests"] else self.paged
+                tapped.append(Written(now, DELIVERY.get(), write.path, write.fields))
 
 
 class SimStore:

@@ -15,6 +15,7 @@ from typing import Any
 from tests.chaos.adapters import Written
 from tests.chaos.evidence import Carried, Evidence
 from tests.chaos.explain import unexplained
+from tests.chaos.run_checker import run_violations
 
 #: In every simulated prompt; must never be seen in a log line.
 SECRET = "PLANTED-SECRET"
@@ -25,7 +26,9 @@ _TYPED = {
     "deadline_exceeded", "internal",
 }  # fmt: skip
 #: What the sweeper and response_processor may touch.
-_NOT_THE_HOLDERS = {"due_at", "sweeps", "confirmed_at", "perhaps_booked", "open_since", "expires_at"}
+_NOT_THE_HOLDERS = {
+    *("due_at", "sweeps", "confirmed_at", "perhaps_booked", "open_since", "expires_at", "done_in"),
+}
 
 Key = tuple[str, str]
 
@@ -44,6 +47,7 @@ def violations(evidence: Evidence) -> list[str]:
         case.history_is_lawful,
     ):  # fmt: skip
         found += check()
+    found += run_violations(evidence)
     if SECRET in evidence.log:
         found.append("a prompt stands in a log line")
     return found
@@ -57,7 +61,7 @@ class _Case:
         self._asked: dict[Key, list[Carried]] = defaultdict(list)
         self._no_requests: list[Carried] = []
         for message in evidence.published:
-            if message.attributes.get("penstock_kind"):
+            if message.attributes.get("penstock_kind", "member") != "member":
                 continue
             key = _key(message)
             if key is None:
@@ -166,7 +170,7 @@ class _Case:
         for key, lives in self._results.items():
             originals = {message.data for message in self._asked[key]}
             for body in (json.loads(data) for bodies in lives.values() for data in bodies):
-                if body["status"] != "failed":
+                if body["status"] != "failed" or body["error"]["reason"] == "cancelled":
                     continue
                 name = (*key, str(body["redrive_count"]), body["error"]["reason"])
                 if name not in letters:
@@ -254,7 +258,8 @@ def _key(message: Carried) -> Key | None:
     try:
         body = json.loads(message.data)
         asks = ("prompt" in body) != ("messages" in body)
-        key = (body.get("tenant", "default"), body["request_id"])
+        named = {**body, **message.attributes}  # a member's ids are in its attributes
+        key = (named.get("tenant", "default"), named["request_id"])
     except (ValueError, KeyError, AttributeError, TypeError):
         return None
     return key if asks else None

@@ -12,7 +12,7 @@ from penstock.ports import Snapshot
 from tests.chaos.adapters import Written
 from tests.chaos.faults import Happened
 from tests.chaos.provider import Call
-from tests.chaos.world import LETTERS, PUBLISHED, RESULTS, World
+from tests.chaos.world import INTERNAL, LETTERS, PUBLISHED, RESULTS, TOPICS, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +41,34 @@ class Evidence:
     log: str
     #: The longest answer that a target asks for where a request says nothing of it.
     longest: Mapping[str, int] = field(default_factory=dict)
+    #: What was written to the pages of runs, and what these have in the bucket, by address.
+    paged: Sequence[Written] = ()
+    blobs: Mapping[str, bytes] = field(default_factory=dict)
 
 
 async def collect(world: World, log: str) -> Evidence:
     """The evidence of a world that is not touched any more."""
     published = await _carried(world, PUBLISHED)
+    results = await _carried(world, RESULTS)
+    if TOPICS.internal in world.shape.stories:
+        results += await _carried(world, INTERNAL)
     return Evidence(
         at_rest=await world.at_rest(),
         calls=world.ledger.calls,
         documents=await _dump(world, published),
         written=world.tap.written,
         published=published,
-        results=await _carried(world, RESULTS),
+        results=results,
         letters=await _carried(world, LETTERS),
         happened=world.happened,
         crashes=world.crashes,
         log=log,
         longest={name: t.max_output for name, t in world.shape.routes.targets.items() if t.max_output},
+        paged=world.tap.paged,
+        blobs={
+            path.as_uri(): path.read_bytes()
+            for path in (world.folder / "blobs").glob("tenants/*/runs/**/*.blob")
+        },
     )
 
 
@@ -68,12 +79,14 @@ async def _carried(world: World, subscription: str) -> list[Carried]:
 
 
 async def _dump(world: World, published: Sequence[Carried]) -> dict[str, Mapping[str, Any]]:
-    """Requests, usage and tallies of the tenants that the published messages name."""
+    """Requests, usage, tallies and runs of the tenants that the published messages name."""
     found: list[Snapshot] = []
-    for tenant in sorted({_tenant(carried) for carried in published}):
-        for collection in ("requests", "usage", "tally"):
+    for tenant in sorted({"default", *(_tenant(carried) for carried in published)}):
+        for collection in ("requests", "usage", "tally", "runs"):
             path = f"tenants/{tenant}/{collection}"
             found += await world.store.scan(path, after="", limit=1_000_000, timeout_s=10)
+    for run in [snapshot for snapshot in found if "/runs/" in snapshot.path]:
+        found += await world.store.scan(f"{run.path}/pages", after="", limit=1_000_000, timeout_s=10)
     return {snapshot.path: snapshot.fields or {} for snapshot in found}
 
 

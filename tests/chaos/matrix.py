@@ -14,7 +14,7 @@ import itertools
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
@@ -23,15 +23,17 @@ from typing import Any
 from penstock.messages.envelope import format_time
 from penstock.messages.request import Request
 from penstock.requests.seams import Seam
+from penstock.runs.message import Told, Verb
 from tests.chaos.checker import SECRET, violations
 from tests.chaos.evidence import Evidence, collect
 from tests.chaos.faults import TRANSIENT, AtSteps, Fault, Plan
 from tests.chaos.loop import run_virtual
 from tests.chaos.provider import Reply
+from tests.chaos.run_stage import ask, mapped, pipeline, with_runs
 from tests.chaos.sums import Sums
 from tests.chaos.tally import Tally
 from tests.chaos.workload import ROUTES
-from tests.chaos.world import Shape, World, world
+from tests.chaos.world import TOPICS, Shape, World, world
 
 #: Nothing of a matrix cell takes longer than this to come to rest, in seconds.
 _REST_S = 2 * 3600.0
@@ -56,6 +58,9 @@ class Path:
     #: Faults that are part of the path: what comes after them is what is looked at.
     dealt: tuple[tuple[int, Fault], ...] = ()
     seams: tuple[Seam, ...] = ()
+    #: A run instead of requests: its message, and what it is told after how many seconds.
+    run: Mapping[str, Any] | None = None
+    told: tuple[tuple[float, Told], ...] = ()
 
 
 def _ask(said: str = "hello", **more: Any) -> dict[str, Any]:
@@ -83,6 +88,39 @@ PATHS = (
     Path("redriven", (_ask(max_wait_s=5),), (_THROTTLED, _THROTTLED), redriven=True),
     Path("seams", (_ask(),), (_BROKEN,), seams=(Tally(),)),
 )
+
+
+def _run(items: Sequence[Any], *steps: dict[str, Any], **more: Any) -> Mapping[str, Any]:
+    return {"run_id": "r", "pipeline": pipeline(*steps), "items": list(items)} | more
+
+
+def _told(verb: Verb, generation: int = 0) -> Told:
+    return Told(verb, "default", "r", generation)
+
+
+_CHAIN = {"id": "c", "map": {"request": ask(), "then": [{"request": ask()}]}}
+_CUT = {"id": "cut", "split": {"field": "text", "max_tokens": 4}}
+_SUM = {"id": "sum", "reduce": {"request": ask("{{inputs}}"), "max_input_tokens": 45}}
+_REJECTED = Reply("rejected", 0.2)
+
+#: The same of runs: what a message, a page, a chain, a tree, an end and a beginning anew are made of.
+RUN_PATHS = (
+    Path("run", (), run=_run(["a", "b"])),
+    Path("run of pages", (), run=_run(["a", "b"], max_in_flight=1)),
+    Path("run of a chain", (), run=_run(["a"], _CHAIN)),
+    Path("run of steps", (), run=_run(["a"], mapped(), mapped("then"))),
+    Path("run of a tree", (), run=_run(["One two three. Four five six."], _CUT, mapped(), _SUM)),
+    Path("run refused", (), run=_run([{"a": "no text"}], mapped(tolerated_failure_count=1))),
+    Path("run failed", (), (_REJECTED,), run=_run(["a", "b"], max_in_flight=1), exact=False),
+    Path(
+        "run cancelled", (), (Reply("ok", 20.0),), run=_run(["a", "b"], max_in_flight=1), exact=False,
+        told=((5.0, _told(Verb.CANCEL)),),
+    ),
+    Path(
+        "run redriven", (), (_REJECTED,), run=_run(["a", "b"], mapped(tolerated_failure_count=1)),
+        exact=False, told=((3600.0, _told(Verb.REDRIVE, 1)),),
+    ),
+)  # fmt: skip
 
 #: How each push is delivered: once; twice at the same time; once more after the lease.
 COMPANY: dict[str, tuple[float, tuple[float, ...]]] = {
@@ -122,7 +160,7 @@ def steps(path: Path, company: str) -> tuple[list[str], Evidence]:
 
 @cache
 def _clean(name: str, company: str) -> tuple[list[str], Evidence]:
-    [path] = [path for path in PATHS if path.name == name]
+    [path] = [path for path in (*PATHS, *RUN_PATHS) if path.name == name]
     plan = AtSteps(dict(path.dealt))
     evidence = run_virtual(_live(path, company, plan))
     return plan.steps, evidence
@@ -176,7 +214,8 @@ def run_cells(todo: Iterable[Cell], *, until: float | None = None) -> Figures:
 def run_cell(cell: Cell) -> tuple[Evidence, list[str], list[str]]:
     """What is left of one cell, every broken assertion, and the steps it took, in order.
 
-    One fault explains one surplus call, a passing one of store or bus none at all.
+    One fault explains one surplus call, a passing one of store or bus none at all; of a run a process that
+    dies may take the calls of all its members with it.
     """
     plan = AtSteps(dict(cell.faults))
     evidence = run_virtual(_live(cell.path, cell.company, plan))
@@ -185,6 +224,7 @@ def run_cell(cell: Cell) -> tuple[Evidence, list[str], list[str]]:
         fault not in TRANSIENT or "provider" in happened.step
         for (_, fault), happened in zip(cell.faults, evidence.happened, strict=False)
     )
+    excuses *= len(cell.path.run["items"]) if cell.path.run is not None else 1
     paid, when_clean = _paid(evidence), _paid(steps(cell.path, cell.company)[1])
     if cell.path.exact and len(cell.faults) == 1 and paid > when_clean + excuses:
         found.append(f"{paid} paid calls, {when_clean} without faults")
@@ -213,6 +253,8 @@ def _paid(evidence: Evidence) -> int:
 async def _live(path: Path, company: str, plan: Plan) -> Evidence:
     likely, later_s = COMPANY[company]
     shape = Shape(ROUTES, seed=7, instances=2, duplicates=likely, later_s=later_s, seams=path.seams)
+    if path.run is not None:
+        shape = with_runs(shape)
     replies = iter(path.replies)
     log = io.StringIO()
 
@@ -225,12 +267,22 @@ async def _live(path: Path, company: str, plan: Plan) -> Evidence:
                 await made.publish(json.dumps(body | {"request_id": f"r{number}"}).encode(), {})
                 if not path.at_once:
                     await made.rest(_REST_S)
+            if path.run is not None:
+                await _begin_run(made, path)
             await made.rest(_REST_S)
             if path.redriven:
                 await _redrive(made, path.bodies[0])
             await asyncio.sleep(100)  # late copies
             await made.rest(_REST_S)
             return await collect(made, log.getvalue())
+
+
+async def _begin_run(made: World, path: Path) -> None:
+    """Publish the run, and what it is told; a client waits until it is there."""
+    await made.bus.publish(TOPICS.runs, json.dumps(path.run).encode(), {}, timeout_s=15)
+    for after_s, told in path.told:
+        await asyncio.sleep(after_s)
+        await made.bus.publish(TOPICS.runs, b"", told.encode(), timeout_s=15)
 
 
 async def _redrive(made: World, body: dict[str, Any]) -> None:

@@ -18,9 +18,10 @@ from penstock.messages.envelope import format_time
 from tests.chaos.checker import violations
 from tests.chaos.evidence import Evidence, collect
 from tests.chaos.loop import run_virtual
+from tests.chaos.run_stage import with_runs
 from tests.chaos.sums import Sums
 from tests.chaos.workload import ROUTES, TROUBLE_S, Blow, Workload, workload
-from tests.chaos.world import Shape, World, world
+from tests.chaos.world import TOPICS, Shape, World, world
 
 #: How long after the last trouble everything must be at rest: Retry-After is believed for an hour, the
 #: sweeper's longest wait is a quarter, a result's an hour; each may follow the other.
@@ -43,6 +44,7 @@ class Totals(Sums):
 
     seeds: int = 0
     requests: int = 0
+    runs: int = 0
     calls: int = 0
     paid: int = 0
     redriven: int = 0
@@ -57,6 +59,7 @@ class Totals(Sums):
         self.simulated_s += outcome.simulated_s
         documents = [fields for path, fields in evidence.documents.items() if "/requests/" in path]
         self.requests += len(documents)
+        self.runs += sum(path.split("/")[2::2] == ["runs"] for path in evidence.documents)
         self.calls += len(evidence.calls)
         self.paid += sum(call.paid for call in evidence.calls)
         self.redriven += sum(fields["redrive_count"] for fields in documents)
@@ -112,18 +115,28 @@ def portions(first: int, count: int, each: int = 25) -> list[Seeds]:
 async def _live(seed: int, work: Workload) -> Outcome:
     rng = random.Random(seed)
     shape = Shape(ROUTES, seed=seed, instances=rng.choice((1, 2, 3)), skew_s=0.4, duplicates=work.duplicates)
+    if work.runs:
+        shape = with_runs(shape)
     log = io.StringIO()
     with contextlib.redirect_stdout(log):
         async with world(shape, work.mood, work.plan) as made:
             for blow in work.blows:
                 asyncio.get_running_loop().call_later(blow.at, _strike, made, blow)
+            running = made.spawn(_publish_runs(made, work))
             for sent in work.sent:
                 await asyncio.sleep(max(0.0, sent.at - made.now()))
                 await made.publish(sent.data, sent.attributes)
+            await running
             await made.rest(TROUBLE_S + REST_S)
             await _end_trouble(made, work)
             evidence, still_failing = await _redrive(made, log)
             return Outcome(seed, violations(evidence) + still_failing, evidence, made.now())
+
+
+async def _publish_runs(made: World, work: Workload) -> None:
+    for sent in work.runs:
+        await asyncio.sleep(max(0.0, sent.at - made.now()))
+        await made.bus.publish(TOPICS.runs, sent.data, sent.attributes, timeout_s=15)
 
 
 def _strike(made: World, blow: Blow) -> None:

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 import pytest
 from _pytest.mark.structures import ParameterSet
 
-from tests.chaos.matrix import COMPANY, PATHS, Path, cells, run_cells, steps
+from tests.chaos.matrix import COMPANY, PATHS, RUN_PATHS, Path, cells, run_cells, steps
+
+#: Cells of each path of runs in each company.
+_SAMPLE = 4
 
 #: The paths that scripts/test quick takes: the shortest, and the shortest with two targets.
 _QUICK = {"plain", "fallback"}
@@ -32,6 +35,18 @@ def test_every_fault_at_every_step(path: Path, company: str) -> None:
     figures = run_cells(cells(path, company))
     assert figures.cells >= 7 * 6
     assert figures.broken == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("path", RUN_PATHS, ids=lambda path: path.name)
+def test_faults_at_the_steps_of_runs(path: Path) -> None:
+    """A sample of each path in every company, of every fault; `scripts/chaos matrix` strikes all of them."""
+    for start, company in enumerate(COMPANY):
+        every = list(cells(path, company))
+        figures = run_cells(every[start :: max(1, len(every) // _SAMPLE)])
+        assert figures.cells >= _SAMPLE
+        assert figures.broken == []
 
 
 def test_the_rows_are_found_by_running() -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from tests.chaos.model.explore import LOST, Model, explore
+from tests.chaos.model.fanin import model as fanin
+from tests.chaos.model.fanin import state as fanin_state
 from tests.chaos.model.flight import model as flight
 from tests.chaos.model.flight import state as flight_state
 from tests.chaos.model.life import model as life
@@ -16,6 +18,7 @@ from tests.chaos.model.request import model as request
 from tests.chaos.model.request import state as request_state
 
 _REQUEST, _FLIGHT, _LIFE = request_state.Bounds, flight_state.Bounds, life_state.Bounds
+_FANIN = fanin_state.Bounds
 
 #: The bounds that are explored here; docs/reliability.md names the larger ones of `scripts/chaos model`.
 SOUND: list[Model[Any]] = [
@@ -28,9 +31,12 @@ SOUND: list[Model[Any]] = [
     life.life(bounds=_LIFE(transient=1, troubles=2)),
     life.life(bounds=_LIFE(redrives=1, fatal=1, troubles=1)),
     life.life(bounds=_LIFE(redrives=1, transient=1, troubles=1)),
+    fanin.fanin(bounds=_FANIN(members=1, redrives=1, crashes=1)),
+    fanin.fanin(bounds=_FANIN(members=1, links=2, drops=1)),
+    fanin.fanin(bounds=_FANIN(pages=2)),
 ]
 
-_MINIMUM = [10_000, 10_000, 10_000, 3_000, 5_000, 3_000, 2_000, 10_000, 4_000]
+_MINIMUM = [10_000, 10_000, 10_000, 3_000, 5_000, 3_000, 2_000, 10_000, 4_000, 5_000, 2_000, 5_000]
 
 #: What shows each rule's purpose: rule, bounds, the property that breaks without it.
 NEEDED_BY_REQUEST = [
@@ -71,6 +77,15 @@ NEEDED_BY_LIFE = [
 ]
 
 
+NEEDED_BY_FANIN = [
+    ("sweep", _FANIN(drops=1), LOST),
+    ("always_tell", _FANIN(crashes=1), fanin.UNTOLD),
+    ("check_members", _FANIN(redrives=1), fanin.WITHOUT),
+    ("first_close", _FANIN(redrives=1), fanin.CHANGED),
+    ("frozen", _FANIN(redrives=1), fanin.DOUBLED),
+]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("number", range(len(SOUND)))
@@ -103,10 +118,17 @@ def test_without_this_rule_a_life_breaks(rule: str, bounds: Any, property_: str)
     assert property_ in explore(life.life(without, bounds)).broken
 
 
+@pytest.mark.parametrize(("rule", "bounds", "property_"), NEEDED_BY_FANIN)
+def test_without_this_rule_a_fan_in_is_lost_or_doubled(rule: str, bounds: Any, property_: str) -> None:
+    without = replace(fanin_state.Rules(), **{rule: False})
+    assert property_ in explore(fanin.fanin(without, bounds)).broken
+
+
 def test_every_rule_is_shown_to_be_needed() -> None:
     for rules, needed in (
         (request_state.Rules, NEEDED_BY_REQUEST),
         (flight_state.Rules, NEEDED_BY_FLIGHT),
         (life_state.Rules, NEEDED_BY_LIFE),
+        (fanin_state.Rules, NEEDED_BY_FANIN),
     ):
         assert [field.name for field in fields(rules)] == [rule for rule, _, _ in needed]

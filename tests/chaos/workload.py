@@ -12,6 +12,7 @@ from penstock.targets.routes import Route, Routes, Target
 from tests.chaos.checker import SECRET
 from tests.chaos.faults import AtRandom, Fault, Unreachable
 from tests.chaos.provider import Kind, Reply
+from tests.chaos.run_workload import RunSent, runs_of
 
 #: Faults and trouble of the model end here at the latest, in seconds.
 TROUBLE_S = 900.0
@@ -94,6 +95,8 @@ class Workload:
     plan: Outages
     duplicates: float
     blows: list[Blow]
+    #: Messages of runs; without any, runs are switched off.
+    runs: list[RunSent]
 
 
 def workload(seed: int) -> Workload:
@@ -113,6 +116,7 @@ def workload(seed: int) -> Workload:
         plan=Outages(AtRandom(random.Random(rng.getrandbits(64)), rate, until), stretches),
         duplicates=rng.choice((0.0, 0.0, 0.2)),
         blows=blows,
+        runs=runs_of(rng),
     )
 
 

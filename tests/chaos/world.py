@@ -49,6 +49,8 @@ TIMING = Timing()
 
 #: Audit subscriptions: everything the topics carried waits here for the checker.
 RESULTS, LETTERS, PUBLISHED = "audit-results", "audit-dead-letters", "audit-requests"
+#: The same of the topics that runs add.
+INTERNAL, TOLD = "audit-internal", "audit-runs"
 
 #: Memory where there is some to be had: a simulated commit needs no disk.
 _SHM = Path("/dev/shm")
@@ -74,8 +76,8 @@ class Shape:
     #: How likely a push arrives twice, and by how many seconds the copy may come later.
     duplicates: float = 0.0
     later_s: tuple[float, ...] = (0.0, 0.05, 1.0, 70.0)
-    #: What rooms add to a request's life.
-    seams: tuple[Seam, ...] = ()
+    #: What rooms add to a request's life; of a class each instance gets one of its own.
+    seams: tuple[Seam | type[Seam], ...] = ()
     #: The rooms that the sweeper looks through, and the stories of the functions that they add, each with a
     #: topic and a subscription of its name.
     rooms: tuple[Room, ...] = ROOMS
@@ -119,6 +121,8 @@ class World:
             await self.bus.create_topic(name)
             await self.bus.create_subscription(_push(name, name, self.shape.max_attempts))
         audits = {RESULTS: TOPICS.response, LETTERS: TOPICS.dead_letter, PUBLISHED: TOPICS.request}
+        if TOPICS.internal in self.shape.stories:
+            audits |= {INTERNAL: TOPICS.internal, TOLD: TOPICS.runs}
         for name, topic in audits.items():
             await self.bus.create_subscription(Subscription(name, topic, retention_s=1e9))
         self.spawn(Pusher(self.bus, self.clock, self._send, poll_s=None).run())
@@ -188,7 +192,7 @@ class World:
             gates=gates(self.shape.routes, clock, TIMING),
             jitter=rng.random,
             new_id=lambda: f"{rng.getrandbits(64):016x}",
-            seams=self.shape.seams,
+            seams=tuple(seam() if isinstance(seam, type) else seam for seam in self.shape.seams),
         )
         return instance
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from penstock.messages.result import response_message
 from penstock.pause import PAUSE_PATH
 from penstock.requests.handle import handle
 from penstock.requests.respond import respond
+from penstock.runs.room import Runs
 from penstock.settings import SETTINGS, read_settings
 from penstock.sweep import sweep
 from penstock.targets.routes import parse_routes
@@ -46,12 +48,14 @@ def everything(workspace: Workspace) -> Run:
 def _environment(run: Run) -> dict[str, str]:
     functions = run.of("google_cloudfunctions2_function")
     given = [function.values["service_config"][0]["environment_variables"] for function in functions]
-    assert given[0] == given[1] == given[2]
+    assert all(environment == given[0] for environment in given)
     return dict(given[0])
 
 
-def test_functions_get_exactly_the_cloud_settings(dev: Run) -> None:
-    assert set(_environment(dev)) == CLOUD
+def test_functions_get_exactly_the_cloud_settings(dev: Run, everything: Run) -> None:
+    assert set(_environment(everything)) == CLOUD
+    # What switches a room on is there only where the room is
+    assert CLOUD - set(_environment(dev)) == {"PENSTOCK_RUNS_TOPIC", "PENSTOCK_INTERNAL_TOPIC"}
     assert not CLOUD & LOCAL
 
 
@@ -110,14 +114,11 @@ def test_what_is_kept_outlives_what_points_to_it(everything: Run) -> None:
 
 
 def test_subscriptions_are_named_as_in_the_local_stack(everything: Run) -> None:
-    local = Topology()
+    local = Topology(runs_topic="llm-runs")
     names = {s.values["name"] for s in everything.of("google_pubsub_subscription")}
     assert {local.request_subscription, local.response_subscription, local.dead_letter_subscription} <= names
-    assert {t.values["name"] for t in everything.of("google_pubsub_topic")} == {
-        local.request_topic,
-        local.response_topic,
-        local.dead_letter_topic,
-    }
+    assert {local.runs_subscription, local.internal_subscription} <= names
+    assert {t.values["name"] for t in everything.of("google_pubsub_topic")} == set(local.topics)
 
 
 def test_each_name_stands_once() -> None:
@@ -125,12 +126,13 @@ def test_each_name_stands_once() -> None:
     text = "\n".join(file.read_text() for file in TERRAFORM.rglob("*.tf"))
     text = re.sub(r"<<-EOT\n.*?\n +EOT\n", "", text, flags=re.DOTALL)
     text = re.sub(r"description +=.*|#.*", "", text)
-    topology = Topology()
-    names = ["llm-requests", "llm-responses", "llm-dead-letters", "request-handler", "response-processor"]
+    topology = Topology(runs_topic="llm-runs")
+    names = ["llm-runs", "llm-internal", "run-handler", topology.runs_subscription]
+    names += ["llm-requests", "llm-responses", "llm-dead-letters", "request-handler", "response-processor"]
     names += [topology.request_subscription, topology.response_subscription]
     names += [topology.dead_letter_subscription]
     # I expect each once, as a value that is given a name
-    for name in [*names, "requests", "orphans", "cache", "usage", "control"]:
+    for name in [*names, "requests", "orphans", "cache", "usage", "control", "runs", "pages"]:
         assert len(re.findall(f'= "{name}"', text)) == 1, name
     assert not [name for name in names if len(re.findall(f'"{name}"', text)) > 1]
     # The database's default stands in the store's settings and in the platform's, which hands them on
@@ -144,6 +146,8 @@ def test_collections_are_the_codes(everything: Run) -> None:
         keys.cache_path("t", "k"): "cache",
         keys.usage_path("t", "r", "2026-11-21", "m"): "usage",
         PAUSE_PATH: "control",
+        keys.run_path("t", "r"): "runs",
+        keys.page_path("t", "r/0.0.0"): "pages",
     }
     assert {path.split("/")[-2] for path in written} == set(written.values())
     # I expect every collection to be exempt from indexes, but for the fields that are asked for
@@ -191,18 +195,32 @@ async def test_every_query_has_its_index_and_every_index_its_query(
     assert {required_index(query) for query in recorder.queries} == declared
 
 
+def test_runs_add_the_indexes_that_they_ask_for_and_no_others(dev: Run, everything: Run) -> None:
+    def declared(run: Run) -> set[tuple[str, str]]:
+        fields = run.of("google_firestore_field")
+        return {(f.values["collection"], f.values["field"]) for f in fields if _has_index(f.values)}
+
+    # The sweeper's two of its room, and what a page counts
+    room = {(Runs.group, "due_at"), (Runs.group, "open_since")}
+    assert declared(everything) - declared(dev) == room | {(keys.REQUESTS, "done_in")}
+
+
+def _has_index(field: Mapping[str, Any]) -> bool:
+    return any(config["indexes"] for config in field["index_config"])
+
+
 def test_no_query_is_left_out_of_that() -> None:
-    # Given every call of the store's `find` (group, field, low, high) anywhere
+    # Given every call of the store's `find` or `count` (group, field, low, high) anywhere
     asked = {
         ast.unparse(call.args[1])
         for file in (*FUNCTIONS.rglob("*.py"), *(ROOT / "scripts").rglob("*.py"))
         for call in ast.walk(ast.parse(file.read_text()))
         if isinstance(call, ast.Call)
         and isinstance(call.func, ast.Attribute)
-        and call.func.attr == "find"
+        and call.func.attr in ("find", "count")
         and len(call.args) >= 4
     }
-    assert asked == {"'due_at'", "'open_since'", "'following'", "'day'"}
+    assert asked == {"'due_at'", "'open_since'", "'following'", "'done_in'", "'day'"}
 
 
 def test_metrics_read_what_the_code_logs(workspace: Workspace) -> None:

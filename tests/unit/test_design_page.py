@@ -79,10 +79,14 @@ def test_its_documents_and_files_are_those_that_the_code_names() -> None:
         paths.cache_path("t", "k"),
         paths.usage_path("t", "r", "2026-11-21", "m"),
         paths.speed_path("some/target"),
+        paths.run_path("t", "r"),
+        paths.page_path("t", "r/0.0.0"),
         PAUSE_PATH,
         paths.payload_blob("t", "0a"),
         paths.completion_blob("t", "0a"),
         paths.unsaved_blob("t", "r", day, 0),
+        paths.run_blob("t", "r", "definition", "0a"),
+        paths.pipeline_blob("p", "0a"),
         paths.dead_letter_blob("0a"),
     }
     makers = [name for name in vars(paths) if name.endswith(("_path", "_blob"))]

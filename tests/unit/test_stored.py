@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
@@ -24,6 +25,15 @@ from penstock_ops.upkeep.forget import forget
 from penstock_ops.upkeep.pause import pause
 from tests.design_page import Row, pattern, table
 from tests.unit.ops.redriving.redrive_stage import Folder
+
+#: A run that is over at once: so the time that its pages are kept is counted from now.
+RUN = {
+    "run_id": "n1",
+    "tenant": "acme",
+    "pipeline": {"version": 1, "steps": [{"id": "s", "split": {"field": "text", "max_tokens": 9}}]},
+    "items": ["What is a penstock?"],
+    "max_wait_s": 50,
+}
 
 DOCUMENTS, FILES = table("document"), table("file")
 
@@ -70,7 +80,7 @@ async def lived(
 ) -> AsyncIterator[tuple[Folder, Recorder, float]]:
     """A folder in which one of everything was written, at a time scale."""
     monkeypatch.setenv("PENSTOCK_LOCAL", str(tmp_path))
-    folder = Folder(tmp_path, PENSTOCK_TIME_SCALE=str(request.param))
+    folder = Folder(tmp_path, PENSTOCK_TIME_SCALE=str(request.param), PENSTOCK_RUNS_TOPIC="llm-runs")
     async with AsyncExitStack() as ending:
         ending.push_async_callback(folder.services.close)
         recorder = Recorder(folder.services.store)
@@ -80,6 +90,8 @@ async def lived(
         await folder.serve()
         folder.services = replace(folder.services, providers={"off": Overtaken(recorder)})
         await folder.publish({"prompt": "Whose answer?", "request_id": "r2", "tenant": "acme"})
+        await folder.serve()
+        await folder.bus.publish("llm-runs", json.dumps(RUN).encode(), {}, timeout_s=10)
         await folder.serve()
         yield folder, recorder, float(request.param)
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -18,6 +18,7 @@ from penstock.messages.conversation import Message, is_blank
 from penstock.messages.dumps import without_nothing
 from penstock.messages.envelope import Envelope, parse_time
 from penstock.messages.params import Params
+from penstock.messages.parent import is_member_id
 from penstock.messages.strict_json import ABSENT, Strict, canonical, check, decode_object
 from penstock.messages.wake import KIND
 
@@ -73,10 +74,11 @@ class Request:
     names_deadline: bool = False
 
 
-def decode_request(envelope: Envelope, *, default_wait_s: float) -> Request:
+def decode_request(envelope: Envelope, *, default_wait_s: float, member: bool = False) -> Request:
     """The request in a delivery. Raises BadMessage saying what to change, without any value in it.
 
     `default_wait_s`: seconds from publishing to the deadline where the client sets none.
+    `member`: the attribute may name a member's id (messages/parent.py), which no client may give.
     A deadline that has passed is no fault of the message; the request then ends `deadline_exceeded`.
     """
     body = decode_object(envelope.data)
@@ -84,7 +86,7 @@ def decode_request(envelope: Envelope, *, default_wait_s: float) -> Request:
     check(_Body, asked)
     return Request(
         tenant=_tenant(envelope, body),
-        request_id=_request_id(envelope, body),
+        request_id=_request_id(envelope, body, member),
         messages=_messages(asked),
         model=body.get("model"),
         params=body.get("params", {}),
@@ -115,11 +117,13 @@ def id_fault(text: str, limit: int) -> str | None:
 
 
 def _tenant(envelope: Envelope, body: Mapping[str, Any]) -> str:
-    return _agreed("tenant", body.get("tenant"), envelope, TENANT_LIMIT) or "default"
+    return agreed("tenant", body.get("tenant"), envelope, TENANT_LIMIT) or "default"
 
 
-def _request_id(envelope: Envelope, body: Mapping[str, Any]) -> str:
-    given = _agreed("request_id", body.get("request_id"), envelope, REQUEST_ID_LIMIT)
+def _request_id(envelope: Envelope, body: Mapping[str, Any], member: bool) -> str:
+    if member and is_member_id(envelope.attributes.get("request_id", "")):
+        return envelope.attributes["request_id"]
+    given = agreed("request_id", body.get("request_id"), envelope, REQUEST_ID_LIMIT)
     if given is not None:
         return given
     if _is_redrive(envelope):
@@ -129,7 +133,7 @@ def _request_id(envelope: Envelope, body: Mapping[str, Any]) -> str:
     return envelope.message_id
 
 
-def _agreed(name: str, in_body: str | None, envelope: Envelope, limit: int) -> str | None:
+def agreed(name: str, in_body: str | None, envelope: Envelope, limit: int) -> str | None:
     """The id that body and attributes name, if any does; they must not differ."""
     in_attributes = envelope.attributes.get(name)
     if in_attributes is None:
@@ -156,13 +160,19 @@ def _messages(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
 def _deadline(envelope: Envelope, body: Mapping[str, Any], default_wait_s: float) -> datetime:
     """When the client stops waiting, in UTC. A redrive's own deadline replaces the body's."""
     if _is_redrive(envelope) and "deadline" in envelope.attributes:
-        return _deadline_in(envelope.attributes["deadline"], "The attribute `deadline`", envelope)
+        text = envelope.attributes["deadline"]
+        return _deadline_in(text, "The attribute `deadline`", envelope, LONGEST_WAIT_S)
+    return end_of(envelope, body, default_wait_s, LONGEST_WAIT_S)
+
+
+def end_of(envelope: Envelope, body: Mapping[str, Any], default_wait_s: float, longest_s: float) -> datetime:
+    """The `deadline` or `max_wait_s` of a body, at most `longest_s` after publishing. Raises BadMessage."""
     if "deadline" in body:
-        return _deadline_in(body["deadline"], "`deadline`", envelope)
+        return _deadline_in(body["deadline"], "`deadline`", envelope, longest_s)
     return _after(envelope.published_at, body.get("max_wait_s", default_wait_s))
 
 
-def _deadline_in(text: str, name: str, envelope: Envelope) -> datetime:
+def _deadline_in(text: str, name: str, envelope: Envelope, longest_s: float) -> datetime:
     try:
         deadline = parse_time(text)
     except ValueError:
@@ -170,8 +180,8 @@ def _deadline_in(text: str, name: str, envelope: Envelope) -> datetime:
         raise BadMessage(
             f"{name} must be an RFC 3339 time with an offset, such as 2030-01-31T12:00:00Z."
         ) from None
-    if deadline > _after(envelope.published_at, LONGEST_WAIT_S + _CLOCK_SLACK_S):
-        raise BadMessage(f"{name} must lie at most 31 days after publishing.")
+    if deadline > _after(envelope.published_at, longest_s + _CLOCK_SLACK_S):
+        raise BadMessage(f"{name} must lie at most {longest_s / 86_400:g} days after publishing.")
     return deadline
 
 
@@ -203,7 +213,13 @@ def _metadata(metadata: dict[str, str]) -> dict[str, str]:
     return metadata
 
 
-def _id(limit: int) -> AfterValidator:
+#: What clients may hang on to a request or a run.
+Metadata = Annotated[dict[str, str], BeforeValidator(_few_keys), AfterValidator(_metadata)]
+
+
+def id_rule(limit: int) -> AfterValidator:
+    """Checks a tenant or an id of at most `limit` characters."""
+
     def validate(text: str) -> str:
         if fault := id_fault(text, limit):
             raise PydanticCustomError("rule", "{fault}", {"fault": fault})
@@ -212,27 +228,36 @@ def _id(limit: int) -> AfterValidator:
     return AfterValidator(validate)
 
 
-class _Body(Strict):
-    """The message data of a request."""
+class Question(Strict):
+    """What is asked, and how: the part of a body that a run's step is a template of."""
 
     prompt: str = ABSENT
     messages: Annotated[list[Message], Field(min_length=1, fail_fast=True)] = ABSENT
-    request_id: Annotated[str, _id(REQUEST_ID_LIMIT)] = ABSENT
-    tenant: Annotated[str, _id(TENANT_LIMIT)] = ABSENT
     model: Annotated[str, Field(min_length=1, max_length=256)] = ABSENT
     params: Params = ABSENT
     cache: CacheMode = Field(default=ABSENT, strict=False)
-    deadline: str = ABSENT
-    max_wait_s: Annotated[float, Field(gt=0, le=LONGEST_WAIT_S)] = ABSENT
-    metadata: Annotated[dict[str, str], BeforeValidator(_few_keys), AfterValidator(_metadata)] = ABSENT
 
     @model_validator(mode="after")
-    def _one_question_and_one_end(self) -> _Body:
+    def _one_question(self) -> Self:
         given = self.model_fields_set
         if ("prompt" in given) == ("messages" in given):
             raise PydanticCustomError("rule", "must have exactly one of `prompt` and `messages`")
         if "prompt" in given and is_blank(self.prompt):
             raise PydanticCustomError("rule", "has an empty `prompt`: it must say something")
-        if {"deadline", "max_wait_s"} <= given:
+        return self
+
+
+class _Body(Question):
+    """The message data of a request."""
+
+    request_id: Annotated[str, id_rule(REQUEST_ID_LIMIT)] = ABSENT
+    tenant: Annotated[str, id_rule(TENANT_LIMIT)] = ABSENT
+    deadline: str = ABSENT
+    max_wait_s: Annotated[float, Field(gt=0, le=LONGEST_WAIT_S)] = ABSENT
+    metadata: Metadata = ABSENT
+
+    @model_validator(mode="after")
+    def _one_end(self) -> Self:
+        if {"deadline", "max_wait_s"} <= self.model_fields_set:
             raise PydanticCustomError("rule", "may have `deadline` or `max_wait_s`, not both")
         return self

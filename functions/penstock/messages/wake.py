@@ -10,8 +10,9 @@ from penstock.errors import BadMessage
 #: The attribute that tells a wake or a redrive from a client's request.
 KIND = "penstock_kind"
 
-#: The kinds that this release knows; another one is a later release's, and left to it.
-WAKE, REDRIVE = "wake", "redrive"
+#: The kinds that this release knows; another one is a later release's, and left to it. A member is a request
+#: that a run asks (messages/parent.py).
+WAKE, REDRIVE, MEMBER = "wake", "redrive", "member"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,4 +43,4 @@ class Wake:
 
 def is_of_a_later_release(attributes: Mapping[str, str]) -> bool:
     """Whether a message is of a kind that this release does not know."""
-    return attributes.get(KIND, WAKE) not in (WAKE, REDRIVE)
+    return attributes.get(KIND, WAKE) not in (WAKE, REDRIVE, MEMBER)

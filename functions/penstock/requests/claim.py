@@ -288,7 +288,8 @@ class _Claim:
             self._in.payload_ref,
             self._in.redrive_count or 0,
             self._s.clock.now(),
-            self._in.plan,
+            parent=self._in.parent,
+            plan=self._in.plan,
         )
 
     def _new_lease(self) -> Lease:

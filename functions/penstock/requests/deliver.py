@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import replace
 
 from penstock import log
-from penstock.errors import BadMessage, BlobError, BlobMissing, PublishFailed
+from penstock.errors import BadMessage, BlobError, BlobMissing, PublishFailed, Reason
 from penstock.messages.deadletter import INLINE_LIMIT, DeadLetter
 from penstock.messages.envelope import Envelope
 from penstock.messages.request import REQUEST_ID_LIMIT, TENANT_LIMIT, id_fault
@@ -23,10 +23,10 @@ async def deliver(s: Services, record: Record) -> bool:
     """Publish a terminal record's dead letter, if it failed, and its result; False: to be repeated."""
     result = record.result or {}
     try:
-        if not record.completed:
+        if _has_letter(record):
             await _publish_dead_letter(s, record)
         data, attributes = response_message(result, record.traceparent)
-        await s.bus.publish(s.topics.response, data, attributes, timeout_s=s.timing.publish_s)
+        await s.bus.publish(_topic(s, record), data, attributes, timeout_s=s.timing.publish_s)
     except (PublishFailed, BlobError) as error:
         log.warning(
             "result.unpublished",
@@ -37,6 +37,17 @@ async def deliver(s: Services, record: Record) -> bool:
         )
         return False
     return True
+
+
+def _has_letter(record: Record) -> bool:
+    """Whether it failed, and not because the run that asked had ended."""
+    error = (record.result or {}).get("error")
+    return error is not None and error["reason"] != Reason.CANCELLED
+
+
+def _topic(s: Services, record: Record) -> str:
+    """Whoever waits for results of their own is not to see a run's million."""
+    return s.topics.internal if record.parent is not None else s.topics.response
 
 
 async def refuse(s: Services, envelope: Envelope, error: BadMessage) -> None:

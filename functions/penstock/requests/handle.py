@@ -21,7 +21,7 @@ from penstock.requests import transitions
 from penstock.requests.call import Answered, Calls, Outcome, Refused
 from penstock.requests.claim import ENTERING, Settled, claim
 from penstock.requests.deliver import deliver, refuse, tell_undelivered
-from penstock.requests.incoming import Incoming, incoming_message, incoming_wake, is_wake
+from penstock.requests.incoming import Incoming, incoming_message, incoming_wake, is_member, is_wake
 from penstock.requests.lifecycle import TABLE, Action, arrival_of_wake, seen
 from penstock.requests.record import NOT_CALLED, Record, State
 from penstock.requests.room import NAMED
@@ -68,6 +68,8 @@ async def _receive(s: Services, envelope: Envelope) -> tuple[Holder[Record], Inc
             return found
         incoming = await incoming_wake(s, wake, found)
     else:
+        if is_member(envelope):
+            await _admit(s, envelope)
         incoming = await incoming_message(s, envelope)
     for seam in seams_of(s):
         incoming = seam.plan(s, incoming)
@@ -76,6 +78,14 @@ async def _receive(s: Services, envelope: Envelope) -> tuple[Holder[Record], Inc
         seam.beside_claim(s, incoming)
     step = await claim(s, incoming)
     return step if isinstance(step, Settled) else (step, incoming.planned(step.record.plan, s.routes))
+
+
+async def _admit(s: Services, envelope: Envelope) -> None:
+    """Only a run that is there publishes members. Raises BadMessage, StoreError."""
+    for seam in seams_of(s):
+        if await seam.admits(s, envelope):
+            return
+    raise BadMessage("This deployment has runs switched off: switch them on, or send a request of your own.")
 
 
 async def _read_woken(s: Services, wake: Wake) -> Record | Settled:
@@ -95,7 +105,9 @@ async def _settle(s: Services, envelope: Envelope, step: Settled) -> Verdict:
     """Everything that needs no lease."""
     match step.action:
         case Action.DEAD_LETTER:
-            raise _conflict(step.record)
+            # Of a member the payload that came first stands: a deploy may have rendered the other.
+            if not is_member(envelope):
+                raise _conflict(step.record)
         case Action.PUBLISH | Action.RETURN if step.record is not None:
             if step.finished:
                 _log_finished(step.record)

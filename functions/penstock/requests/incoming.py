@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from penstock.errors import BadMessage, BlobMissing
 from penstock.messages.completion import BlobRef
 from penstock.messages.envelope import Envelope
+from penstock.messages.parent import Parent, is_member_id
 from penstock.messages.plan import Plan
 from penstock.messages.redrive import redrive_count
 from penstock.messages.request import CacheMode, Request, decode_request
-from penstock.messages.wake import KIND, WAKE, Wake
+from penstock.messages.wake import KIND, MEMBER, WAKE, Wake
 from penstock.paths import cache_key, payload_blob
 from penstock.requests.flight import cacheable
 from penstock.requests.lifecycle import Arrival, arrival_of_redrive, arrival_of_request, arrival_of_wake
@@ -38,6 +39,8 @@ class Incoming:
     wake: Wake | None = None
     #: None unless this is a redrive.
     redrive_count: int | None = None
+    #: The run that asks; None: a client does.
+    parent: Parent | None = None
     #: What the route chose, where it says `cheapest`; `targets` are those that it names.
     plan: Plan | None = None
 
@@ -51,7 +54,7 @@ class Incoming:
         this deployment has none of them any more."""
         if plan == self.plan:
             return self
-        targets = _targets_of(self.request, routes) if plan is None else _named(plan, routes)
+        targets = _targets(self.request, routes, kept=True) if plan is None else _named(plan, routes)
         if not targets:
             return self
         return replace(self, targets=targets, key=_first_key(self.request, targets), plan=plan)
@@ -67,6 +70,8 @@ class Incoming:
         if self.wake is not None:
             return arrival_of_wake(record, self.wake.fence)
         if self.redrive_count is not None:
+            if record is None and is_member_id(self.request.request_id):
+                return Arrival.STALE  # only its run makes one
             return arrival_of_redrive(record, self.redrive_count, self.request.payload_sha256)
         return arrival_of_request(record, self.envelope.message_id, self.request.payload_sha256)
 
@@ -75,16 +80,23 @@ def is_wake(envelope: Envelope) -> bool:
     return envelope.attributes.get(KIND) == WAKE
 
 
+def is_member(envelope: Envelope) -> bool:
+    return envelope.attributes.get(KIND) == MEMBER
+
+
 async def incoming_message(s: Services, envelope: Envelope) -> Incoming:
     """A client's message or a redrive; a long payload is in the bucket when this returns.
 
     Raises BadMessage, BlobUnavailable.
     """
-    request = decode_request(envelope, default_wait_s=s.timing.default_wait_s)
-    targets = _in_order(request, s.routes)
+    parent = Parent.of(envelope.attributes) if is_member(envelope) else None
     count = redrive_count(envelope.attributes)
+    ours = parent is not None or count is not None
+    request = decode_request(envelope, default_wait_s=s.timing.default_wait_s, member=ours)
+    targets = _targets(request, s.routes, kept=parent is not None)
     payload_ref = await _store_payload(s, request, envelope.data)
-    return Incoming(request, envelope, targets, _first_key(request, targets), payload_ref, None, count)
+    key = _first_key(request, targets)
+    return Incoming(request, envelope, targets, key, payload_ref, None, count, parent)
 
 
 async def incoming_wake(s: Services, wake: Wake, record: Record) -> Incoming:
@@ -101,26 +113,15 @@ async def incoming_wake(s: Services, wake: Wake, record: Record) -> Incoming:
         subscription="",
     )
     try:
-        request = decode_request(envelope, default_wait_s=s.timing.default_wait_s)
+        request = decode_request(envelope, default_wait_s=s.timing.default_wait_s, member=True)
     except BadMessage:
-        return Incoming(_unreadable(record), envelope, (), None, record.payload_ref, wake)
+        unreadable = _unreadable(record)
+        return Incoming(unreadable, envelope, (), None, record.payload_ref, wake, None, record.parent)
     request = replace(request, deadline=record.deadline)
-    targets = _targets_of(request, s.routes)
-    incoming = Incoming(request, envelope, targets, _first_key(request, targets), record.payload_ref, wake)
+    targets = _targets(request, s.routes, kept=True)
+    key = _first_key(request, targets)
+    incoming = Incoming(request, envelope, targets, key, record.payload_ref, wake, None, record.parent)
     return incoming.planned(record.plan, s.routes)
-
-
-def _in_order(request: Request, routes: Routes) -> tuple[Target, ...]:
-    """Who may answer, as the route says. Raises BadMessage when there is no such route."""
-    return tuple(routes.resolve(request.model).eligible)
-
-
-def _targets_of(request: Request, routes: Routes) -> tuple[Target, ...]:
-    """The same for a stored request, whose route may be gone: then nobody."""
-    try:
-        return _in_order(request, routes)
-    except BadMessage:
-        return ()
 
 
 def _named(plan: Plan, routes: Routes) -> tuple[Target, ...]:
@@ -134,6 +135,17 @@ async def _stored_payload(s: Services, ref: BlobRef) -> bytes | None:
         return await s.blobs.get(ref, timeout_s=s.timing.blob_s)
     except BlobMissing:
         return None
+
+
+def _targets(request: Request, routes: Routes, *, kept: bool) -> tuple[Target, ...]:
+    """Who may answer. Raises BadMessage where nobody serves the model, unless the request is to be `kept`:
+    what is stored, or what a run waits for, fails as a request."""
+    try:
+        return tuple(routes.resolve(request.model).eligible)
+    except BadMessage:
+        if kept:
+            return ()
+        raise
 
 
 def _first_key(request: Request, targets: tuple[Target, ...]) -> str | None:

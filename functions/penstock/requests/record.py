@@ -17,6 +17,7 @@ from penstock.errors import BadMessage, FailureClass, Reason
 from penstock.leases.document import LEASED
 from penstock.leases.lease import Lease
 from penstock.messages.completion import BlobRef
+from penstock.messages.parent import Parent
 from penstock.messages.plan import Plan
 from penstock.paths import request_path, sharded
 from penstock.timing import Timing
@@ -123,6 +124,10 @@ class Record(NamedTuple):
     payload_ref: BlobRef | None = None
     redrive_count: int = 0
 
+    #: The run that asks, and the place in it; `done_in` is set when this is done and its page counts it.
+    parent: Parent | None = None
+    done_in: str | None = None
+
     #: Cache key whose flight this request leads, and the key of the target that gave the outcome.
     flight: str | None = None
     answer_key: str | None = None
@@ -194,6 +199,8 @@ class Record(NamedTuple):
             known["payload_ref"] = BlobRef.decode(known["payload_ref"])
         if known.get("plan"):
             known["plan"] = Plan.decode(known["plan"])
+        if known.get("parent"):
+            known["parent"] = Parent.decode(known["parent"])
         known["attempts"] = tuple(Attempt.decode(value) for value in document.get("attempts", ()))
         # A release without the counter has written before this one, or between: then its lines say more.
         lines = sum(line.outcome in PERHAPS_PAID for line in known["attempts"])
@@ -292,7 +299,7 @@ def _stored(name: str, value: Any) -> Any:
     match name:
         case "state":
             return value.value
-        case "payload_ref" | "plan":
+        case "payload_ref" | "plan" | "parent":
             return value.encode()
         case "attempts":
             return [attempt.encode() for attempt in value]

@@ -65,6 +65,8 @@ async def _respond(s: Services, envelope: Envelope, confirmed: _Confirmed) -> Ve
         found, record = await _read(s, delivered)
         if record is not None:
             await _conclude(s, delivered, found, record, confirmed)
+            for seam in seams_of(s):
+                await seam.after_confirmation(s, record)
     except BadMessage as error:
         return await _refuse(s, envelope, error)
     except (StoreError, PublishFailed):

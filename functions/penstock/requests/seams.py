@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from penstock.errors import ProviderFailure
 from penstock.leases.holder import Holder
 from penstock.messages.completion import Completion
+from penstock.messages.envelope import Envelope
 from penstock.messages.result import Answer, Failure
 from penstock.ports import Write
 from penstock.requests.incoming import Incoming
@@ -26,6 +27,11 @@ class Seam:
     def plan(self, s: Services, incoming: Incoming) -> Incoming:
         """Before the claim: who is asked, and in which order. It must not raise, and reads nothing."""
         return incoming
+
+    async def admits(self, s: Services, envelope: Envelope) -> bool:
+        """Whether a member's message is this room's own. Raises BadMessage where it only says so;
+        StoreError: then it comes again."""
+        return False
 
     def beside_claim(self, s: Services, incoming: Incoming) -> None:
         """Begin what may be under way while the claim is, as the pause is read. It must not raise, and
@@ -56,6 +62,10 @@ class Seam:
     def with_confirmation(self, s: Services, record: Record) -> Sequence[Write]:
         """Writes in the batch that confirms the result of `record`."""
         return ()
+
+    async def after_confirmation(self, s: Services, record: Record) -> None:
+        """A step after each delivery of the result of `record`, whoever confirmed it. Raises PublishFailed,
+        StoreError: then it comes again."""
 
     def before_response(self) -> None:
         """A delivery of the response topic begins. It must not raise."""

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from penstock.leases.lease import Lease
 from penstock.messages.completion import BlobRef
 from penstock.messages.envelope import Envelope
+from penstock.messages.parent import Parent
 from penstock.messages.plan import Plan
 from penstock.messages.request import Request
 from penstock.messages.result import Answer, Cost, Failure, Result, Timings
@@ -22,9 +23,14 @@ BOUGHT = frozenset({"miss", "off"})
 
 
 def fresh(
-    request: Request, envelope: Envelope, payload_ref: BlobRef | None, redrive_count: int, now: datetime,
+    request: Request,
+    envelope: Envelope,
+    payload_ref: BlobRef | None,
+    redrive_count: int,
+    now: datetime,
+    parent: Parent | None = None,
     plan: Plan | None = None,
-) -> Record:  # fmt: skip
+) -> Record:
     """A request nobody knows yet: fence 1, and no lease until `leased`."""
     return Record(
         tenant=request.tenant,
@@ -41,6 +47,7 @@ def fresh(
         payload_ref=payload_ref,
         payload_sha256=request.payload_sha256,
         redrive_count=redrive_count,
+        parent=parent,
         plan=plan,
         open_since=sharded(request.tenant, request.request_id, now),
     )
@@ -75,6 +82,7 @@ def reopened(
         open_since=sharded(old.tenant, old.request_id, now),
         result=None,
         confirmed_at=None,
+        done_in=None,
         expires_at=None,
         answer_key=None,
         plan=plan,
@@ -154,10 +162,18 @@ def confirmed(record: Record, now: datetime, timing: Timing) -> Record:
     return record._replace(
         confirmed_at=now,
         perhaps_booked=record.perhaps_paid or None,
+        done_in=_done_in(record),
         due_at=None,
         open_since=None,
         expires_at=now + timedelta(seconds=timing.retention_s),
     )
+
+
+def _done_in(record: Record) -> str | None:
+    """What a member's page counts: set by the last link of its chain, or by the first that failed."""
+    parent = record.parent
+    over = parent is not None and (parent.is_last or not record.completed)
+    return parent.done_in(record.tenant) if parent is not None and over else None
 
 
 def _result(

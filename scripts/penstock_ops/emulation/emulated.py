@@ -57,12 +57,13 @@ def emulated(env: Mapping[str, str], project: str, folder: Path, source: Path) -
         asyncio.run(create_on_pubsub(topology, project, exports["PUBSUB_EMULATOR_HOST"], {}))
         children: dict[str, Leashed] = {}
         urls: dict[str, str] = {}
-        for target in TARGETS:
+        targets = (*TARGETS, "run_handler") if topology.runs_topic else TARGETS
+        for target in targets:
             port = _free_port()
             urls[target] = f"http://127.0.0.1:{port}/"
             children[target] = Leashed(_function(target, source, port), log=_fresh(logs, target), env=full)
             stack.callback(children[target].stop)
-        for target in TARGETS:
+        for target in targets:
             _wait_listening(target, children[target], int(urls[target].rstrip("/").rpartition(":")[2]))
         children["bridge"] = Leashed(_bridge(topology, urls), log=_fresh(logs, "bridge"), env=full)
         stack.callback(children["bridge"].stop)
@@ -75,6 +76,8 @@ def _topology(env: Mapping[str, str]) -> Topology:
         request_topic=env.get("PENSTOCK_REQUEST_TOPIC") or normal.request_topic,
         response_topic=env.get("PENSTOCK_RESPONSE_TOPIC") or normal.response_topic,
         dead_letter_topic=env.get("PENSTOCK_DEAD_LETTER_TOPIC") or normal.dead_letter_topic,
+        runs_topic=env.get("PENSTOCK_RUNS_TOPIC") or None,
+        internal_topic=env.get("PENSTOCK_INTERNAL_TOPIC") or normal.internal_topic,
     )
 
 
@@ -90,8 +93,7 @@ def _function(target: str, source: Path, port: int) -> list[str]:
 def _bridge(topology: Topology, urls: Mapping[str, str]) -> list[str]:
     return [
         *(sys.executable, "-m", "penstock_ops.emulation.bridge"),
-        f"{topology.request_subscription}={urls['request_handler']}",
-        f"{topology.response_subscription}={urls['response_processor']}",
+        *(f"{subscription}={url}" for subscription, url in topology.endpoints(urls).items()),
         *("--ack-deadline", str(Timing().ack_deadline_s)),
         *("--min-backoff", str(topology.min_backoff_s or 0)),
     ]

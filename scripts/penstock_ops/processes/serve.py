@@ -34,6 +34,8 @@ from penstock_ops.terminal.system import local_topology
 from penstock_ops.terminal.topology import create_local
 
 TARGETS = ("request_handler", "response_processor", "sweeper")
+#: Served beside them while runs are switched on.
+RUN_HANDLER = "run_handler"
 #: functions/main.py, beside the package: the very file that is deployed.
 SOURCE = Path(str(penstock.__file__)).parent.parent / "main.py"
 
@@ -42,7 +44,8 @@ _App = Callable[[Any, Any, Any], Awaitable[None]]
 
 async def serve(settings: Settings, token: str) -> None:
     """Serve `settings.folder` until SIGTERM or SIGINT; the folder is ours when this is called."""
-    sockets = {target: _listen() for target in TARGETS}
+    targets = (*TARGETS, RUN_HANDLER) if settings.runs_topic else TARGETS
+    sockets = {target: _listen() for target in targets}
     urls = {target: f"http://127.0.0.1:{_port(sock)}/" for target, sock in sockets.items()}
     apps = {_port(sock): _app(target) for target, sock in sockets.items()}
     sockets["console"] = _listen()
@@ -54,14 +57,7 @@ async def serve(settings: Settings, token: str) -> None:
     clock = SystemClock()
     bus = LocalBus(settings.folder, clock)
     topology = local_topology(settings)
-    await create_local(
-        topology,
-        bus,
-        {
-            topology.request_subscription: urls["request_handler"],
-            topology.response_subscription: urls["response_processor"],
-        },
-    )
+    await create_local(topology, bus, topology.endpoints(urls))
     send = HttpSend()
     minute = each_minute(send, urls["sweeper"], time_scale=settings.time_scale)
     beside = [asyncio.create_task(Pusher(bus, clock).run()), asyncio.create_task(minute)]

@@ -140,6 +140,8 @@ def local_topology(settings: Settings) -> Topology:
         request_topic=settings.request_topic,
         response_topic=settings.response_topic,
         dead_letter_topic=settings.dead_letter_topic,
+        runs_topic=settings.runs_topic,
+        internal_topic=settings.internal_topic,
         ack_deadline_s=timing.ack_deadline_s,
         min_backoff_s=(normal.min_backoff_s or 0) / settings.time_scale,
         max_backoff_s=normal.max_backoff_s / settings.time_scale,

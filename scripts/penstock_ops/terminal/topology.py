@@ -26,7 +26,7 @@ MAX_ATTEMPTS = 100
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """The names of the three topics, and what is subscribed to them.
+    """The names of the topics, and what is subscribed to them; those of runs where `runs_topic` is given.
 
     Subscriptions: `request_subscription` and `response_subscription` feed the functions, by push or, where a
     bridge delivers, by pull; `dead_letter_subscription` and `results_subscription` are for people and clients
@@ -36,10 +36,37 @@ class Topology:
     request_topic: str = "llm-requests"
     response_topic: str = "llm-responses"
     dead_letter_topic: str = "llm-dead-letters"
+    runs_topic: str | None = None
+    internal_topic: str = "llm-internal"
     ack_deadline_s: float = Timing().ack_deadline_s
     max_attempts: int = MAX_ATTEMPTS
     min_backoff_s: float | None = 10
     max_backoff_s: float = 600
+
+    @property
+    def topics(self) -> list[str]:
+        """All topics that there are."""
+        always = [self.request_topic, self.response_topic, self.dead_letter_topic]
+        return always + ([self.runs_topic, self.internal_topic] if self.runs_topic else [])
+
+    def endpoints(self, urls: Mapping[str, str]) -> dict[str, str]:
+        """Which function answers a subscription, by the URLs of the functions."""
+        fed = {
+            self.request_subscription: urls["request_handler"],
+            self.response_subscription: urls["response_processor"],
+        }
+        if not self.runs_topic:
+            return fed
+        internal = {self.internal_subscription: urls["response_processor"]}
+        return fed | internal | {self.runs_subscription: urls["run_handler"]}
+
+    @property
+    def runs_subscription(self) -> str:
+        return f"{self.runs_topic}-handler"
+
+    @property
+    def internal_subscription(self) -> str:
+        return f"{self.internal_topic}-processor"
 
     @property
     def request_subscription(self) -> str:
@@ -58,7 +85,7 @@ class Topology:
         return f"{self.dead_letter_topic}-inspection"
 
     def subscriptions(self, endpoints: Mapping[str, str]) -> list[Subscription]:
-        """All four. `endpoints` gives the push URL by subscription name; without one it is pulled."""
+        """All of them. `endpoints` gives the push URL by subscription name; without one it is pulled."""
 
         def fed(name: str, topic: str) -> Subscription:
             return Subscription(
@@ -75,6 +102,14 @@ class Topology:
         return [
             fed(self.request_subscription, self.request_topic),
             fed(self.response_subscription, self.response_topic),
+            *(
+                [
+                    fed(self.runs_subscription, self.runs_topic),
+                    fed(self.internal_subscription, self.internal_topic),
+                ]
+                if self.runs_topic
+                else []
+            ),
             Subscription(self.results_subscription, self.response_topic),
             Subscription(
                 self.dead_letter_subscription,
@@ -86,7 +121,7 @@ class Topology:
 
 async def create_local(topology: Topology, bus: LocalBus, endpoints: Mapping[str, str]) -> None:
     """Everything on the embedded bus; again is fine, and changes the endpoints."""
-    for topic in (topology.request_topic, topology.response_topic, topology.dead_letter_topic):
+    for topic in topology.topics:
         await bus.create_topic(topic)
     for subscription in topology.subscriptions(endpoints):
         if subscription.name != topology.results_subscription:  # nobody pulls it here: it would only fill
@@ -102,7 +137,7 @@ async def create_on_pubsub(
         transport=open_transport(SubscriberGrpcAsyncIOTransport, emulator_host)
     )
     try:
-        for topic in (topology.request_topic, topology.response_topic, topology.dead_letter_topic):
+        for topic in topology.topics:
             try:
                 await publisher.create_topic(
                     name=f"projects/{project}/topics/{topic}", retry=None, timeout=10

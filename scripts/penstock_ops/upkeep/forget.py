@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict, dataclass, field
 
 from penstock.messages.request import TENANT_LIMIT, id_fault
-from penstock.paths import REQUESTS
+from penstock.paths import REQUESTS, RUNS
 from penstock.ports import Delete, Snapshot
 from penstock.requests.record import Record, State
 from penstock_ops.terminal.console import counted, print_json, say, stdout, warn
@@ -45,6 +45,8 @@ class Found:
     orphans: int = 0
     cache: int = 0
     usage: int = 0
+    runs: int = 0
+    pages: int = 0
     blobs: int = 0
     #: The ids of unfinished requests, the first few, and how many there are.
     open: int = 0
@@ -54,7 +56,7 @@ class Found:
 
     @property
     def documents(self) -> int:
-        return self.requests + self.orphans + self.cache + self.usage
+        return self.requests + self.orphans + self.cache + self.usage + self.runs + self.pages
 
 
 async def forget(tenant: str, *, yes: bool, force: bool, as_json: bool) -> int:
@@ -91,6 +93,13 @@ async def _count(system: System, tenant: str) -> Found:
             found.cache += len(page)
         async for page in _pages(system, f"tenants/{tenant}/usage"):
             found.usage += len(page)
+        async for page in _pages(system, f"tenants/{tenant}/{RUNS}"):
+            found.runs += len(page)
+            for run in page:
+                _note_run(found, run)
+                found.pages += len(
+                    [one async for some in _pages(system, f"{run.path}/pages") for one in some]
+                )
     found.blobs = len(blobs)
     return found
 
@@ -109,6 +118,13 @@ def _note(found: Found, snapshot: Snapshot, blobs: set[str]) -> None:
         found.open += 1
         if len(found.open_ids) < 5:
             found.open_ids.append(snapshot.path.rpartition("/")[2])
+
+
+def _note_run(found: Found, run: Snapshot) -> None:
+    """An unfinished run would bring its members back."""
+    if "open_since" in (run.fields or {}):
+        found.open += 1
+        found.open_ids.append(run.path.rpartition("/")[2])
 
 
 def _note_blobs(record: Record, blobs: set[str]) -> None:
@@ -138,6 +154,11 @@ async def _delete(system: System, tenant: str, found: Found) -> int:
         async for page in _pages(system, f"tenants/{tenant}/{REQUESTS}"):
             for orphans in await _orphans(system, page):
                 await delete([orphan.path for orphan in orphans], advance)
+            await delete([snapshot.path for snapshot in page], advance)
+        async for page in _pages(system, f"tenants/{tenant}/{RUNS}"):
+            for run in page:
+                async for pages in _pages(system, f"{run.path}/pages"):
+                    await delete([one.path for one in pages], advance)
             await delete([snapshot.path for snapshot in page], advance)
         for collection in ("cache", "usage"):
             async for page in _pages(system, f"tenants/{tenant}/{collection}"):
@@ -197,6 +218,7 @@ def _print(tenant: str, found: Found, done: bool, blobs: int) -> None:
         (found.orphans, "paid answers of abandoned attempts"),
         (found.cache, "cache entries"),
         (found.usage, "usage counters"),
+        (found.runs + found.pages, "runs and their pages"),
     ):
         out.print(f"  {count:>9,}  {kind}")
     if done:

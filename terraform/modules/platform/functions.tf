@@ -1,6 +1,8 @@
 locals {
   # Exactly the settings that the code marks as cloud settings; a test compares the two.
-  environment = {
+  environment = merge(local.always, contains(var.functions.rooms, "runs") ? { PENSTOCK_RUNS_TOPIC = local.topics.runs, PENSTOCK_INTERNAL_TOPIC = local.topics.internal } : {})
+
+  always = {
     GOOGLE_CLOUD_PROJECT       = var.project_id
     PENSTOCK_REQUEST_TOPIC     = local.topics.requests
     PENSTOCK_RESPONSE_TOPIC    = local.topics.responses

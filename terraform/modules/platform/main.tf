@@ -54,7 +54,8 @@ locals {
   fed = merge([for label, function in local.functions : { for topic, name in function.subscription : topic => { name = name, function = label, pausable = function.pausable } }]...)
 
   # Who beside our functions publishes, who reads.
-  asking  = { requests = merge(var.publishers, { for member in var.operations.operators : "operator ${member}" => member }) }
+  askers  = merge(var.publishers, { for member in var.operations.operators : "operator ${member}" => member })
+  asking  = { requests = local.askers, runs = local.askers }
   reading = { responses = var.response_consumers }
 }
 

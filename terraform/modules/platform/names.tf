@@ -6,6 +6,8 @@ locals {
     requests     = "llm-requests"
     responses    = "llm-responses"
     dead_letters = "llm-dead-letters"
+    runs         = "llm-runs"
+    internal     = "llm-internal"
   }
 
   letters_subscription = "llm-dead-letters-inspection"
@@ -16,5 +18,7 @@ locals {
     cache    = "cache"
     usage    = "usage"
     control  = "control"
+    runs     = "runs"
+    pages    = "pages"
   }
 }

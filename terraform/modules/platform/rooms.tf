@@ -10,7 +10,7 @@ locals {
       shape        = { cpu = 1, memory = "512Mi", concurrency = 80, min_instances = 0, max_instances = 10 }
       subscription = { requests = "llm-requests-handler" }
       pausable     = true
-      publishes    = ["responses", "dead_letters"]
+      publishes    = ["responses", "internal", "dead_letters"]
       models       = true
       blobs        = ""
       collections = {
@@ -20,6 +20,7 @@ locals {
         usage    = { indexed = ["day"] }
         control  = {}
       }
+      beside = { runs = { indexed = { requests = ["done_in"] } } }
     }
     responder = {
       core         = true
@@ -27,8 +28,9 @@ locals {
       description  = "Marks a result as delivered, adds up usage and cost, wakes the followers of a shared answer."
       shape        = { cpu = 1, memory = "512Mi", concurrency = 80, min_instances = 0, max_instances = 3 }
       subscription = { responses = "llm-responses-processor" }
-      # Wakes for the followers; letters for what on the response topic is no result.
-      publishes = ["requests", "dead_letters"]
+      beside       = { runs = { subscription = { internal = "llm-internal-processor" } } }
+      # Wakes for the followers and for the pages of runs; letters for what on the response topic is no result.
+      publishes = ["requests", "runs", "dead_letters"]
       # Letters too long for a message; it reads no prompts.
       blobs = "dead-letters/"
     }
@@ -40,7 +42,21 @@ locals {
       timeout_s   = 120
       schedule    = { cron = "* * * * *", description = "Calls the sweeper each minute." }
       pausable    = true
-      publishes   = ["requests"]
+      publishes   = ["requests", "runs"]
+    }
+    runs = {
+      name        = "run-handler"
+      description = "Runs: publishes their members page by page, collects what became of them, plans the next step."
+      # A page and its answers are in memory at once: few of them beside each other.
+      shape        = { cpu = 1, memory = "1Gi", concurrency = 4, min_instances = 0, max_instances = 10 }
+      subscription = { runs = "llm-runs-handler" }
+      pausable     = true
+      publishes    = ["requests", "runs", "dead_letters"]
+      blobs        = ""
+      collections = {
+        runs  = { expires = true, indexed = ["due_at", "open_since"] }
+        pages = { expires = true }
+      }
     }
   }
 
@@ -55,11 +71,19 @@ locals {
     documents    = true  # reads and writes the database
     blobs        = null  # the folder of the bucket that it reads and writes; "": all of it
     models       = false # calls models: reads the provider keys, may ask the engine and Google's models
+    beside       = {}    # another room => what this one has more while that is on: a subscription, and by collection indexed fields
     collections  = {}    # label in names.tf => whether its documents expire, and the fields that are asked for
     needs        = {}    # sentence that says what to set => whether it is set
   }
 
-  functions = { for label, room in local.rooms : label => merge(local.usual, room) if try(room.core, false) || contains(var.functions.rooms, label) }
+  beside = { for label, room in local.rooms : label => [for other, more in try(room.beside, {}) : more if contains(var.functions.rooms, other)] }
+
+  functions = { for label, room in local.rooms : label => merge(local.usual, room, {
+    subscription = merge(try(room.subscription, {}), [for more in local.beside[label] : try(more.subscription, {})]...)
+    collections = { for name, collection in try(room.collections, {}) : name => merge(collection, {
+      indexed = concat(try(collection.indexed, []), flatten([for more in local.beside[label] : try(more.indexed[name], [])]))
+    }) }
+  }) if try(room.core, false) || contains(var.functions.rooms, label) }
 
   # Those that a name switches on; the others are the core.
   switches = [for label, room in local.rooms : label if !try(room.core, false)]

@@ -12,6 +12,8 @@ from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedC
 
 from penstock_ops.terminal.console import stderr
 from tests.chaos.model.explore import Explored, Model, explore
+from tests.chaos.model.fanin import state as fanin_state
+from tests.chaos.model.fanin.model import fanin
 from tests.chaos.model.flight import state as flight_state
 from tests.chaos.model.flight.model import flight
 from tests.chaos.model.life import state as life_state
@@ -19,7 +21,7 @@ from tests.chaos.model.life.model import life
 from tests.chaos.model.request import state as request_state
 from tests.chaos.model.request.model import request
 
-_Bounds = request_state.Bounds | flight_state.Bounds | life_state.Bounds
+_Bounds = request_state.Bounds | flight_state.Bounds | life_state.Bounds | fanin_state.Bounds
 
 #: Each model's bounds by hand.
 MODELS: Mapping[str, tuple[_Bounds, ...]] = {
@@ -47,7 +49,16 @@ MODELS: Mapping[str, tuple[_Bounds, ...]] = {
         life_state.Bounds(redrives=1, transient=1, throttles=1, troubles=2),
         life_state.Bounds(redrives=2, troubles=2, copies=1),
     ),
+    "fan-in": (
+        fanin_state.Bounds(members=2, redrives=1, crashes=1),
+        fanin_state.Bounds(members=2, drops=1, crashes=1),
+        fanin_state.Bounds(pages=2, drops=1, redrives=1),
+        fanin_state.Bounds(links=2, crashes=1, drops=1, copies=1, redrives=1),
+    ),
 }
+
+#: What a bound is that is not given, where it cannot be 0.
+_LEAST: Mapping[str, int] = {"requests": 2, "pages": 1, "members": 1, "links": 1}
 
 #: Every bound that some model has.
 BOUNDS = sorted({f.name for table in MODELS.values() for f in fields(table[0])})
@@ -56,7 +67,7 @@ BOUNDS = sorted({f.name for table in MODELS.values() for f in fields(table[0])})
 def add_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--only", choices=list(MODELS), help="this model only")
     for name in BOUNDS:
-        verb.add_argument(f"--{name}", type=int, help="with --only: this bound; those not given are 0")
+        verb.add_argument(f"--{name}", type=int, help="with --only: this bound; others are the least")
     verb.add_argument("--limit", type=int, default=5_000_000, help="most states to hold in memory")
 
 
@@ -89,6 +100,8 @@ def model(bounds: _Bounds) -> Model[Any]:
         return request(bounds=bounds)
     if isinstance(bounds, flight_state.Bounds):
         return flight(bounds=bounds)
+    if isinstance(bounds, fanin_state.Bounds):
+        return fanin(bounds=bounds)
     return life(bounds=bounds)
 
 
@@ -104,7 +117,7 @@ def _chosen(said: argparse.Namespace) -> Iterator[tuple[str, _Bounds]]:
     known = {f.name for f in fields(kind)}
     if strange := sorted(set(given) - known):
         raise SystemExit(f"The model {said.only} knows no bound {', '.join(strange)}.")
-    nothing = {name: 2 if name == "requests" else 0 for name in known}
+    nothing = {name: _LEAST.get(name, 0) for name in known}
     yield said.only, kind(**(nothing | given))
 
 

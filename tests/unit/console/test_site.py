@@ -18,7 +18,7 @@ from penstock.ports import Create, Merge
 from penstock.requests.record import Attempt, Record, State
 from penstock.services import Services
 from penstock.settings import read_settings
-from tests.unit.requests.records import NOW, after, record
+from tests.unit.requests.records import after, record
 
 
 @pytest_asyncio.fixture
@@ -141,12 +141,15 @@ async def test_another_tenants_requests_are_not_among_them(s: Services) -> None:
 async def test_money_adds_a_day_up(s: Services) -> None:
     today = s.clock.now()
     counts = {"requests": 2, "status_completed": 2, "cache_hit": 1, "cost_nano_usd": 1_500_000_000}
-    paths = {usage_path("t", f"r-{n}", today) for n in range(50)}
+    paths = {
+        usage_path("t", f"r-{n}", f"{today:%Y-%m-%d}", f"model-{m}") for n in range(50) for m in range(60)
+    }
     await s.store.commit([Merge(path, counts) for path in paths], timeout_s=10)
-    await s.store.commit([Merge(usage_path("t", "r", NOW.replace(year=2020)), counts)], timeout_s=10)
+    await s.store.commit([Merge(usage_path("t", "r", "2020-11-21", "m"), counts)], timeout_s=10)
     _, text = await get(s, "/money?tenant=t")
     assert f"<td>{2 * len(paths)}</td>" in text
     assert f"${1.5 * len(paths):.6f}" in text
+    assert len(paths) > 300  # more than one query brings
     assert "2020-" not in text
     assert "Nothing of tenant u" in (await get(s, "/money?tenant=u"))[1]
 

@@ -304,7 +304,8 @@ REFUSED: dict[str, tuple[Any, str]] = {
     # more than one fault
     "five faults": (
         {"prompt": 1, "cache": 1, "model": 1, "tenant": 1, "deadline": 1},
-        "`prompt` must be a string; `tenant` must be a string; `model` must be a string; and 2 more.",
+        "`prompt` must be a string; `model` must be a string; "
+        "`cache` must be 'auto', 'use', 'refresh' or 'off'; and 2 more.",
     ),
 }
 

@@ -15,9 +15,11 @@ from penstock.paths import request_path
 from penstock.requests.handle import handle
 from penstock.requests.record import Record
 from penstock.requests.respond import respond
+from penstock.runs.story import run
 from penstock.services import Services
 from penstock.settings import read_settings
 from penstock.verdict import Verdict
+from penstock_ops.terminal.system import local_topology
 from penstock_ops.terminal.topology import Topology, create_local
 
 TOPOLOGY = Topology()
@@ -37,11 +39,12 @@ class Folder:
     def __init__(self, folder: Path, **env: str) -> None:
         settings = read_settings({"PENSTOCK_LOCAL": str(folder), "PENSTOCK_ROUTES": ROUTES} | env)
         self.services: Services = build(settings)
+        self.topology = local_topology(settings)
         assert isinstance(self.services.bus, LocalBus)
         self.bus: LocalBus = self.services.bus
 
     async def prepare(self) -> None:
-        await create_local(TOPOLOGY, self.bus, {})
+        await create_local(self.topology, self.bus, {})
         await self.bus.create_subscription(Subscription(SEEN, TOPOLOGY.response_topic, ack_deadline_s=600))
 
     async def publish(self, body: Any, **attributes: str) -> str:
@@ -73,9 +76,10 @@ class Folder:
 
     async def serve(self) -> None:
         """Answer everything that waits, as the functions do."""
-        while await self._serve(TOPOLOGY.request_subscription, handle) + await self._serve(
-            TOPOLOGY.response_subscription, respond
-        ):
+        stories = {TOPOLOGY.request_subscription: handle, TOPOLOGY.response_subscription: respond}
+        if self.topology.runs_topic:
+            stories |= {self.topology.runs_subscription: run, self.topology.internal_subscription: respond}
+        while sum([await self._serve(name, story) for name, story in stories.items()]):
             pass
 
     async def _serve(

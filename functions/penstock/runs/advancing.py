@@ -1,0 +1,185 @@
+"""Advance a run: see which pages have closed, open more, or take it to close the stage.
+
+By compare-and-set without a lease: a page that closes in between is seen by its own wake, which finds the
+other one's write and looks again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from penstock import log
+from penstock.errors import PreconditionFailed, StoreUnavailable
+from penstock.leases.document import changed_fields
+from penstock.leases.holder import Holder
+from penstock.leases.lease import Lease
+from penstock.messages.parent import page_name
+from penstock.paths import page_path, run_path
+from penstock.ports import Put, Snapshot, Update, Write
+from penstock.runs import changes
+from penstock.runs.kept import Entry, Part, definition_of, manifest_of, plan_of
+from penstock.runs.page import Page, PageState
+from penstock.runs.record import Run, Stage, State
+from penstock.runs.wakes import wake_page
+from penstock.services import Services
+
+_LOOKS: Final = 8
+
+
+class Step(NamedTuple):
+    """What an advance makes of a run: its next value, the pages that are new, and the lease where it is
+    taken to close its stage."""
+
+    run: Run
+    pages: Sequence[Page] = ()
+    lease: Lease | None = None
+
+
+async def advance(s: Services, tenant: str, run_id: str, *, search: bool = False) -> Holder[Run] | None:
+    """Bring the run as far as it can be; the holder where its stage is to be closed.
+
+    `search`: nothing has moved for long, so every open page is woken. Raises StoreError, BlobError,
+    PublishFailed, BadMessage.
+    """
+    for _ in range(_LOOKS):
+        [found] = await s.store.read([run_path(tenant, run_id)], timeout_s=s.timing.read_s)
+        run = Run.decode(found.fields) if found.fields is not None else None
+        if run is None or run.state not in (State.RUNNING, State.STOPPING):
+            return None
+        pages = await open_pages(s, run)
+        step = await _step(s, run, changes.folded(run, pages))
+        holder = await _write(s, found, run, step)
+        if holder is _LOST:
+            await asyncio.sleep(s.timing.quick_retry_s * s.jitter() / 10)
+            continue
+        if step.run.state is State.STOPPING and run.state is not State.STOPPING:
+            continue
+        await _wake(s, [*step.pages, *(page for page in pages if page.state is PageState.OPEN)])
+        if search:
+            await _search(s, [page for page in pages if page.fence])
+        return holder if isinstance(holder, Holder) else None
+    raise StoreUnavailable("The run is being advanced by too many deliveries at once.")
+
+
+async def open_pages(s: Services, run: Run) -> list[Page]:
+    """The pages that the run knows to be open, as they are."""
+    if run.stage is None or not run.stage.open:
+        return []
+    paths = [_path(run, run.stage, number) for number in run.stage.open]
+    found = await s.store.read(paths, timeout_s=s.timing.read_s)
+    return [Page.decode(page.fields) for page in found if page.fields is not None]
+
+
+async def _step(s: Services, old: Run, run: Run) -> Step:
+    """What comes next, its pages folded. Raises BlobError, BadMessage."""
+    now, stage = s.clock.now(), run.stage
+    if run.state is State.RUNNING and stage is not None:
+        why = await _why_it_ends(s, run, stage)
+        if why is not None:
+            return Step(changes.stopping(run, why, now, s.timing))
+    over = run.state is State.STOPPING and (stage is None or not stage.open)
+    if over or (stage is not None and stage.is_through):
+        return _taken(s, run)
+    if run.state is State.RUNNING and stage is not None and not run.paused and await _may_emit(s):
+        return await _opened(s, old, run, stage)
+    return Step(changes.moved(run, now, s.timing) if run != old else run)
+
+
+async def _why_it_ends(s: Services, run: Run, stage: Stage) -> dict[str, str] | None:
+    """Too many have failed, or its time is over."""
+    if stage.failed:
+        policy = (await definition_of(s, run)).steps[stage.step].policy
+        exceeded = policy.exceeded(stage.total, stage.failed)
+        if exceeded is not None:
+            return changes.outcome(changes.FAILED, "too_many_failures", f"{exceeded}.")
+    if s.clock.now() >= run.deadline and not stage.is_through:
+        return changes.outcome(changes.FAILED, "deadline_exceeded", "Its deadline passed before its end.")
+    return None
+
+
+async def _may_emit(s: Services) -> bool:
+    return await s.pause.current(s.store, s.clock, s.timing) is None
+
+
+def _taken(s: Services, run: Run) -> Step:
+    lease = Lease.starting(s.clock.now(), s.clock.monotonic(), s.timing)
+    return Step(changes.taken(run, s.new_id(), lease, s.timing), (), lease)
+
+
+async def _opened(s: Services, old: Run, run: Run, stage: Stage) -> Step:
+    """As many pages more as may be under way."""
+    now = s.clock.now()
+    if stage.next_page == stage.pages or len(stage.open) >= changes.OPEN_PAGES:
+        return Step(changes.moved(run, now, s.timing) if run != old else run)
+    plan = await plan_of(s, stage.plan)
+    base = {entry.page: entry for entry in await manifest_of(s, stage.base)} if stage.base else {}
+    room = changes.allowed(run, now, s.timing) - sum(plan[number].rows for number in stage.open)
+    numbers: list[int] = []
+    carried, number = 0, stage.next_page
+    while number < stage.pages and len(stage.open) + len(numbers) < changes.OPEN_PAGES:
+        if number in base and base[number].is_whole:
+            carried += base[number].ok
+        elif room > 0 or not (stage.open or numbers):
+            numbers.append(number)
+            room -= plan[number].rows
+        else:
+            break
+        number += 1
+    more = changes.opened(run, numbers, number, carried)
+    until = run.deadline + timedelta(seconds=s.timing.retention_s)
+    pages = [_page(run, stage, number, plan, base.get(number), until) for number in numbers]
+    return Step(changes.moved(more, now, s.timing) if more != old else more, pages)
+
+
+def _page(
+    run: Run, stage: Stage, number: int, plan: Sequence[Part], base: Entry | None, expires_at: datetime
+) -> Page:
+    before = tuple(part.ref for part in base.parts) if base is not None else ()
+    return Page(
+        tenant=run.tenant,
+        run_id=run.run_id,
+        generation=run.generation,
+        step=stage.step,
+        level=stage.level,
+        number=number,
+        source=plan[number].ref,
+        base=before,
+        expires_at=expires_at,
+    )
+
+
+#: The run was written by somebody else, or nobody knows by whom.
+_LOST: Final = object()
+
+
+async def _write(s: Services, found: Snapshot, old: Run, step: Step) -> Holder[Run] | object | None:
+    """Make `step` the run, if it is still what was seen."""
+    if step.run == old:
+        return None
+    run = step.run.sent_as(s.new_id()) if step.lease is not None else step.run
+    # Not created: a page of a run that had this id before may not be deleted yet. The version in this batch
+    # makes each new once.
+    fresh: list[Write] = [Put(page.path, page.encode()) for page in step.pages]
+    try:
+        batch: list[Write] = [Update(old.path, changed_fields(run, old), found.version), *fresh]
+        committed = await s.store.commit(batch, timeout_s=s.timing.commit_s)
+    except (PreconditionFailed, StoreUnavailable):
+        return _LOST
+    if run.state is State.STOPPING and old.state is not State.STOPPING:
+        log.warning("run.stopping", (run.outcome or {}).get("message", ""), **run.ids())
+    return Holder(s, run, committed.versions[0], step.lease) if step.lease is not None else None
+
+
+async def _wake(s: Services, pages: Sequence[Page]) -> None:
+    await asyncio.gather(*(wake_page(s, page.tenant, page.name) for page in pages))
+
+
+async def _search(s: Services, pages: Sequence[Page]) -> None:
+    await asyncio.gather(*(wake_page(s, page.tenant, page.name, page.fence) for page in pages))
+
+
+def _path(run: Run, stage: Stage, number: int) -> str:
+    return page_path(run.tenant, page_name(run.run_id, run.generation, stage.name, number))

@@ -1,0 +1,87 @@
+"""Close a page: count its members, read them as of one moment, freeze their rows. The first close wins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from penstock.errors import PreconditionFailed, StoreUnavailable
+from penstock.leases.document import changed_fields
+from penstock.paths import REQUESTS
+from penstock.ports import Update
+from penstock.runs.cutting import cut_rows
+from penstock.runs.members import FREE, Cost, NotAll, cost_of, members_of, outcomes
+from penstock.runs.page import Page, PageState
+from penstock.runs.record import Run
+from penstock.runs.rows import Row
+from penstock.runs.sight import Sight, look_at
+from penstock.runs.wakes import wake_run
+from penstock.runs.work import work_of
+from penstock.services import Services
+
+#: How often a lost race is looked at again.
+_LOOKS: Final = 8
+
+
+class Frozen(NamedTuple):
+    """A page's rows, in the bucket."""
+
+    parts: tuple[Mapping[str, Any], ...]
+    ok: int
+    failed: int
+    pending: int
+    cost: Cost
+
+    def close(self, page: Page) -> Page:
+        closed = page._replace(state=PageState.CLOSED, owner=None, lease_until=None, parts=self.parts)
+        counted = closed._replace(ok=self.ok, failed=self.failed, pending=self.pending)
+        return counted._replace(nano_usd=self.cost.nano_usd, cost_unknown=self.cost.unknown)
+
+
+async def freeze(
+    s: Services, run: Run, page: Page, rows: Sequence[Row], pending: int = 0, cost: Cost = FREE
+) -> Frozen:
+    """Write the rows down; `pending` more were never asked about. Raises BlobError."""
+    name = f"{page.generation}/{page.stage}/out-{page.number}"
+    parts = await cut_rows(s, run, name, rows)
+    failed = sum(row.error is not None for row in rows)
+    return Frozen(tuple(part.encode() for part in parts), len(rows) - failed, failed, pending, cost)
+
+
+async def look(s: Services, sight: Sight) -> bool:
+    """Whether the page is closed: by us, if all its members are done, or by somebody else. Then its run is
+    told. Raises StoreError, BlobError, PublishFailed, BadMessage."""
+    for _ in range(_LOOKS):
+        if sight.page.state is PageState.CLOSED:
+            await wake_run(s, sight.page.tenant, sight.page.run_id)
+            return True
+        if sight.page.state is not PageState.EMITTED or not await _is_full(s, sight.page):
+            return False
+        try:
+            await _close(s, sight)
+        except NotAll:
+            return False
+        except (PreconditionFailed, StoreUnavailable):
+            pass  # written by somebody else, or by us: see
+        again = await look_at(s, sight.page.tenant, sight.page.name)
+        if again is None:
+            return False
+        sight = again
+    raise StoreUnavailable("The page is being closed by too many deliveries at once.")
+
+
+async def _is_full(s: Services, page: Page) -> bool:
+    """One read, whatever the page holds: it is asked after every member."""
+    name = page.done_in
+    return await s.store.count(REQUESTS, "done_in", name, name, timeout_s=s.timing.read_s) >= page.expected
+
+
+async def _close(s: Services, sight: Sight) -> None:
+    """Raises NotAll where a member has not ended after all: one may have been redriven."""
+    page = sight.page
+    work = await work_of(s, sight.run, page)
+    found = await members_of(s, work, work.asked)
+    rows = await outcomes(s, work, found)
+    closed = (await freeze(s, sight.run, page, rows, cost=cost_of(found))).close(page)
+    write = Update(page.path, changed_fields(closed, page), sight.found.version)
+    await s.store.commit([write], timeout_s=s.timing.commit_s)
