@@ -24,9 +24,8 @@ def _told() -> Iterator[ParameterSet]:
         turn = others[number % len(others)]
         for company in COMPANY:
             short = pytest.mark.slow if company in (alone, turn) else pytest.mark.long
-            yield pytest.param(
-                path, company, id=f"{path.name}-{company}", marks=() if path.name in _QUICK else short
-            )
+            quick = path.name in _QUICK and company == alone
+            yield pytest.param(path, company, id=f"{path.name}-{company}", marks=() if quick else short)
 
 
 @pytest.mark.timeout(900)

@@ -112,12 +112,14 @@ def test_without_this_rule_a_flight_breaks(rule: str, bounds: Any, property_: st
     assert property_ in explore(flight.flight(without, bounds)).broken
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rule", "bounds", "property_"), NEEDED_BY_LIFE)
 def test_without_this_rule_a_life_breaks(rule: str, bounds: Any, property_: str) -> None:
     without = replace(life_state.Rules(), **{rule: False})
     assert property_ in explore(life.life(without, bounds)).broken
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rule", "bounds", "property_"), NEEDED_BY_FANIN)
 def test_without_this_rule_a_fan_in_is_lost_or_doubled(rule: str, bounds: Any, property_: str) -> None:
     without = replace(fanin_state.Rules(), **{rule: False})

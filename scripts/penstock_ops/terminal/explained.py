@@ -20,6 +20,7 @@ EXPLAINED = {
         "No answer came before its deadline. `penstock redrive` tries it with a new one."
     ),
     Reason.INTERNAL: "Penstock itself failed on it; its logs say how. `penstock redrive` tries it once more.",
+    Reason.CANCELLED: "Its run had ended before it was asked; `penstock run redrive` asks it.",
     Reason.UNDELIVERABLE: (
         "Nobody answered its deliveries until Pub/Sub gave up. `penstock redrive` puts it back."
     ),

@@ -10,6 +10,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +19,8 @@ from penstock.messages.envelope import Envelope, decode_push, encode_push
 from penstock.messages.request import Request, decode_request
 from penstock.messages.strict_json import canonical
 from tests.examples import examples
+
+pytestmark = pytest.mark.slow
 
 #: Planted where a prompt would be; no error may tell it.
 SECRET = "hunter2-the-planted-secret"

@@ -31,7 +31,7 @@ def grows(parked: list[float]) -> bool:
 
 
 @pytest.mark.parametrize("kind", ["locked", "throttled", "refused"])
-@pytest.mark.parametrize("others", [0, 12])
+@pytest.mark.parametrize("others", [0, pytest.param(12, marks=pytest.mark.slow)])
 def test_a_target_that_lets_nobody_in_is_asked_ever_more_seldom(kind: Kind, others: int) -> None:
     """Given ten minutes of it, alone or with others that put the target to rest: not a wake each minute."""
 

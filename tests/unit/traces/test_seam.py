@@ -114,6 +114,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("env", "loaded"),
     [

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+#: Each is a process of its own.
+pytestmark = pytest.mark.slow
+
 HEAVY = {"openai", "huggingface_hub", "httpx2", "aiohttp", "google.auth", "tenacity"}
 
 
