@@ -32,7 +32,13 @@ NARROW = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("narrow", NARROW)
+#: Those whose like is not among the others.
+_SHORT = {"ascii", "cp1252", "the C locale"}
+
+
+@pytest.mark.parametrize(
+    "narrow", [name if name in _SHORT else pytest.param(name, marks=pytest.mark.long) for name in NARROW]
+)
 def test_a_narrow_encoding_costs_no_answer(operator: Operator, narrow: str) -> None:
     """Given a stdout that cannot hold the answer. I expect it with escapes, code 0, and JSON still JSON."""
     person = operator.but(**NARROW[narrow])

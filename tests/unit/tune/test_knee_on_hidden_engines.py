@@ -66,7 +66,9 @@ async def measured(parameters: EngineParameters, kind: str, options: SweepOption
         return results, trace
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(
+    "seed", [*SEEDS[:4], *(pytest.param(seed, marks=pytest.mark.long) for seed in SEEDS[4:])]
+)
 def test_given_a_hidden_engine_i_expect_its_knee_within_5_percent(seed: int) -> None:
     parameters = hidden_engine(seed)
     options = SweepOptions(open_loop=False, stage_limit_s=1e6)
