@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from penstock import log
 from penstock.errors import BadMessage, Reason
 from penstock.leases.holder import Holder
 from penstock.leases.lease import Lease
@@ -36,6 +37,7 @@ async def start(s: Services, ordered: Ordered, envelope: Envelope) -> None:
         case Action.START | Action.REPLACE | Action.TAKE_OVER:
             holder = await _taken(s, ordered, envelope)
             if holder is not None:
+                log.event("run.started", f"In generation {holder.record.generation}.", **holder.record.ids())
                 await drive(s, ordered.tenant, ordered.run_id, holder)
             else:
                 await _look(s, ordered, envelope)  # another message came first, and may be another run
