@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from penstock.leases.lease import Lease
 from penstock.leases.take import Enter, take
 from penstock.messages.completion import BlobRef
 from penstock.messages.envelope import Envelope
-from penstock.messages.strict_json import canonical
+from penstock.messages.strict_json import canonical, decode_object
 from penstock.paths import pipeline_blob, run_path
 from penstock.ports import Snapshot
 from penstock.runs import changes
@@ -118,8 +117,10 @@ async def _definition(s: Services, pipeline: Mapping[str, Any] | Named) -> Mappi
     data = await s.blobs.find(name, timeout_s=s.timing.blob_s)
     if data is None or hashlib.sha256(data).hexdigest() != pipeline.sha256:
         raise BadMessage("`pipeline` names none that is deployed here: deploy it, or send its definition.")
-    body: Mapping[str, Any] = json.loads(data)
-    return body
+    try:
+        return decode_object(data)
+    except BadMessage:
+        raise BadMessage("`pipeline` names one that is deployed here and is no JSON object.") from None
 
 
 def _check_models(s: Services, definition: Definition) -> None:

@@ -47,8 +47,8 @@ def _items(entries: list[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
 
 def _body(entry: Mapping[str, Any]) -> str:
     """The whole text where the feed has it, else its summary."""
-    whole = [part.get("value", "") for part in entry.get("content", [])]
-    return max((*whole, entry.get("summary", "")), key=len)
+    whole = [str(part.get("value", "")) for part in entry.get("content", [])]
+    return max((*whole, str(entry.get("summary", ""))), key=len)
 
 
 def _plain(html: str) -> str:
