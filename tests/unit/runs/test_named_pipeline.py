@@ -60,8 +60,11 @@ def test_what_is_deployed_and_no_pipeline_is_a_dead_letter(data: bytes, says: st
     play(scene, shape=RUNS)
 
 
-def test_one_that_is_not_deployed_is_a_dead_letter() -> None:
+@pytest.mark.parametrize("lies_there", [False, True], ids=["nothing", "other bytes"])
+def test_one_that_is_not_deployed_is_a_dead_letter(lies_there: bool) -> None:
     async def scene(stage: Stage) -> None:
+        if lies_there:
+            await stage.world.blobs.put(pipeline_blob("classify", "0" * 64), SAID, timeout_s=5)
         await _run(stage, "0" * 64)
         await stage.rest()
         await _refused(stage, "names none that is deployed here")
