@@ -11,6 +11,7 @@ module "penstock" {
   response_consumers = var.response_consumers
   engine             = var.engine
   pipelines          = var.pipelines
+  feeds              = var.feeds
 
   functions = {
     bundle         = var.bundle

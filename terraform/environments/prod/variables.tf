@@ -57,6 +57,12 @@ variable "pipelines" {
   default     = {}
 }
 
+variable "feeds" {
+  description = "Feeds that are read by the day, where main.tf has the room: `urls`, `pipeline`, `tenant`, `cron`; see modules/platform."
+  type        = any
+  default     = {}
+}
+
 variable "data" {
   description = "Database name and location, retentions, analysts; see modules/platform. `adopt`: what exists already and is taken over by `import` instead of made, any of \"database\" (the Firestore database) and \"rules\" (its security rules)."
   type        = any

@@ -58,6 +58,20 @@ locals {
         pages = { expires = true }
       }
     }
+    feeds = {
+      name        = "feed-reader"
+      description = "By the day: reads feeds, and asks one run about the entries of each."
+      shape       = { cpu = 1, memory = "512Mi", concurrency = 1, min_instances = 0, max_instances = 1 }
+      timeout_s   = 600
+      schedule    = { cron = var.feeds.cron, description = "Has the feeds read." }
+      pausable    = true
+      publishes   = ["runs"]
+      documents   = false
+      needs = {
+        "Switch on runs too: rooms = [\"runs\", \"feeds\"]."         = contains(var.functions.rooms, "runs")
+        "Set feeds.urls, and as feeds.pipeline a name in pipelines." = length(var.feeds.urls) > 0 && contains(keys(var.pipelines), var.feeds.pipeline)
+      }
+    }
   }
 
   # What an entry need not say.
