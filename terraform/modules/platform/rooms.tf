@@ -68,7 +68,6 @@ locals {
       publishes   = ["runs"]
       documents   = false
       needs = {
-        "Switch on runs too: rooms = [\"runs\", \"feeds\"]."         = contains(var.functions.rooms, "runs")
         "Set feeds.urls, and as feeds.pipeline a name in pipelines." = length(var.feeds.urls) > 0 && contains(keys(var.pipelines), var.feeds.pipeline)
       }
     }
@@ -104,7 +103,11 @@ locals {
 
   shapes = { for label, room in local.rooms : label => merge(room.shape, { for name, value in try(var.functions.shapes[label], {}) : name => value if value != null }) }
 
-  lacking = flatten([for label, room in local.functions : [for sentence, met in room.needs : "${label}: ${sentence}" if !met]])
+  # A room that another one must be on for cannot say so in its entry: the entries tell which names there are.
+  lacking = concat(
+    flatten([for label, room in local.functions : [for sentence, met in room.needs : "${label}: ${sentence}" if !met]]),
+    contains(var.functions.rooms, "feeds") && !contains(var.functions.rooms, "runs") ? ["feeds: Switch on runs too, rooms = [\"runs\", \"feeds\"]."] : [],
+  )
 }
 
 output "functions" {
