@@ -62,7 +62,7 @@ locals {
       name        = "feed-reader"
       description = "By the day: reads feeds, and asks one run about the entries of each."
       shape       = { cpu = 1, memory = "512Mi", concurrency = 1, min_instances = 0, max_instances = 1 }
-      timeout_s   = 600
+      timeout_s   = 300
       schedule    = { cron = var.feeds.cron, description = "Has the feeds read." }
       pausable    = true
       publishes   = ["runs"]
