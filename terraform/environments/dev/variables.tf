@@ -52,8 +52,8 @@ variable "engine" {
 }
 
 variable "pipelines" {
-  description = "Named pipelines of runs: name => definition, e.g. { classify = yamldecode(file(\"classify.yaml\")) }; see modules/platform."
-  type        = any
+  description = "Named pipelines of runs: name => path of its definition in YAML or JSON, e.g. { classify = \"classify.yaml\" }; see modules/platform."
+  type        = map(string)
   default     = {}
 }
 
