@@ -32,7 +32,7 @@ def _check(verb: Verb, run: Run) -> None:
     over = run.state is State.DONE
     if verb is Verb.REDRIVE and not over:
         raise OperatorFault("the run is not over: it is redriven when it has ended, or cancel it first.")
-    if verb is Verb.REDRIVE and run.closed and all(closed.is_whole for closed in run.closed):
+    if verb is Verb.REDRIVE and run.is_whole:
         raise OperatorFault("nothing of this run failed or is pending: there is nothing to redrive.")
     if verb is not Verb.REDRIVE and over:
         raise OperatorFault(f"the run is over ({standing(run)}).")
