@@ -14,6 +14,7 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncI
 from penstock.adapters.buses.local import LocalBus
 from penstock.adapters.buses.subscription import Subscription
 from penstock.adapters.google.grpc_channel import open_transport
+from penstock.services import Topics
 from penstock.timing import Timing
 
 #: How long a dead letter waits to be looked at, in seconds (docs/design.md §2.4).
@@ -42,6 +43,10 @@ class Topology:
     max_attempts: int = MAX_ATTEMPTS
     min_backoff_s: float | None = 10
     max_backoff_s: float = 600
+
+    @property
+    def _named(self) -> Topics:
+        return Topics(self.request_topic, self.response_topic, self.dead_letter_topic)
 
     @property
     def topics(self) -> list[str]:
@@ -74,7 +79,7 @@ class Topology:
 
     @property
     def response_subscription(self) -> str:
-        return f"{self.response_topic}-processor"
+        return self._named.response_subscription
 
     @property
     def results_subscription(self) -> str:
@@ -82,7 +87,7 @@ class Topology:
 
     @property
     def dead_letter_subscription(self) -> str:
-        return f"{self.dead_letter_topic}-inspection"
+        return self._named.dead_letter_subscription
 
     def subscriptions(self, endpoints: Mapping[str, str]) -> list[Subscription]:
         """All of them. `endpoints` gives the push URL by subscription name; without one it is pulled."""
