@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
@@ -24,7 +23,7 @@ from penstock.adapters.providers.key import Key
 from penstock.clock import SystemClock
 from penstock.errors import SettingsError
 from penstock.money.pricing import PriceBook
-from penstock.ports import Blobs, Bus, Clock, Collector, Provider, Store, Waiting
+from penstock.ports import Blobs, Bus, Clock, Collector, Provider, Store
 from penstock.requests.seams import Seam, seams_of
 from penstock.services import Services, Topics
 from penstock.settings import Settings, read_settings
@@ -174,20 +173,6 @@ def _bus(settings: Settings, clock: Clock) -> Bus:
     from penstock.adapters.buses.pubsub import PubSubBus
 
     return PubSubBus(settings.project, emulator_host=settings.pubsub_emulator)
-
-
-def waiting_letters(settings: Settings, s: Services) -> AbstractAsyncContextManager[Waiting]:
-    """The dead letters, for a person to look at: whatever is not acked goes back."""
-    name = s.topics.dead_letter_subscription
-    if settings.mode == "embedded":
-        from penstock.adapters.buses.local import LocalBus
-        from penstock.adapters.buses.waiting_local import waiting_locally
-
-        assert isinstance(s.bus, LocalBus)
-        return waiting_locally(s.bus, name)
-    from penstock.adapters.buses.waiting_pubsub import waiting_on_pubsub
-
-    return waiting_on_pubsub(settings.project, name, settings.pubsub_emulator)
 
 
 def _blobs(settings: Settings) -> Blobs:

@@ -12,7 +12,9 @@ import tempfile
 import time
 
 from penstock.bootstrap import build
+from penstock.console.asked import Call
 from penstock.console.site import page
+from penstock.operating import desk_of
 from penstock.paths import sharded
 from penstock.ports import Create
 from penstock.requests.record import Attempt, Record, State
@@ -25,7 +27,7 @@ _PAGES = {
     "Find, by id": "/find?tenant=t&id=r-5", "a life": "/request/t/r-5", "Money": "/money?tenant=t",
 }  # fmt: skip
 
-
+_HERE = {"host": "127.0.0.1"}
 _RESULT = {
     "status": "completed", "error": None, "cache": "miss", "model": "m", "target": "large",
     "completion": None, "cost": {"usd": 0.25, "saved_usd": 0.0}, "completed_at": after(4).isoformat(),
@@ -44,7 +46,9 @@ def _stored(number: int) -> Record:
 
 async def main(count: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        s = build(read_settings({"PENSTOCK_LOCAL": folder}))
+        settings = read_settings({"PENSTOCK_LOCAL": folder})
+        s = build(settings)
+        desk = desk_of(settings, s)
         for start in range(0, count, _BATCH):
             many = [_stored(number) for number in range(start, min(count, start + _BATCH))]
             await s.store.commit([Create(one.path, one.encode()) for one in many], timeout_s=60)
@@ -53,7 +57,7 @@ async def main(count: int) -> None:
             took = []
             for _ in range(20):
                 began = time.perf_counter()
-                shown = await page(s, "GET", path.encode(), query.encode())
+                shown = await page(desk, Call("GET", path.encode(), query.encode(), _HERE))
                 took.append((time.perf_counter() - began) * 1000)
                 assert shown.status == 200, shown.body
             median, first, size = statistics.median(took), took[0], len(shown.body)

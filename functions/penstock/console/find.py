@@ -30,7 +30,7 @@ async def find(s: Services, asked: Asked) -> Page:
     tenant, filters = asked.tenant(), _filters(asked.query)
     request_id = asked.query.get("id", "")
     if request_id:
-        return await _one(s, tenant, checked("id", request_id))
+        return await _one(s, asked, tenant, checked("id", request_id))
     after = asked.query.get("after", "")
     if after:
         checked("place to go on from", after)
@@ -48,11 +48,18 @@ async def find(s: Services, asked: Asked) -> Page:
     more = found[-1].path.rpartition("/")[2] if len(found) == PAGE else ""
     link = urlencode({"tenant": tenant, **filters, "after": more}) if more else ""
     return drawn(
-        "find.html", tenant=tenant, filters=filters, choices=_CHOICES, rows=rows, looked=len(found), more=link
+        "find.html",
+        asked=asked,
+        tenant=tenant,
+        filters=filters,
+        choices=_CHOICES,
+        rows=rows,
+        looked=len(found),
+        more=link,
     )
 
 
-async def _one(s: Services, tenant: str, request_id: str) -> Page:
+async def _one(s: Services, asked: Asked, tenant: str, request_id: str) -> Page:
     [found] = await s.store.read([request_path(tenant, request_id)], timeout_s=s.timing.read_s)
     if not found.exists:
         raise Wrong(404, f"Tenant {tenant} has no request {request_id}.")
@@ -60,7 +67,9 @@ async def _one(s: Services, tenant: str, request_id: str) -> Page:
         rows = [row(Record.decode(found.fields or {}))]
     except BadMessage as error:
         raise Wrong(404, str(error)) from None
-    return drawn("find.html", tenant=tenant, filters={}, choices=_CHOICES, rows=rows, looked=1, more="")
+    return drawn(
+        "find.html", asked=asked, tenant=tenant, filters={}, choices=_CHOICES, rows=rows, looked=1, more=""
+    )
 
 
 def _filters(query: Mapping[str, str]) -> dict[str, str]:

@@ -20,7 +20,7 @@ _ALL: Final = ("00:", f"{SHARDS:02d}:")
 
 
 async def now(s: Services, asked: Asked) -> Page:
-    return drawn("now.html", **await _told(s))
+    return drawn("now.html", asked=asked, **await _told(s))
 
 
 async def open_work(s: Services, asked: Asked) -> Page:

@@ -22,6 +22,8 @@ class Options:
     rate: float = 10.0
     price: str | None = None
     force: bool = False
+    #: Whether a request that nothing names is looked for among all that is stored.
+    search: bool = True
     #: The letters' own message ids.
     message_ids: frozenset[str] = frozenset()
 

@@ -30,6 +30,11 @@ _NAMED_ONLY = {
     Reason.CONFLICT.value: "another payload owns its id: publish it under a new one",
 }
 
+_NO_REQUEST = (
+    "it names no id and no stored request is its own: it may have been answered (--force redrives it)"
+)
+_NOT_SEARCHED = "it names no id: `penstock redrive` looks for its request among all that is stored"
+
 
 class Do(StrEnum):
     """What is done with a letter."""
@@ -147,10 +152,7 @@ def _name(s: Services, step: Step, found: Mapping[str, Record], options: Options
         return step
     record = found.get(letter.message_id)
     if record is None and not options.force:
-        why = (
-            "it names no id and no stored request is its own: it may have been answered (--force redrives it)"
-        )
-        return _stay(letter, why)
+        return _stay(letter, _NO_REQUEST if options.search else _NOT_SEARCHED)
     # The letter's own id stays the same however often this is run.
     name = record.request_id if record is not None else f"undelivered-{letter.message_id}"
     return replace(step, request=_request(s, letter, name))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from penstock.bootstrap import waiting_letters
+from penstock.operating import waiting_letters
 from penstock.ports import Waiting
 from penstock.redriving.carry_out import Done, carry_out
 from penstock.redriving.cost import Estimate, estimate

@@ -20,5 +20,6 @@ locals {
     control  = "control"
     runs     = "runs"
     pages    = "pages"
+    audit    = "audit"
   }
 }
