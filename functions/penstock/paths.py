@@ -52,6 +52,11 @@ def speed_path(target: str) -> str:
     return f"control/speed-{hashlib.sha256(target.encode()).hexdigest()[:32]}"
 
 
+def hour_path(hour: str) -> str:
+    """What was done in an hour of UTC (`2026-11-28T21`), minute by minute."""
+    return f"hours/{hour}"
+
+
 def audit_path(name: str) -> str:
     return f"{AUDIT}/{name}"
 

@@ -80,7 +80,12 @@ async def lived(
 ) -> AsyncIterator[tuple[Folder, Recorder, float]]:
     """A folder in which one of everything was written, at a time scale."""
     monkeypatch.setenv("PENSTOCK_LOCAL", str(tmp_path))
-    folder = Folder(tmp_path, PENSTOCK_TIME_SCALE=str(request.param), PENSTOCK_RUNS_TOPIC="llm-runs")
+    folder = Folder(
+        tmp_path,
+        PENSTOCK_TIME_SCALE=str(request.param),
+        PENSTOCK_RUNS_TOPIC="llm-runs",
+        PENSTOCK_CONSOLE="local",
+    )
     async with AsyncExitStack() as ending:
         ending.push_async_callback(folder.services.close)
         recorder = Recorder(folder.services.store)

@@ -11,6 +11,11 @@ locals {
 
   console_members = { for name in local.console : "our ${name}" => google_service_account.console[0].member }
 
+  console_collections = length(local.console) == 0 ? {} : {
+    audit = { name = local.collections.audit, expires = false }
+    hours = { name = local.collections.hours, expires = true }
+  }
+
   console_visitors = merge(
     { for member in var.operations.operators : "operator ${member}" => member },
     { for member in try(var.operations.console.viewers, []) : "viewer ${member}" => member },

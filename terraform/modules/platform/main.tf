@@ -26,7 +26,7 @@ module "store" {
   project_id         = module.project.project_id
   region             = var.region
   settings           = var.data
-  collections        = merge({ for name in local.console : "audit" => { name = local.collections.audit } }, [for function in local.functions : { for label, c in function.collections : label => merge(c, { name = local.collections[label] }) }]...)
+  collections        = merge(local.console_collections, [for function in local.functions : { for label, c in function.collections : label => merge(c, { name = local.collections[label] }) }]...)
   operators          = var.operations.operators
   completion_readers = var.response_consumers
   users              = merge({ for label, function in local.functions : label => local.members[label] if function.documents }, local.console_members)

@@ -21,5 +21,6 @@ locals {
     runs     = "runs"
     pages    = "pages"
     audit    = "audit"
+    hours    = "hours"
   }
 }
