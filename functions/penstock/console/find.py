@@ -7,6 +7,7 @@ match was read all the same, which the page says.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlencode
 
@@ -18,6 +19,9 @@ from penstock.paths import REQUESTS, request_path
 from penstock.requests.record import Record
 from penstock.services import Services
 
+#: What a request may be found by beside choices: words, and the time of its publish in UTC.
+_WORDS: Final = ("target", "lane", "run")
+_TIMES: Final = ("since", "until")
 #: Documents that one page reads.
 PAGE: Final = 100
 STATES: Final = ("leased", "parked", "following", "completed", "failed")
@@ -73,13 +77,28 @@ async def _one(s: Services, asked: Asked, tenant: str, request_id: str) -> Page:
 
 
 def _filters(query: Mapping[str, str]) -> dict[str, str]:
-    filters = {name: query[name] for name in (*_CHOICES, "target") if query.get(name)}
+    filters = {name: query[name] for name in (*_CHOICES, *_WORDS, *_TIMES) if query.get(name)}
     for name, value in filters.items():
         if name in _CHOICES and value not in _CHOICES[name]:
             raise Wrong(400, f"There is no {name} of that name: choose one of {', '.join(_CHOICES[name])}.")
+        if name in _TIMES:
+            _time(name, value)
     return filters
 
 
 def _matches(one: Row, filters: Mapping[str, str]) -> bool:
-    said = {"state": one.state, "reason": one.why, "cache": one.cache, "target": one.target}
-    return all(said[name] == value for name, value in filters.items())
+    said = {name: getattr(one, name) for name in ("state", "cache", *_WORDS)} | {"reason": one.why}
+    since, until = (_time(name, filters[name]) if name in filters else None for name in _TIMES)
+    return (
+        all(said[name] == value for name, value in filters.items() if name not in _TIMES)
+        and (since is None or one.published_at >= since)
+        and (until is None or one.published_at < until)
+    )
+
+
+def _time(name: str, text: str) -> datetime:
+    """A time in UTC, as a browser's own field writes it. Raises Wrong."""
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError:
+        raise Wrong(400, f"{name} must be a time in UTC such as 2030-01-31T12:00.") from None

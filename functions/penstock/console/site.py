@@ -19,6 +19,7 @@ from penstock.console.money import money
 from penstock.console.now import now, open_work
 from penstock.console.page import Page, Wrong, drawn
 from penstock.console.redrive import preview, redrive
+from penstock.console.runs import run, run_now, runs, tell_run
 from penstock.errors import BlobError, LettersOutOfReach, PublishFailed, StoreError
 from penstock.services import Services
 
@@ -72,6 +73,12 @@ async def _page(desk: Desk, asked: Asked) -> Page:
             return await letters(desk, asked)
         case ("request", tenant, request_id):
             return await life(desk.s, asked, tenant, request_id)
+        case ("runs",):
+            return await runs(desk, asked)
+        case ("run", tenant, run_id):
+            return await run(desk.s, asked, tenant, run_id)
+        case ("run", tenant, run_id, "now"):
+            return await run_now(desk.s, asked, tenant, run_id)
         case ("audit", name):
             return await action(desk.s, asked, name)
         case ("audit", name, "now"):
@@ -87,6 +94,8 @@ async def _action(desk: Desk, asked: Asked) -> Page:
             return await preview(desk, asked)
         case ("letters", "redrive"):
             return await redrive(desk, asked)
+        case ("run", tenant, run_id):
+            return await tell_run(desk, asked, tenant, run_id)
     raise Wrong(404, "The console has no such form.")
 
 

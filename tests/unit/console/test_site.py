@@ -14,6 +14,7 @@ from penstock.console import now
 from penstock.console.asked import Call
 from penstock.console.page import Page
 from penstock.console.site import page
+from penstock.messages.plan import Plan
 from penstock.operating import desk_of
 from penstock.paths import sharded, usage_path
 from penstock.ports import Create, Merge
@@ -204,3 +205,22 @@ async def test_a_document_of_another_version_is_left_out_and_a_fault_is_a_page(
     status, text = await get(s, "/request/t/odd")
     assert (status, "ZeroDivision" in text) == (500, False)
     assert "console.crashed" in capsys.readouterr().out
+
+
+async def test_find_by_the_time_of_the_publish(s: Services) -> None:
+    await keep(s, ended("early", published_at=after(0)), ended("late", published_at=after(7200)))
+    _, text = await get(s, "/find?tenant=t&since=2026-01-01T13:00")
+    assert ("late" in text, "early" in text) == (True, False)
+    _, text = await get(s, "/find?tenant=t&until=2026-01-01T13:00")
+    assert ("late" in text, "early" in text) == (False, True)
+    assert (await get(s, "/find?tenant=t&since=yesterday"))[0] == 400
+
+
+async def test_a_life_shows_what_was_planned_for_it(s: Services) -> None:
+    plan = Plan("batch", ("large",), 0.001, 0.002, 0.95, after(0))
+    await keep(s, ended("planned", plan=plan))
+    _, text = await get(s, "/request/t/planned")
+    for shown in ("batch", "$0.001000", "$0.002000", "95 %"):
+        assert shown in text
+    assert "1 of the 1" in (await get(s, "/find?tenant=t&lane=batch"))[1]
+    assert "0 of the 1" in (await get(s, "/find?tenant=t&lane=sync"))[1]
