@@ -1,7 +1,7 @@
 """What the console's pages read, and how long they take, beside many stored requests.
 
-`python -m tests.acceptance.console_size 100000` prints it: documents read and milliseconds of each page as the
-code makes it; then, where there is a browser, how long until it has painted something (first contentful paint,
+`python -m tests.acceptance.console_size 100000` prints documents read and milliseconds of each page as the code
+makes it; then, where there is a browser, how long until it has painted something (first contentful paint,
 https://www.w3.org/TR/paint-timing/).
 """
 
