@@ -56,7 +56,7 @@ def _environment(run: Run) -> dict[str, str]:
 def test_functions_get_exactly_the_cloud_settings(dev: Run, everything: Run) -> None:
     assert set(_environment(everything)) == CLOUD
     # What switches a room on is there only where the room is
-    of_rooms = {"PENSTOCK_RUNS_TOPIC", "PENSTOCK_INTERNAL_TOPIC", "PENSTOCK_FEEDS"}
+    of_rooms = {"PENSTOCK_RUNS_TOPIC", "PENSTOCK_INTERNAL_TOPIC", "PENSTOCK_FEEDS", "PENSTOCK_CONSOLE"}
     assert CLOUD - set(_environment(dev)) == of_rooms
     assert not CLOUD & LOCAL
 
@@ -89,6 +89,11 @@ def test_the_routes_of_an_environment_are_routes(dev: Run) -> None:
 def test_entry_points_exist(everything: Run) -> None:
     wanted = {
         f.values["build_config"][0]["entry_point"] for f in everything.of("google_cloudfunctions2_function")
+    }
+    wanted |= {
+        built["function_target"]
+        for service in everything.of("google_cloud_run_v2_service")
+        for built in service.values["build_config"]
     }
     defined = ast.parse((ROOT / "functions" / "main.py").read_text()).body
     assert wanted == {
@@ -166,6 +171,8 @@ def test_collections_are_the_codes(everything: Run) -> None:
         PAUSE_PATH: "control",
         keys.run_path("t", "r"): "runs",
         keys.page_path("t", "r/0.0.0"): "pages",
+        keys.hour_path("2026-11-28T21"): "hours",
+        keys.audit_path("a"): "audit",
     }
     assert {path.split("/")[-2] for path in written} == set(written.values())
     # I expect every collection to be exempt from indexes, but for the fields that are asked for

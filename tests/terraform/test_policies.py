@@ -113,6 +113,7 @@ def test_only_its_own_caller_may_invoke_a_function(everything: Run) -> None:
         ("run-handler-caller", "service run-handler"),
         ("feed-reader-caller", "service feed-reader"),
         ("request-handler", "service engine"),
+        ("gcp-sa-iap", "service console"),
     }
     for function in everything.of("google_cloudfunctions2_function"):
         assert function.values["service_config"][0]["ingress_settings"] == "ALLOW_INTERNAL_ONLY"

@@ -12,9 +12,9 @@ from typing import Any
 
 from penstock.messages.request import TENANT_LIMIT, id_fault
 from penstock.messages.strict_json import canonical
+from penstock.redriving.cost import Estimate
 from penstock.runs.message import INLINE_ITEMS, RUN_ID_LIMIT
 from penstock.runs.planning import ITEMS_LIMIT
-from penstock_ops.redriving.cost import Estimate
 from penstock_ops.running.expected import SAMPLE, Expected, expected
 from penstock_ops.running.items_file import read_items, rows_of
 from penstock_ops.running.pipeline_file import read_pipeline

@@ -14,6 +14,7 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncI
 from penstock.adapters.buses.local import LocalBus
 from penstock.adapters.buses.subscription import Subscription
 from penstock.adapters.google.grpc_channel import open_transport
+from penstock.services import Topics
 from penstock.timing import Timing
 
 #: How long a dead letter waits to be looked at, in seconds (docs/design.md §2.4).
@@ -47,6 +48,10 @@ class Topology:
     max_backoff_s: float = 600
 
     @property
+    def _named(self) -> Topics:
+        return Topics(self.request_topic, self.response_topic, self.dead_letter_topic)
+
+    @property
     def topics(self) -> list[str]:
         """All topics that there are."""
         always = [self.request_topic, self.response_topic, self.dead_letter_topic]
@@ -77,7 +82,7 @@ class Topology:
 
     @property
     def response_subscription(self) -> str:
-        return f"{self.response_topic}-processor"
+        return self._named.response_subscription
 
     @property
     def results_subscription(self) -> str:
@@ -85,7 +90,7 @@ class Topology:
 
     @property
     def dead_letter_subscription(self) -> str:
-        return f"{self.dead_letter_topic}-inspection"
+        return self._named.dead_letter_subscription
 
     def subscriptions(self, endpoints: Mapping[str, str]) -> list[Subscription]:
         """All of them. `endpoints` gives the push URL by subscription name; without one it is pulled."""

@@ -24,5 +24,7 @@ locals {
     control  = "control"
     runs     = "runs"
     pages    = "pages"
+    audit    = "audit"
+    hours    = "hours"
   }
 }

@@ -52,5 +52,6 @@ output "known" {
     thresholds = keys(var.operations.thresholds)
     budget     = try(keys(var.operations.budget), [])
     feeds      = keys(var.feeds)
+    console    = try(keys(var.operations.console), [])
   })
 }
