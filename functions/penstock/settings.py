@@ -18,7 +18,16 @@ from penstock.targets.access import access_faults, access_warnings
 from penstock.targets.address import address_fault
 from penstock.targets.pasted import without_keys
 from penstock.targets.routes import Routes, Target, parse_routes, single_route
-from penstock.written import host_fault, key_fault, model_fault, project_fault, spoilt, topic_fault
+from penstock.written import (
+    host_fault,
+    key_fault,
+    model_fault,
+    project_fault,
+    projects_fault,
+    secret_fault,
+    spoilt,
+    topic_fault,
+)
 
 Where = Literal["cloud", "local"]
 
@@ -39,6 +48,9 @@ SETTINGS: Final = (
     Setting("PENSTOCK_DEAD_LETTER_TOPIC", "cloud", "topic of dead letters"),
     Setting("PENSTOCK_RUNS_TOPIC", "cloud", "topic of runs; set: runs are switched on"),
     Setting("PENSTOCK_INTERNAL_TOPIC", "cloud", "topic of the results that runs ask for themselves"),
+    Setting("PENSTOCK_CALLBACKS_TOPIC", "cloud", "topic of callbacks; set: callbacks are switched on"),
+    Setting("PENSTOCK_CALLBACKS_SIGNED_BY", "cloud", "the secret that makes endpoints' keys, by its name"),
+    Setting("PENSTOCK_WORKFLOWS", "cloud", "projects whose Workflows are answered; off: none"),
     Setting("PENSTOCK_DATABASE", "cloud", "Firestore database"),
     Setting("PENSTOCK_BUCKET", "cloud", "gs://… for long payloads and completions; locally a folder"),
     Setting("PENSTOCK_ROUTES", "cloud", "the routes: a file's path, or the JSON itself"),
@@ -71,6 +83,9 @@ _RULES: Final[Mapping[str, Callable[[str], str]]] = {
     "PENSTOCK_REQUEST_TOPIC": topic_fault,
     "PENSTOCK_RESPONSE_TOPIC": topic_fault,
     "PENSTOCK_DEAD_LETTER_TOPIC": topic_fault,
+    "PENSTOCK_CALLBACKS_TOPIC": topic_fault,
+    "PENSTOCK_CALLBACKS_SIGNED_BY": secret_fault,
+    "PENSTOCK_WORKFLOWS": projects_fault,
     "PENSTOCK_ROUTES": lambda value: "" if value.lstrip().startswith("{") else spoilt(value),
     "PENSTOCK_DEFAULT_MODEL": model_fault,
     "PENSTOCK_TRACES": lambda value: "" if value == OFF else address_fault(value),
@@ -109,6 +124,11 @@ class Settings:
     #: None: runs are switched off.
     runs_topic: str | None = None
     internal_topic: str = "llm-internal"
+    #: None: callbacks are switched off. The master secret's name, None: a file on this machine.
+    callbacks_topic: str | None = None
+    callbacks_secret: str | None = None
+    #: Projects, by id or number, whose Workflows may be answered.
+    workflows: frozenset[str] = frozenset()
     openai_api_key: str | None = field(repr=False, default=None)
     #: The address that the key belongs to; None: OpenAI's own.
     openai_base_url: str | None = None
@@ -178,6 +198,9 @@ class _Reader:
             time_scale=self._time_scale(),
             runs_topic=env.get("PENSTOCK_RUNS_TOPIC"),
             internal_topic=env.get("PENSTOCK_INTERNAL_TOPIC", "llm-internal"),
+            callbacks_topic=env.get("PENSTOCK_CALLBACKS_TOPIC"),
+            callbacks_secret=self._callbacks_secret(),
+            workflows=self._workflows(),
             openai_api_key=env.get("OPENAI_API_KEY"),
             openai_base_url=env.get("OPENAI_BASE_URL"),
             pubsub_emulator=env.get("PUBSUB_EMULATOR_HOST"),
@@ -207,6 +230,16 @@ class _Reader:
         if path and "PENSTOCK_PRICES" not in self._faulty and not Path(path).is_file():
             self.faults.append(f"PENSTOCK_PRICES names {path!r}, where no file is.")
         return Path(path) if path else None
+
+    def _callbacks_secret(self) -> str | None:
+        name = self._env.get("PENSTOCK_CALLBACKS_SIGNED_BY")
+        if self._mode == "cloud" and name is None and "PENSTOCK_CALLBACKS_TOPIC" in self._env:
+            self.faults.append("PENSTOCK_CALLBACKS_SIGNED_BY is not set: name the secret of callbacks.")
+        return name
+
+    def _workflows(self) -> frozenset[str]:
+        text = self._env.get("PENSTOCK_WORKFLOWS", OFF)
+        return frozenset() if text == OFF else frozenset(text.split(","))
 
     def _read_mode(self) -> _Mode:
         if "PENSTOCK_LOCAL" in self._env:

@@ -18,6 +18,7 @@ from penstock.adapters.stores.firestore import FirestoreStore
 from penstock.bootstrap import build
 from penstock.messages.envelope import Envelope
 from penstock.messages.result import response_message
+from penstock.paths import CALLBACKS
 from penstock.pause import PAUSE_PATH
 from penstock.requests.handle import handle
 from penstock.requests.respond import respond
@@ -55,7 +56,9 @@ def _environment(run: Run) -> dict[str, str]:
 def test_functions_get_exactly_the_cloud_settings(dev: Run, everything: Run) -> None:
     assert set(_environment(everything)) == CLOUD
     # What switches a room on is there only where the room is
-    assert CLOUD - set(_environment(dev)) == {"PENSTOCK_RUNS_TOPIC", "PENSTOCK_INTERNAL_TOPIC"}
+    switches = {"PENSTOCK_RUNS_TOPIC", "PENSTOCK_INTERNAL_TOPIC", "PENSTOCK_WORKFLOWS"}
+    switches |= {"PENSTOCK_CALLBACKS_TOPIC", "PENSTOCK_CALLBACKS_SIGNED_BY"}
+    assert CLOUD - set(_environment(dev)) == switches
     assert not CLOUD & LOCAL
 
 
@@ -114,10 +117,10 @@ def test_what_is_kept_outlives_what_points_to_it(everything: Run) -> None:
 
 
 def test_subscriptions_are_named_as_in_the_local_stack(everything: Run) -> None:
-    local = Topology(runs_topic="llm-runs")
+    local = Topology(runs_topic="llm-runs", callbacks_topic="llm-callbacks")
     names = {s.values["name"] for s in everything.of("google_pubsub_subscription")}
     assert {local.request_subscription, local.response_subscription, local.dead_letter_subscription} <= names
-    assert {local.runs_subscription, local.internal_subscription} <= names
+    assert {local.runs_subscription, local.internal_subscription, local.callbacks_subscription} <= names
     assert {t.values["name"] for t in everything.of("google_pubsub_topic")} == set(local.topics)
 
 
@@ -126,8 +129,9 @@ def test_each_name_stands_once() -> None:
     text = "\n".join(file.read_text() for file in TERRAFORM.rglob("*.tf"))
     text = re.sub(r"<<-EOT\n.*?\n +EOT\n", "", text, flags=re.DOTALL)
     text = re.sub(r"description +=.*|#.*", "", text)
-    topology = Topology(runs_topic="llm-runs")
-    names = ["llm-runs", "llm-internal", "run-handler", topology.runs_subscription]
+    topology = Topology(runs_topic="llm-runs", callbacks_topic="llm-callbacks")
+    names = ["llm-callbacks", "courier", topology.callbacks_subscription, "callbacks", "endpoints", "reach"]
+    names += ["llm-runs", "llm-internal", "run-handler", topology.runs_subscription]
     names += ["llm-requests", "llm-responses", "llm-dead-letters", "request-handler", "response-processor"]
     names += [topology.request_subscription, topology.response_subscription]
     names += [topology.dead_letter_subscription]
@@ -148,6 +152,9 @@ def test_collections_are_the_codes(everything: Run) -> None:
         PAUSE_PATH: "control",
         keys.run_path("t", "r"): "runs",
         keys.page_path("t", "r/0.0.0"): "pages",
+        keys.callback_path("t", "c"): "callbacks",
+        keys.endpoint_path("t", "e"): "endpoints",
+        keys.reach_path("t", "e"): "reach",
     }
     assert {path.split("/")[-2] for path in written} == set(written.values())
     # I expect every collection to be exempt from indexes, but for the fields that are asked for
@@ -195,13 +202,13 @@ async def test_every_query_has_its_index_and_every_index_its_query(
     assert {required_index(query) for query in recorder.queries} == declared
 
 
-def test_runs_add_the_indexes_that_they_ask_for_and_no_others(dev: Run, everything: Run) -> None:
+def test_rooms_add_the_indexes_that_they_ask_for_and_no_others(dev: Run, everything: Run) -> None:
     def declared(run: Run) -> set[tuple[str, str]]:
         fields = run.of("google_firestore_field")
         return {(f.values["collection"], f.values["field"]) for f in fields if _has_index(f.values)}
 
     # The sweeper's two of its room, and what a page counts
-    room = {(Runs.group, "due_at"), (Runs.group, "open_since")}
+    room = {(group, field) for group in (Runs.group, CALLBACKS) for field in ("due_at", "open_since")}
     assert declared(everything) - declared(dev) == room | {(keys.REQUESTS, "done_in")}
 
 

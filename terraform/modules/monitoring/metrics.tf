@@ -1,16 +1,21 @@
 # Metrics made of the functions' log lines. Each line carries a stable `action`; prompts and keys are never in one.
 
 locals {
+  calls_back = contains(var.services, "courier")
+
   from_functions = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=(${join(" OR ", [for s in sort(var.services) : "\"${s}\""])})"
 
   # name => the action that is counted and the labels that are taken from its line
-  counters = {
+  counters = merge(local.calls_back ? {
+    callbacks     = { action = "callback.attempted", labels = ["outcome"] }
+    endpoints_off = { action = "endpoint.switched_off", labels = ["tenant", "endpoint"] }
+    } : {}, {
     requests     = { action = "request.finished", labels = ["status", "reason", "cache", "target"] }
     calls        = { action = "provider.called", labels = ["target", "outcome"] }
     parkings     = { action = "request.parked", labels = ["target", "reason"] }
     dead_letters = { action = "deadletter.published", labels = ["reason"] }
     sweeps       = { action = "sweep.finished", labels = [] }
-  }
+  })
 
   # name => the action, the field whose values are kept as a distribution, its unit, the bounds of its buckets
   distributions = {

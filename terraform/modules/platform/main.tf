@@ -54,9 +54,10 @@ locals {
   fed = merge([for label, function in local.functions : { for topic, name in function.subscription : topic => { name = name, function = label, pausable = function.pausable } }]...)
 
   # Who beside our functions publishes, who reads.
-  askers  = merge(var.publishers, { for member in var.operations.operators : "operator ${member}" => member })
-  asking  = { requests = local.askers, runs = local.askers }
-  reading = { responses = var.response_consumers }
+  operators = { for member in var.operations.operators : "operator ${member}" => member }
+  askers    = merge(var.publishers, local.operators)
+  asking    = { requests = local.askers, runs = local.askers, callbacks = local.operators }
+  reading   = { responses = var.response_consumers }
 }
 
 module "topic" {

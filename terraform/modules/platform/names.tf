@@ -8,17 +8,23 @@ locals {
     dead_letters = "llm-dead-letters"
     runs         = "llm-runs"
     internal     = "llm-internal"
+    callbacks    = "llm-callbacks"
   }
+
+  callbacks_secret = "penstock-callbacks"
 
   letters_subscription = "llm-dead-letters-inspection"
 
   collections = {
-    requests = "requests"
-    orphans  = "orphans"
-    cache    = "cache"
-    usage    = "usage"
-    control  = "control"
-    runs     = "runs"
-    pages    = "pages"
+    requests  = "requests"
+    orphans   = "orphans"
+    cache     = "cache"
+    usage     = "usage"
+    control   = "control"
+    runs      = "runs"
+    pages     = "pages"
+    callbacks = "callbacks"
+    endpoints = "endpoints"
+    reach     = "reach"
   }
 }

@@ -45,6 +45,14 @@ override_resource {
   values = { member = "serviceAccount:run-handler-caller@my-project-1", email = "run-handler-caller@my-project-1", name = "accounts/run-handler-caller" }
 }
 override_resource {
+  target = google_service_account.function["callbacks"]
+  values = { member = "serviceAccount:courier@my-project-1", email = "courier@my-project-1", name = "accounts/courier" }
+}
+override_resource {
+  target = module.function["callbacks"].google_service_account.caller
+  values = { member = "serviceAccount:courier-caller@my-project-1", email = "courier-caller@my-project-1", name = "accounts/courier-caller" }
+}
+override_resource {
   target = module.build.google_service_account.builder
   values = { member = "serviceAccount:penstock-builder@my-project-1", email = "penstock-builder@my-project-1", name = "accounts/penstock-builder" }
 }
@@ -97,11 +105,25 @@ run "as_small_as_it_gets" {
   }
 }
 
+run "with_callbacks" {
+  variables {
+    functions = { bundle = "tests/bundle.stand-in", rooms = ["callbacks"], endpoints = { crm = { url = "https://crm.example.com/hooks" }, "acme/crm" = { url = "https://acme.example.com/", version = 2, rotated_at = "2026-11-28T12:00:00Z" } } }
+  }
+  assert {
+    condition     = google_firestore_document.endpoint["crm"].collection == "tenants/default/endpoints" && google_firestore_document.endpoint["acme/crm"].collection == "tenants/acme/endpoints" && google_firestore_document.endpoint["acme/crm"].document_id == "crm"
+    error_message = "An endpoint must lie where the courier looks for it."
+  }
+  assert {
+    condition     = jsondecode(google_firestore_document.endpoint["acme/crm"].fields).version.integerValue == "2" && !can(jsondecode(google_firestore_document.endpoint["crm"].fields).rotated_at)
+    error_message = "An endpoint's fields must be as Firestore writes them."
+  }
+}
+
 run "with_everything" {
   variables {
     publishers         = { app = "serviceAccount:publisher@elsewhere" }
     response_consumers = { app = { member = "serviceAccount:consumer@elsewhere", tenant = "acme" } }
-    functions          = { bundle = "tests/bundle.stand-in", rooms = ["runs"], peak_in_flight = 80, traces = {}, shapes = { handler = { max_instances = 2 } } }
+    functions          = { bundle = "tests/bundle.stand-in", rooms = ["runs", "callbacks"], peak_in_flight = 80, traces = {}, shapes = { handler = { max_instances = 2 } } }
     operations         = { operators = ["user:operator@example.com"], emails = ["ops@example.com"], thresholds = { p95_s = 60 }, budget = { billing_account = "012345-6789AB-CDEF01", units = 50 } }
     delivery           = { state_bucket = "my-state", repository = "projects/p/locations/us-central1/connections/c/repositories/r" }
     data               = { analysts = ["group:analyst@example.com"] }

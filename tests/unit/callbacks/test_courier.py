@@ -1,0 +1,315 @@
+"""Callbacks from a request's end to their endpoint: what a receiver sees, through the topics' own doors."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hmac
+import itertools
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from penstock.callbacks.signing import key_of
+from penstock.paths import endpoint_path
+from penstock.ports import Delete
+from tests.chaos.callback_receiver import MASTER, Received
+from tests.chaos.callback_stage import callbacks, calling_back, in_turn, reach, register
+from tests.chaos.faults import AtNamed, Fault
+from tests.chaos.provider import Reply
+from tests.chaos.stage import Stage, play
+from tests.chaos.workload import CRM
+
+DAY_S = 24 * 3600.0
+
+
+def _arrived(stage: Stage) -> list[Received]:
+    return stage.world.receiver.arrived
+
+
+async def _over(stage: Stage, within_s: float) -> None:
+    assert await stage.world.rest(within_s), "the world does not come to rest"
+
+
+def test_an_endpoint_is_told_of_a_result_once_and_signed() -> None:
+    async def scene(stage: Stage) -> None:
+        await register(stage.world)
+        await stage.ask("r1", callback=CRM, metadata={"order": "17"})
+        await stage.rest()
+        [received] = _arrived(stage)
+        result = await stage.result("r1")
+        assert received.told == {
+            "type": "request.completed",
+            "timestamp": result["completed_at"],
+            "data": result,
+        }
+        assert received.url == "https://crm.example.com/hooks"
+        [callback] = await callbacks(stage)
+        assert received.webhook_id == f"msg_{callback['callback_id']}"
+        assert "r1" not in received.webhook_id
+        assert _signatures(received) == [_expected(received, 1)]
+
+    play(scene, shape=calling_back())
+
+
+def _signatures(received: Received) -> list[str]:
+    return [part.removeprefix("v1,") for part in received.headers["webhook-signature"].split(" ")]
+
+
+def _expected(received: Received, version: int) -> str:
+    key = base64.b64decode(key_of(MASTER, "default", "crm", version).removeprefix("whsec_"))
+    signed = f"{received.webhook_id}.{received.headers['webhook-timestamp']}.".encode() + received.body
+    return base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
+
+
+def test_a_request_that_asks_for_none_has_none() -> None:
+    async def scene(stage: Stage) -> None:
+        await register(stage.world)
+        await stage.ask("r1")
+        await stage.rest()
+        assert (_arrived(stage), list(await callbacks(stage))) == ([], [])
+
+    play(scene, shape=calling_back())
+
+
+def test_a_failure_is_told_and_its_redrive_is_another_callback() -> None:
+    """The first waits while the request is redriven: it tells of its own end all the same."""
+
+    def receives(at: float) -> int:
+        return 200 if at > 1500 else 503
+
+    async def scene(stage: Stage) -> None:
+        await register(stage.world)
+        await stage.ask("r1", callback=CRM)
+        await stage.world.rest(600)
+        await stage.redrive("r1", 1, callback=CRM)
+        await _over(stage, DAY_S)
+        taken = [received for received in _arrived(stage) if received.status == 200]
+        told = {(one.told["type"], one.told["data"]["redrive_count"]) for one in taken}
+        assert told == {("request.failed", 0), ("request.completed", 1)}
+        assert len({one.webhook_id for one in taken}) == 2
+
+    play(scene, shape=calling_back(receives), replies=[Reply("rejected", 0.1)])
+
+
+def test_what_fails_is_tried_again_by_the_schedule_under_the_same_id_with_a_time_of_its_own() -> None:
+    async def scene(stage: Stage) -> None:
+        await register(stage.world)
+        await stage.ask("r1", callback=CRM)
+        await _over(stage, DAY_S)
+        arrived = _arrived(stage)
+        assert [one.status for one in arrived] == [500, 302, None, 200]
+        assert len({one.webhook_id for one in arrived}) == 1
+        assert len({one.headers["webhook-timestamp"] for one in arrived}) == 4
+        waits = [later.at - one.at for one, later in itertools.pairwise(arrived)]
+        for wait, least in zip(waits, (5, 300, 1800), strict=True):
+            assert least <= wait <= 1.1 * least + 75, waits
+        [callback] = await callbacks(stage)
+        assert (callback["state"], callback["tries"]) == ("delivered", 4)
+        assert "failing_since" not in await reach(stage)
+
+    play(scene, shape=calling_back(in_turn(500, 302, None)))
+
+
+def test_what_nobody_takes_in_three_days_is_a_dead_letter_and_the_result_is_still_there() -> None:
+    async def scene(stage: Stage) -> None:
+        await register(stage.world)
+        await stage.ask("r1", callback=CRM)
+        await _over(stage, 5 * DAY_S)
+        [callback] = await callbacks(stage)
+        assert (callback["state"], callback["tries"]) == ("undeliverable", 10)
+        assert len(_arrived(stage)) == 10
+        took = callback["finished_at"] - callback["began_at"]
+        assert timedelta(hours=75) < took < timedelta(hours=90)
+        assert await stage.letters() == ["callback_undeliverable"]
+        assert (await stage.result("r1"))["status"] == "completed"
+
+    play(scene, shape=calling_back(lambda at: 500))
+
+
+def test_an_endpoint_that_fails_for_five_days_is_switched_off_and_what_waits_goes_out_when_it_is_on() -> None:
+    async def scene(stage: Stage) -> None:
+        await register(stage.world)
+        for day in range(6):
+            await stage.ask(f"r{day}", callback=CRM, cache="off")
+            await asyncio.sleep(DAY_S)
+        assert "Every attempt failed for 5 days." in (await reach(stage))["off_why"]
+        [said] = stage.log("endpoint.switched_off")
+        assert (said["severity"], said["endpoint"]) == ("ERROR", "crm")
+        before = len(_arrived(stage))
+        await stage.ask("late", callback=CRM, cache="off")
+        await asyncio.sleep(2 * 3600)
+        assert not any(one.told["data"]["request_id"] == "late" for one in _arrived(stage)[before:])
+        stage.world.receiver.receives = lambda at: 200
+        await stage.world.store.commit([Delete("tenants/default/reach/crm")], timeout_s=8)
+        await asyncio.sleep(2 * 3600)
+        assert any(one.told["data"]["request_id"] == "late" for one in _arrived(stage)[before:])
+        await _over(stage, 3 * DAY_S)
+
+    play(scene, shape=calling_back(lambda at: 500))
+
+
+def test_an_endpoint_that_says_410_is_switched_off_at_once() -> None:
+    async def scene(stage: Stage) -> None:
+        await register(stage.world)
+        await stage.ask("r1", callback=CRM)
+        await asyncio.sleep(600)
+        assert (await reach(stage))["off_why"] == "It answered 410: it wants no more."
+        assert len(_arrived(stage)) == 1
+        await _over(stage, 5 * DAY_S)
+        assert await stage.letters() == ["callback_undeliverable"]
+        assert len(_arrived(stage)) == 1
+
+    play(scene, shape=calling_back(in_turn(410)))
+
+
+def test_an_endpoint_that_nobody_registered_is_refused_before_anything_is_paid() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.ask("r1", callback={"endpoint": "nobody"})
+        await stage.ask("r2", callback={"url": "https://crm.example.com/hooks"})
+        await stage.rest()
+        assert (await stage.letters(), stage.calls()) == (["malformed", "malformed"], 0)
+
+    play(scene, shape=calling_back(), checked=False)
+
+
+def test_without_the_room_a_callback_is_refused_and_not_forgotten() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.ask("r1", callback=CRM)
+        await stage.rest()
+        assert (await stage.letters(), stage.calls()) == (["malformed"], 0)
+
+    play(scene, checked=False)
+
+
+def test_an_endpoint_that_is_taken_away_meanwhile_makes_a_dead_letter() -> None:
+    async def scene(stage: Stage) -> None:
+        await register(stage.world)
+        await stage.ask("r1", callback=CRM)
+        await asyncio.sleep(20)
+        await stage.world.store.commit([Delete(endpoint_path("default", "crm"))], timeout_s=8)
+        await _over(stage, DAY_S)
+        assert await stage.letters() == ["callback_undeliverable"]
+
+    play(scene, shape=calling_back(lambda at: 500))
+
+
+def test_both_keys_sign_for_a_day_after_a_rotation() -> None:
+    async def scene(stage: Stage) -> None:
+        await register(stage.world, version=2, rotated_at=stage.world.clock.now())
+        await stage.ask("r1", callback=CRM)
+        await stage.rest()
+        await asyncio.sleep(DAY_S)
+        await stage.ask("r2", callback=CRM)
+        await stage.rest()
+        one, other = _arrived(stage)
+        assert _signatures(one) == [_expected(one, 2), _expected(one, 1)]
+        assert _signatures(other) == [_expected(other, 2)]
+
+    play(scene, shape=calling_back())
+
+
+def test_a_long_answer_is_a_link() -> None:
+    async def scene(stage: Stage) -> None:
+        await register(stage.world)
+        await stage.ask("r1", callback=CRM)
+        await stage.rest()
+        [received] = _arrived(stage)
+        data = received.told["data"]
+        assert len(received.body) < 20_000
+        assert data["completion"] is None
+        assert data["completion_url"].startswith("file://")
+
+    for padding in (30_000, 300_000):
+        play(scene, shape=calling_back(), always=Reply("ok", 0.1, padding=padding))
+
+
+def test_who_dies_after_it_was_sent_leaves_one_that_is_sent_again_under_the_same_id() -> None:
+    async def scene(stage: Stage) -> None:
+        await register(stage.world)
+        await stage.ask("r1", callback=CRM)
+        await stage.rest()
+        arrived = _arrived(stage)
+        assert len(arrived) == 2
+        assert len({(one.webhook_id, one.body) for one in arrived}) == 1
+
+    play(scene, shape=calling_back(), plan=AtNamed({("callback", 1): Fault.KILL_AFTER}))
+
+
+def test_nothing_is_lost_while_the_courier_is_down() -> None:
+    """Its wake is lost with the process that was to publish it: the sweeper finds what is owed."""
+
+    async def scene(stage: Stage) -> None:
+        await register(stage.world)
+        await stage.ask("r1", callback=CRM)
+        await stage.rest()
+        assert len(_arrived(stage)) == 1
+
+    faults: dict[tuple[str, int], Fault] = {
+        ("publish llm-callbacks", number): Fault.ERROR_BEFORE for number in (1, 2, 3)
+    }
+    play(scene, shape=calling_back(), plan=AtNamed(faults))
+
+
+def test_an_id_that_is_used_again_after_its_retention_is_told_of_anew() -> None:
+    async def scene(stage: Stage) -> None:
+        await register(stage.world)
+        await stage.ask("r1", callback=CRM)
+        await stage.rest()
+        await asyncio.sleep(32 * DAY_S)
+        await stage.ask("r1", callback=CRM)
+        await stage.rest()
+        assert len({one.webhook_id for one in _arrived(stage)}) == 2
+
+    play(scene, shape=calling_back(), checked=False)
+
+
+def test_two_tenants_who_name_one_endpoint_have_one_each() -> None:
+    async def scene(stage: Stage) -> None:
+        await register(stage.world)
+        await stage.ask("r1", callback=CRM, tenant="acme")
+        await stage.rest()
+        assert await stage.letters() == ["malformed"]
+        await register(stage.world, "acme")
+        await stage.ask("r2", callback=CRM, tenant="acme")
+        await stage.rest()
+        [one] = _arrived(stage)
+        assert _signatures(one) != [_expected(one, 1)], "another tenant's key"
+
+    play(scene, shape=calling_back(), checked=False)
+
+
+def test_workflows_of_our_own_project_are_answered_and_no_others() -> None:
+    def url(project: str) -> str:
+        return (
+            f"https://workflowexecutions.googleapis.com/v1/projects/{project}/locations/europe-west1"
+            "/workflows/feed/executions/0a-1b/callbacks/2c-3d"
+        )
+
+    async def scene(stage: Stage) -> None:
+        for instance in stage.world.instances:
+            instance.services = replace(instance.services, workflows=frozenset({"my-project-1"}))
+        await stage.ask("r1", callback={"url": url("my-project-1")})
+        await stage.ask("r2", callback={"url": url("theirs")})
+        await stage.rest()
+        [one] = _arrived(stage)
+        assert (one.url, one.headers["authorization"]) == (url("my-project-1"), "Bearer simulated")
+        assert await stage.letters() == ["malformed"]
+
+    play(scene, shape=calling_back(), checked=False)
+
+
+def test_an_execution_that_has_ended_is_given_up_at_once() -> None:
+    async def scene(stage: Stage) -> None:
+        for instance in stage.world.instances:
+            instance.services = replace(instance.services, workflows=frozenset({"p1"}))
+        body: dict[str, Any] = {
+            "url": "https://workflowexecutions.googleapis.com/v1/projects/p1/locations/l/workflows/w"
+            "/executions/e/callbacks/c"
+        }
+        await stage.ask("r1", callback=body)
+        await stage.rest()
+        assert len(_arrived(stage)) == 1
+        assert await stage.letters() == ["callback_undeliverable"]
+
+    play(scene, shape=calling_back(in_turn(404)), checked=False)
