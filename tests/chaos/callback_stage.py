@@ -12,7 +12,7 @@ from penstock.callbacks.room import CallbacksRoom
 from penstock.callbacks.seam import Callbacks
 from penstock.callbacks.story import courier
 from penstock.paths import endpoint_path, reach_path
-from penstock.ports import Put
+from penstock.ports import Delete, Put
 from tests.chaos.callback_receiver import Receives
 from tests.chaos.stage import Stage
 from tests.chaos.workload import ROUTES, Refuses
@@ -62,3 +62,12 @@ async def callbacks(stage: Stage, tenant: str = "default") -> Sequence[Mapping[s
 async def reach(stage: Stage) -> Mapping[str, Any]:
     [found] = await stage.world.store.read([reach_path("default", "crm")], timeout_s=8)
     return found.fields or {}
+
+
+async def set_reach(stage: Stage, **fields: Any) -> None:
+    await stage.world.store.commit([Put(reach_path("default", "crm"), fields)], timeout_s=8)
+
+
+async def switch_on(stage: Stage) -> None:
+    """As `penstock endpoint enable`."""
+    await stage.world.store.commit([Delete(reach_path("default", "crm"))], timeout_s=8)

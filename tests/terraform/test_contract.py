@@ -130,13 +130,14 @@ def test_each_name_stands_once() -> None:
     text = re.sub(r"<<-EOT\n.*?\n +EOT\n", "", text, flags=re.DOTALL)
     text = re.sub(r"description +=.*|#.*", "", text)
     topology = Topology(runs_topic="llm-runs", callbacks_topic="llm-callbacks")
-    names = ["llm-callbacks", "courier", topology.callbacks_subscription, "callbacks", "endpoints", "reach"]
+    names = ["llm-callbacks", "courier", topology.callbacks_subscription]
     names += ["llm-runs", "llm-internal", "run-handler", topology.runs_subscription]
     names += ["llm-requests", "llm-responses", "llm-dead-letters", "request-handler", "response-processor"]
     names += [topology.request_subscription, topology.response_subscription]
     names += [topology.dead_letter_subscription]
     # I expect each once, as a value that is given a name
-    for name in [*names, "requests", "orphans", "cache", "usage", "control", "runs", "pages"]:
+    collections = ["requests", "orphans", "cache", "usage", "control", "runs", "pages"]
+    for name in [*names, *collections, "callbacks", "endpoints", "reach"]:
         assert len(re.findall(f'= "{name}"', text)) == 1, name
     assert not [name for name in names if len(re.findall(f'"{name}"', text)) > 1]
     # The database's default stands in the store's settings and in the platform's, which hands them on
@@ -231,7 +232,7 @@ def test_no_query_is_left_out_of_that() -> None:
 
 
 def test_metrics_read_what_the_code_logs(workspace: Workspace) -> None:
-    outputs = workspace.test("modules/monitoring")["an_alert_for_each_worry"].outputs
+    outputs = workspace.test("modules/monitoring")["with_callbacks"].outputs
     logged = _logged()
     for action, fields in outputs["actions"]["value"].items():
         assert set(fields) <= logged.get(action, set()), action

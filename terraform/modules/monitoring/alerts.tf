@@ -45,7 +45,7 @@ locals {
       severity = "CRITICAL"
       text     = "Model calls cost more in an hour than allowed for. `penstock pause` stops new ones within seconds; BigQuery's daily_cost says which tenant and model. Models without a known price are not in this figure."
     }
-    }, !local.calls_back ? {} : {
+    }, !var.calls_back ? {} : {
     endpoint-off = {
       query    = "sum by (endpoint) (increase(${local.log.endpoints_off}{${local.run}}[10m])) > 0"
       for_s    = 0

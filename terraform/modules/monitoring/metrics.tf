@@ -1,12 +1,10 @@
 # Metrics made of the functions' log lines. Each line carries a stable `action`; prompts and keys are never in one.
 
 locals {
-  calls_back = contains(var.services, "courier")
-
   from_functions = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=(${join(" OR ", [for s in sort(var.services) : "\"${s}\""])})"
 
   # name => the action that is counted and the labels that are taken from its line
-  counters = merge(local.calls_back ? {
+  counters = merge(var.calls_back ? {
     callbacks     = { action = "callback.attempted", labels = ["outcome"] }
     endpoints_off = { action = "endpoint.switched_off", labels = ["tenant", "endpoint"] }
     } : {}, {

@@ -16,6 +16,13 @@ variable "services" {
   nullable    = false
 }
 
+variable "calls_back" {
+  description = "Whether callbacks are switched on; their metrics and their alert come and go with them."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "engine" {
   description = "Cloud Run service of the engine, null when there is none; its alert and charts come and go with it."
   type        = string

@@ -28,8 +28,7 @@ run "an_alert_for_each_worry" {
 }
 
 run "with_callbacks" {
-  command = plan
-  variables { services = ["request-handler", "response-processor", "sweeper", "courier"] }
+  variables { calls_back = true }
   assert {
     condition     = contains(keys(google_monitoring_alert_policy.this), "endpoint-off") && contains(keys(google_logging_metric.counter), "callbacks")
     error_message = "Nobody notices that an endpoint was switched off."
