@@ -25,13 +25,13 @@ class _Case:
         self._callbacks = _below(evidence, "callbacks")
         self._by_id: dict[str, list[Received]] = defaultdict(list)
         for received in evidence.received:
-            self._by_id[received.webhook_id].append(received)
+            self._by_id[received.webhook_id or received.url].append(received)
 
     def check(self) -> Iterator[str]:
         yield from self._each_end_has_one()
         for document in self._callbacks.values():
             yield from (f"callback {document['callback_id']}: {what}" for what in self._of(document))
-        known = {f"msg_{document['callback_id']}" for document in self._callbacks.values()}
+        known = {_id(document) for document in self._callbacks.values()}
         for webhook_id in self._by_id.keys() - known:
             yield f"{webhook_id!r} arrived, and no callback has that id"
 
@@ -65,7 +65,7 @@ class _Case:
                 yield f"over, but its document still has {field}"
         if "expires_at" not in document:
             yield "over, but it would never be deleted"
-        arrived = self._by_id[f"msg_{document['callback_id']}"]
+        arrived = self._by_id[_id(document)]
         taken = [received for received in arrived if 200 <= (received.status or 0) < 300]
         if document["state"] == "delivered" and not taken:
             yield "said to be delivered, and nobody took it"
@@ -95,6 +95,12 @@ class _Case:
             and letter.attributes.get("source_message_id") == document["callback_id"]
             for letter in self._e.letters
         )
+
+
+def _id(document: Document) -> str:
+    """What arrives under: an execution of Workflows knows its callback by its address."""
+    url: str = document["to"].get("url", "")
+    return url or f"msg_{document['callback_id']}"
 
 
 def _below(evidence: Evidence, collection: str) -> dict[str, Document]:

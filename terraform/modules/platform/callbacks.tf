@@ -6,7 +6,7 @@ locals {
   calling_back = local.calls_back ? {
     PENSTOCK_CALLBACKS_TOPIC     = local.topics.callbacks
     PENSTOCK_CALLBACKS_SIGNED_BY = "projects/${var.project_id}/secrets/${local.callbacks_secret}/versions/latest"
-    PENSTOCK_WORKFLOWS           = "off"
+    PENSTOCK_WORKFLOWS           = local.workflows
   } : {}
 
   endpoints = { for name, endpoint in var.functions.endpoints : name => merge(endpoint, {

@@ -5,6 +5,7 @@ variable "functions" {
     `peak_in_flight`: how many requests may wait for a model at the same moment (requests per second x seconds per answer); the handler must have room for them. Pub/Sub's push window lets about 3,000 per subscription be in flight, however many instances there are.
     `timing`: the function's timeout and the ack deadline, see modules/timing. `max_delivery_attempts`: 5-100, see modules/topic.
     `traces`: null, or where traces go and which are kept, see docs/traces.md: `endpoint`, the collector's whole address (default: Cloud Trace), `share` of the unremarkable ones, `slow_s` from which a request is slow.
+    `workflow`: null, or a workflow of Google's that begins runs and waits for them, see docs/callbacks.md: `notify_topic`, a topic that is told of those that succeeded; `project_number`, where executions name the project by its number.
     `endpoints`: where callbacks may go, see docs/callbacks.md: name, or tenant/name => `url`, and for another key `version` with the time of the change in `rotated_at`.
     `paused`: no requests are delivered and the sweeper rests; messages wait for up to 7 days. What is in flight ends.
   EOT
@@ -29,6 +30,10 @@ variable "functions" {
       endpoint = optional(string, "https://telemetry.googleapis.com/v1/traces")
       share    = optional(number, 0.01)
       slow_s   = optional(number, 60)
+    }))
+    workflow = optional(object({
+      notify_topic   = optional(string)
+      project_number = optional(string)
     }))
     endpoints = optional(map(object({
       url        = string
@@ -65,6 +70,10 @@ variable "functions" {
     error_message = "functions.traces: share must be a number from 0 to 1, slow_s from 0 to 86400."
   }
 
+  validation {
+    condition     = var.functions.workflow == null || length(setsubtract(["runs", "callbacks"], var.functions.rooms)) == 0
+    error_message = "functions.workflow begins runs and waits for callbacks: add \"runs\" and \"callbacks\" to functions.rooms."
+  }
   validation {
     condition     = length(var.functions.endpoints) == 0 || contains(var.functions.rooms, "callbacks")
     error_message = "functions.endpoints is set and callbacks are off: add \"callbacks\" to functions.rooms."

@@ -16,6 +16,7 @@ module "project" {
   extra_services = concat(
     var.operations.budget == null ? [] : ["billingbudgets.googleapis.com"],
     module.routes.by_google ? ["aiplatform.googleapis.com"] : [],
+    var.functions.workflow == null ? [] : ["workflowexecutions.googleapis.com", "workflows.googleapis.com"],
     local.traced_by_google ? ["cloudtrace.googleapis.com", "telemetry.googleapis.com"] : [],
   )
 }
@@ -72,6 +73,7 @@ module "topic" {
   consumers         = lookup(local.reading, each.key, {})
   publishers = merge(
     lookup(local.asking, each.key, {}),
+    each.key == "runs" ? { for workflow in module.workflow : "the workflow" => workflow.member } : {},
     { for label, function in local.functions : "our ${function.name}" => local.members[label] if contains(function.publishes, each.key) },
   )
   push = {

@@ -12,6 +12,7 @@ locals {
   }
 
   callbacks_secret = "penstock-callbacks"
+  workflow_name    = "run-workflow"
 
   letters_subscription = "llm-dead-letters-inspection"
 

@@ -21,6 +21,6 @@ module "delivery" {
   settings    = var.delivery
   accounts = merge(concat(
     [for function in module.function : function.accounts],
-    [module.build.accounts, one(module.engine[*].accounts)], # null without an engine; `try` would make the whole map unknown at plan
+    [module.build.accounts, one(module.engine[*].accounts), { for workflow in module.workflow : workflow.name => workflow.account }], # null without an engine; `try` would make the whole map unknown at plan
   )...)
 }

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hmac
 import itertools
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,7 +15,7 @@ from penstock.callbacks.changes import owed
 from penstock.callbacks.record import About, Kind
 from penstock.callbacks.signing import key_of
 from penstock.messages.addressee import Addressee
-from penstock.paths import endpoint_path
+from penstock.paths import endpoint_path, time_of
 from penstock.ports import Delete
 from penstock.timing import Timing
 from tests.chaos.callback_receiver import MASTER, Received
@@ -279,6 +280,33 @@ def test_an_id_that_is_used_again_has_another_callback() -> None:
     lives = [About(Kind.REQUEST, "r1", now - timedelta(days=days)) for days in (0, 0, 40)]
     made = [owed("t", Addressee("crm"), about, "completed", "", None, now, Timing()) for about in lives]
     assert [one.callback_id == made[0].callback_id for one in made] == [True, True, False]
+
+
+def test_what_is_owed_is_looked_at_in_a_minute_whoever_loses_its_wake() -> None:
+    now = datetime.now(UTC)
+    about = About(Kind.REQUEST, "r1", now)
+    callback = owed("t", Addressee("crm"), about, "completed", "", None, now, Timing())
+    assert time_of(callback.due_at or "") == now + timedelta(seconds=60)
+    assert time_of(callback.open_since or "") == now
+
+
+def test_what_is_owed_lies_in_the_batch_that_confirms() -> None:
+    """Whoever confirmed dies at once: what it owed is there."""
+
+    async def scene(stage: Stage) -> None:
+        await register(stage.world)
+        await stage.ask("r1", callback=CRM)
+        while "confirmed_at" not in await _document(stage):
+            await asyncio.sleep(0.01)
+        assert len(await callbacks(stage)) == 1
+        await stage.rest()
+
+    play(scene, shape=calling_back(), plan=AtNamed({("publish llm-callbacks", 1): Fault.KILL_BEFORE}))
+
+
+async def _document(stage: Stage) -> Mapping[str, Any]:
+    [found] = await stage.world.store.read(["tenants/default/requests/r1"], timeout_s=8)
+    return found.fields or {}
 
 
 def test_two_tenants_who_name_one_endpoint_have_one_each() -> None:

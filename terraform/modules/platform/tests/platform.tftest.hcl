@@ -53,6 +53,10 @@ override_resource {
   values = { member = "serviceAccount:courier-caller@my-project-1", email = "courier-caller@my-project-1", name = "accounts/courier-caller" }
 }
 override_resource {
+  target = module.workflow[0].google_service_account.this
+  values = { member = "serviceAccount:run-workflow@my-project-1", id = "projects/my-project-1/serviceAccounts/run-workflow", name = "accounts/run-workflow" }
+}
+override_resource {
   target = module.build.google_service_account.builder
   values = { member = "serviceAccount:penstock-builder@my-project-1", email = "penstock-builder@my-project-1", name = "accounts/penstock-builder" }
 }
@@ -123,7 +127,7 @@ run "with_everything" {
   variables {
     publishers         = { app = "serviceAccount:publisher@elsewhere" }
     response_consumers = { app = { member = "serviceAccount:consumer@elsewhere", tenant = "acme" } }
-    functions          = { bundle = "tests/bundle.stand-in", rooms = ["runs", "callbacks"], peak_in_flight = 80, traces = {}, shapes = { handler = { max_instances = 2 } } }
+    functions          = { bundle = "tests/bundle.stand-in", rooms = ["runs", "callbacks"], workflow = { notify_topic = "digests" }, peak_in_flight = 80, traces = {}, shapes = { handler = { max_instances = 2 } } }
     operations         = { operators = ["user:operator@example.com"], emails = ["ops@example.com"], thresholds = { p95_s = 60 }, budget = { billing_account = "012345-6789AB-CDEF01", units = 50 } }
     delivery           = { state_bucket = "my-state", repository = "projects/p/locations/us-central1/connections/c/repositories/r" }
     data               = { analysts = ["group:analyst@example.com"] }

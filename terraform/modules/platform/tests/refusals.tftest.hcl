@@ -56,6 +56,12 @@ run "an_endpoint_inside" {
   expect_failures = [var.functions]
 }
 
+run "a_workflow_without_runs" {
+  command = plan
+  variables { functions = { bundle = "tests/bundle.stand-in", peak_in_flight = 80, rooms = ["callbacks"], workflow = {}, shapes = { handler = { max_instances = 2 } } } }
+  expect_failures = [var.functions]
+}
+
 run "endpoints_without_callbacks" {
   command = plan
   variables { functions = { bundle = "tests/bundle.stand-in", peak_in_flight = 80, endpoints = { crm = { url = "https://crm.example.com/hooks" } }, shapes = { handler = { max_instances = 2 } } } }
