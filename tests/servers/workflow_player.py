@@ -13,7 +13,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-import yaml
+import yaml  # type: ignore[import-untyped]  # comes with huggingface_hub, without types
 
 #: A connector or a library function that waits: its arguments → its result.
 Call = Callable[[Mapping[str, Any]], Awaitable[Any]]

@@ -18,8 +18,8 @@ BORN = datetime(2026, 11, 28, tzinfo=UTC)
 RESULT = {"status": "completed", "completion": {"text": "yes"}}
 
 
-def _callback(data: dict[str, Any] | None = None, **about: Any) -> Callback:
-    end = About(Kind.REQUEST, "r1", **{"life": BORN, "round": 0} | about)
+def _callback(data: dict[str, Any] | None = None) -> Callback:
+    end = About(Kind.REQUEST, "r1", BORN)
     return owed("t", Addressee("crm"), end, "completed", "", data, BORN, Timing())
 
 
