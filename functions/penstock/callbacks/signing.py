@@ -1,7 +1,7 @@
 """Signatures by Standard Webhooks, and the keys that make them.
 
-Source: the specification at https://www.standardwebhooks.com, HMAC-SHA256 over
-`id secret makes every endpoint's key: no store holds any.
+Source: the specification at https://www.standardwebhooks.com, HMAC-SHA256 over `id.timestamp.body`. One
+master secret makes every endpoint's key: no store holds any.
 """
 
 from __future__ import annotations
