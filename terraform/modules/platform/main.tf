@@ -57,7 +57,7 @@ locals {
   # Who beside our functions publishes, who reads.
   operators = { for member in var.operations.operators : "operator ${member}" => member }
   askers    = merge(var.publishers, local.operators)
-  asking    = { requests = local.askers, runs = local.askers, callbacks = local.operators }
+  asking    = { requests = local.askers, runs = merge(local.askers, { for workflow in module.workflow : "the workflow" => workflow.member }), callbacks = local.operators }
   reading   = { responses = var.response_consumers }
 }
 
@@ -73,7 +73,6 @@ module "topic" {
   consumers         = lookup(local.reading, each.key, {})
   publishers = merge(
     lookup(local.asking, each.key, {}),
-    each.key == "runs" ? { for workflow in module.workflow : "the workflow" => workflow.member } : {},
     { for label, function in local.functions : "our ${function.name}" => local.members[label] if contains(function.publishes, each.key) },
   )
   push = {
