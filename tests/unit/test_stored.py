@@ -82,7 +82,8 @@ async def lived(
     """A folder in which one of everything was written, at a time scale."""
     monkeypatch.setenv("PENSTOCK_LOCAL", str(tmp_path))
     on = {"PENSTOCK_RUNS_TOPIC": "llm-runs", "PENSTOCK_CALLBACKS_TOPIC": "llm-callbacks"}
-    folder = Folder(tmp_path, PENSTOCK_TIME_SCALE=str(request.param), **on)
+    on |= {"PENSTOCK_CONSOLE": "local", "PENSTOCK_TIME_SCALE": str(request.param)}
+    folder = Folder(tmp_path, **on)
     async with AsyncExitStack() as ending:
         ending.push_async_callback(folder.services.close)
         recorder = Recorder(folder.services.store)
@@ -127,8 +128,8 @@ async def test_what_is_written_has_its_row_and_expires_as_the_row_says(
             assert lasts == pytest.approx(getattr(timing, row["expires"].split()[0]), abs=60)
     expiring = {row["document"] for row in DOCUMENTS if row["expires"] != "never"}
     assert {document for document, expires in seen if expires} == expiring
-    # the operator's pause is written by another process, the targets' speed where routes plan alone
-    elsewhere = {"control/pause", "control/speed-{target}"}
+    # others write these: the operator's pause, the console's log, the targets' speed where routes plan
+    elsewhere = {"control/pause", "control/speed-{target}", "audit/{action}"}
     assert {document for document, _ in seen} | elsewhere == {row["document"] for row in DOCUMENTS}
 
 

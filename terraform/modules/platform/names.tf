@@ -13,6 +13,9 @@ locals {
 
   callbacks_secret = "penstock-callbacks"
   workflow_name    = "run-workflow"
+  # The bucket's folders that pass away with their age, and the one that stays (functions/penstock/paths.py).
+  passing   = ["tenants/", "dead-letters/"]
+  pipelines = "pipelines/"
 
   letters_subscription = "llm-dead-letters-inspection"
 
@@ -27,5 +30,7 @@ locals {
     callbacks = "callbacks"
     endpoints = "endpoints"
     reach     = "reach"
+    audit     = "audit"
+    hours     = "hours"
   }
 }
