@@ -15,6 +15,6 @@ module "workflow" {
   runs_topic   = local.topics.runs
   database     = module.store.database
   notify_topic = var.functions.workflow.notify_topic
-  courier      = local.members["callbacks"]
+  answerer     = local.members["callbacks"]
   protected    = var.data.protected
 }

@@ -58,5 +58,5 @@ resource "google_pubsub_topic_iam_member" "notifies" {
 resource "google_project_iam_member" "answers" {
   project = var.project_id
   role    = "roles/workflows.invoker"
-  member  = var.courier
+  member  = var.answerer
 }

@@ -34,7 +34,7 @@ variable "notify_topic" {
   default     = null
 }
 
-variable "courier" {
+variable "answerer" {
   description = "IAM member of the courier, who answers the executions that wait."
   type        = string
   nullable    = false

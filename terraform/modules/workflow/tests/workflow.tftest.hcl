@@ -11,7 +11,7 @@ variables {
   name       = "run-workflow"
   runs_topic = "llm-runs"
   database   = "(default)"
-  courier    = "serviceAccount:courier@my-project-1"
+  answerer   = "serviceAccount:courier@my-project-1"
 }
 
 run "it_runs_as_itself_and_logs_no_prompts" {
