@@ -112,6 +112,10 @@ def _seams(settings: Settings) -> Iterator[Seam]:
         from penstock.runs.seam import Members
 
         yield Members()
+    if settings.door is not None:
+        from penstock.door.seam import Door
+
+        yield Door(keys=settings.door == "keys")
     if settings.traces is not None:
         from penstock.traces.sampling import Sampling
         from penstock.traces.seam import Traces

@@ -23,6 +23,11 @@ REQUESTS = "requests"
 #: The collection that `penstock spend` runs over.
 USAGE = "usage"
 RUNS = "runs"
+#: Collections that `penstock forget` goes through.
+DOOR = "door"
+RESPONSES = "responses"
+#: The door's keys.
+KEYS = "keys"
 
 
 def request_path(tenant: str, request_id: str) -> str:
@@ -68,6 +73,21 @@ def run_blob(tenant: str, run_id: str, name: str, sha256: str) -> str:
 def pipeline_blob(name: str, sha256: str) -> str:
     """A deployed definition."""
     return f"pipelines/{name}/{sha256}.json"
+
+
+def key_path(key_id: str) -> str:
+    """A key of the door: no tenant's own, for who comes with it names none."""
+    return f"{KEYS}/{key_id}"
+
+
+def door_path(tenant: str, pointer: str) -> str:
+    """Where a client's own retry finds the request that it repeats."""
+    return f"tenants/{tenant}/{DOOR}/{pointer}"
+
+
+def response_path(tenant: str, response_id: str) -> str:
+    """A response that was asked in the background."""
+    return f"tenants/{tenant}/{RESPONSES}/{response_id}"
 
 
 def payload_blob(tenant: str, sha256: str) -> str:

@@ -55,7 +55,9 @@ def _environment(run: Run) -> dict[str, str]:
 def test_functions_get_exactly_the_cloud_settings(dev: Run, everything: Run) -> None:
     assert set(_environment(everything)) == CLOUD
     # What switches a room on is there only where the room is
-    assert CLOUD - set(_environment(dev)) == {"PENSTOCK_RUNS_TOPIC", "PENSTOCK_INTERNAL_TOPIC"}
+    assert CLOUD - set(_environment(dev)) == {
+        *("PENSTOCK_RUNS_TOPIC", "PENSTOCK_INTERNAL_TOPIC", "PENSTOCK_DOOR"),
+    }
     assert not CLOUD & LOCAL
 
 
@@ -132,7 +134,7 @@ def test_each_name_stands_once() -> None:
     names += [topology.request_subscription, topology.response_subscription]
     names += [topology.dead_letter_subscription]
     # I expect each once, as a value that is given a name
-    for name in [*names, "requests", "orphans", "cache", "usage", "control", "runs", "pages"]:
+    for name in [*names, "requests", "orphans", "cache", "usage", "control", "runs", "pages", "door"]:
         assert len(re.findall(f'= "{name}"', text)) == 1, name
     assert not [name for name in names if len(re.findall(f'"{name}"', text)) > 1]
     # The database's default stands in the store's settings and in the platform's, which hands them on
@@ -148,6 +150,9 @@ def test_collections_are_the_codes(everything: Run) -> None:
         PAUSE_PATH: "control",
         keys.run_path("t", "r"): "runs",
         keys.page_path("t", "r/0.0.0"): "pages",
+        keys.key_path("k"): "keys",
+        keys.door_path("t", "0a"): "door",
+        keys.response_path("t", "r"): "responses",
     }
     assert {path.split("/")[-2] for path in written} == set(written.values())
     # I expect every collection to be exempt from indexes, but for the fields that are asked for

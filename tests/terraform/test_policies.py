@@ -22,6 +22,7 @@ INSTALLATIONS = {
 WHOLE_PROJECT = {
     ("penstock-builder", "roles/logging.logWriter"),
     ("request-handler", "roles/aiplatform.user"),
+    ("front-door", "roles/aiplatform.user"),
     ("response-processor", "roles/telemetry.tracesWriter"),
 }
 
@@ -39,7 +40,7 @@ def everything(workspace: Workspace) -> Run:
 
 
 def has_runs(run: Run) -> bool:
-    """Whether the installation has runs switched on."""
+    """Whether the installation has runs switched on, and the door with them."""
     return any(f.values["name"] == "run-handler" for f in run.of("google_cloudfunctions2_function"))
 
 
@@ -75,7 +76,7 @@ def test_every_function_is_waited_for(run: Run) -> None:
         f.values["name"]: f.values["service_config"][0]["timeout_seconds"]
         for f in run.of("google_cloudfunctions2_function")
     }
-    of_runs = {"run-handler"} if has_runs(run) else set()
+    of_runs = {"run-handler", "front-door"} if has_runs(run) else set()
     assert set(timeouts) == of_runs | {"request-handler", "response-processor", "sweeper"}
     for subscription in run.of("google_pubsub_subscription"):
         if subscription.values["push_config"]:
@@ -109,10 +110,14 @@ def test_only_its_own_caller_may_invoke_a_function(everything: Run) -> None:
         ("response-processor-caller", "service response-processor"),
         ("sweeper-caller", "service sweeper"),
         ("run-handler-caller", "service run-handler"),
+        ("front-door-caller", "service front-door"),
+        ("shop", "service front-door"),
+        ("front-door", "service engine"),
         ("request-handler", "service engine"),
     }
     for function in everything.of("google_cloudfunctions2_function"):
-        assert function.values["service_config"][0]["ingress_settings"] == "ALLOW_INTERNAL_ONLY"
+        open_to = "ALL" if function.values["name"] == "front-door" else "INTERNAL_ONLY"
+        assert function.values["service_config"][0]["ingress_settings"] == f"ALLOW_{open_to}"
 
 
 def test_no_primitive_role_and_nothing_authoritative(run: Run) -> None:

@@ -24,6 +24,7 @@ from penstock.timing import Timing
 from penstock_ops.upkeep.forget import forget
 from penstock_ops.upkeep.pause import pause
 from tests.design_page import Row, pattern, table
+from tests.unit.door.asking import Client
 from tests.unit.ops.redriving.redrive_stage import Folder
 
 #: A run that is over at once: so the time that its pages are kept is counted from now.
@@ -33,6 +34,12 @@ RUN = {
     "pipeline": {"version": 1, "steps": [{"id": "s", "split": {"field": "text", "max_tokens": 9}}]},
     "items": ["What is a penstock?"],
     "max_wait_s": 50,
+}
+
+#: By the door: what is waited for, and what is not.
+ASKED: dict[str, dict[str, Any]] = {
+    "/v1/chat/completions": {"messages": [{"role": "user", "content": "What is a headrace?"}]},
+    "/v1/responses": {"input": "What is a surge tank?", "background": True},
 }
 
 DOCUMENTS, FILES = table("document"), table("file")
@@ -80,13 +87,18 @@ async def lived(
 ) -> AsyncIterator[tuple[Folder, Recorder, float]]:
     """A folder in which one of everything was written, at a time scale."""
     monkeypatch.setenv("PENSTOCK_LOCAL", str(tmp_path))
-    folder = Folder(tmp_path, PENSTOCK_TIME_SCALE=str(request.param), PENSTOCK_RUNS_TOPIC="llm-runs")
+    folder = Folder(tmp_path, PENSTOCK_TIME_SCALE=str(request.param), PENSTOCK_RUNS_TOPIC="llm-runs",
+                    PENSTOCK_DOOR="iam")  # fmt: skip
     async with AsyncExitStack() as ending:
         ending.push_async_callback(folder.services.close)
         recorder = Recorder(folder.services.store)
         folder.services = replace(folder.services, store=recorder)
         await folder.prepare()
         await folder.publish({"prompt": "What is a penstock?", "request_id": "r1", "tenant": "acme"})
+        await folder.serve()
+        for address, fields in ASKED.items():
+            asked = Client(folder.services, headers={"x-penstock-tenant": "acme"})
+            assert (await asked.ask("POST", address, {"model": "echo"} | fields)).status == 200
         await folder.serve()
         folder.services = replace(folder.services, providers={"off": Overtaken(recorder)})
         await folder.publish({"prompt": "Whose answer?", "request_id": "r2", "tenant": "acme"})
@@ -110,8 +122,8 @@ async def test_what_is_written_has_its_row_and_expires_as_the_row_says(
             assert lasts == pytest.approx(getattr(timing, row["expires"].split()[0]), abs=60)
     expiring = {row["document"] for row in DOCUMENTS if row["expires"] != "never"}
     assert {document for document, expires in seen if expires} == expiring
-    # the operator's pause is written by another process, the targets' speed where routes plan alone
-    elsewhere = {"control/pause", "control/speed-{target}"}
+    # the operator's pause and keys are written by other processes, the targets' speed where routes plan alone
+    elsewhere = {"control/pause", "control/speed-{target}", "keys/{key_id}"}
     assert {document for document, _ in seen} | elsewhere == {row["document"] for row in DOCUMENTS}
 
 

@@ -1,4 +1,4 @@
-"""The local stack, one process: the functions on three ports, the broker that pushes to them, the minute.
+"""The local stack, one process: the functions on a port each, the broker that pushes to them, the minute.
 
 `python -m penstock_ops.processes.serve FOLDER TOKEN`, as `stack` starts it. The functions are
 functions/main.py's own, behind real sockets: what a delivery passes through here, it passes through in
@@ -36,6 +36,8 @@ from penstock_ops.terminal.topology import create_local
 TARGETS = ("request_handler", "response_processor", "sweeper")
 #: Served beside them while runs are switched on.
 RUN_HANDLER = "run_handler"
+#: And while the door is.
+FRONT_DOOR = "front_door"
 #: functions/main.py, beside the package: the very file that is deployed.
 SOURCE = Path(str(penstock.__file__)).parent.parent / "main.py"
 
@@ -44,7 +46,9 @@ _App = Callable[[Any, Any, Any], Awaitable[None]]
 
 async def serve(settings: Settings, token: str) -> None:
     """Serve `settings.folder` until SIGTERM or SIGINT; the folder is ours when this is called."""
-    targets = (*TARGETS, RUN_HANDLER) if settings.runs_topic else TARGETS
+    targets = [*TARGETS]
+    targets += [RUN_HANDLER] if settings.runs_topic else []
+    targets += [FRONT_DOOR] if settings.door else []
     sockets = {target: _listen() for target in targets}
     urls = {target: f"http://127.0.0.1:{_port(sock)}/" for target, sock in sockets.items()}
     apps = {_port(sock): _app(target) for target, sock in sockets.items()}

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict, dataclass, field
 
 from penstock.messages.request import TENANT_LIMIT, id_fault
-from penstock.paths import REQUESTS, RUNS
+from penstock.paths import DOOR, REQUESTS, RESPONSES, RUNS
 from penstock.ports import Delete, Snapshot
 from penstock.requests.record import Record, State
 from penstock_ops.terminal.console import counted, print_json, say, stdout, warn
@@ -47,6 +47,7 @@ class Found:
     usage: int = 0
     runs: int = 0
     pages: int = 0
+    door: int = 0
     blobs: int = 0
     #: The ids of unfinished requests, the first few, and how many there are.
     open: int = 0
@@ -56,7 +57,7 @@ class Found:
 
     @property
     def documents(self) -> int:
-        return self.requests + self.orphans + self.cache + self.usage + self.runs + self.pages
+        return self.requests + self.orphans + self.cache + self.usage + self.runs + self.pages + self.door
 
 
 async def forget(tenant: str, *, yes: bool, force: bool, as_json: bool) -> int:
@@ -93,6 +94,9 @@ async def _count(system: System, tenant: str) -> Found:
             found.cache += len(page)
         async for page in _pages(system, f"tenants/{tenant}/usage"):
             found.usage += len(page)
+        for collection in (DOOR, RESPONSES):
+            async for page in _pages(system, f"tenants/{tenant}/{collection}"):
+                found.door += len(page)
         async for page in _pages(system, f"tenants/{tenant}/{RUNS}"):
             found.runs += len(page)
             for run in page:
@@ -160,7 +164,7 @@ async def _delete(system: System, tenant: str, found: Found) -> int:
                 async for pages in _pages(system, f"{run.path}/pages"):
                     await delete([one.path for one in pages], advance)
             await delete([snapshot.path for snapshot in page], advance)
-        for collection in ("cache", "usage"):
+        for collection in ("cache", "usage", DOOR, RESPONSES):
             async for page in _pages(system, f"tenants/{tenant}/{collection}"):
                 await delete([snapshot.path for snapshot in page], advance)
     return await _delete_blobs(system, tenant)
@@ -219,6 +223,7 @@ def _print(tenant: str, found: Found, done: bool, blobs: int) -> None:
         (found.cache, "cache entries"),
         (found.usage, "usage counters"),
         (found.runs + found.pages, "runs and their pages"),
+        (found.door, "what the front door keeps of calls"),
     ):
         out.print(f"  {count:>9,}  {kind}")
     if done:

@@ -1,6 +1,10 @@
 locals {
   # Exactly the settings that the code marks as cloud settings; a test compares the two.
-  environment = merge(local.always, contains(var.functions.rooms, "runs") ? { PENSTOCK_RUNS_TOPIC = local.topics.runs, PENSTOCK_INTERNAL_TOPIC = local.topics.internal } : {})
+  environment = merge(
+    local.always,
+    contains(var.functions.rooms, "runs") ? { PENSTOCK_RUNS_TOPIC = local.topics.runs, PENSTOCK_INTERNAL_TOPIC = local.topics.internal } : {},
+    contains(var.functions.rooms, "door") ? { PENSTOCK_DOOR = var.functions.door.keys ? "keys" : "iam" } : {},
+  )
 
   always = {
     GOOGLE_CLOUD_PROJECT       = var.project_id
@@ -35,6 +39,7 @@ module "function" {
   identity     = google_service_account.function[each.key]
   build        = module.build.build
   environment  = local.environment
+  open_to      = each.value.open_to
   token_minter = each.value.schedule == null ? module.project.pubsub_agent : module.project.scheduler_agent
 
   shape = merge(

@@ -5,6 +5,7 @@ variable "functions" {
     `peak_in_flight`: how many requests may wait for a model at the same moment (requests per second x seconds per answer); the handler must have room for them. Pub/Sub's push window lets about 3,000 per subscription be in flight, however many instances there are.
     `timing`: the function's timeout and the ack deadline, see modules/timing. `max_delivery_attempts`: 5-100, see modules/topic.
     `traces`: null, or where traces go and which are kept, see docs/traces.md: `endpoint`, the collector's whole address (default: Cloud Trace), `share` of the unremarkable ones, `slow_s` from which a request is slow.
+    `door`: who may call the front door, see docs/door.md: `callers`, IAM members (default: everybody, since each call shows a key of the door's own), and `keys`, whether calls show such a key.
     `paused`: no requests are delivered and the sweeper rests; messages wait for up to 7 days. What is in flight ends.
   EOT
   type = object({
@@ -29,6 +30,10 @@ variable "functions" {
       share    = optional(number, 0.01)
       slow_s   = optional(number, 60)
     }))
+    door = optional(object({
+      callers = optional(set(string), ["allUsers"])
+      keys    = optional(bool, true)
+    }), {})
     paused = optional(bool, false)
   })
   nullable = false
@@ -57,6 +62,15 @@ variable "functions" {
   validation {
     condition     = var.functions.traces == null || try(var.functions.traces.share >= 0 && var.functions.traces.share <= 1 && var.functions.traces.slow_s >= 0 && var.functions.traces.slow_s <= 86400, false)
     error_message = "functions.traces: share must be a number from 0 to 1, slow_s from 0 to 86400."
+  }
+
+  validation {
+    condition     = var.functions.door.keys || length(setintersection(var.functions.door.callers, ["allUsers", "allAuthenticatedUsers"])) == 0
+    error_message = "functions.door lets everybody in without a key, who could then spend without end: keep keys, or name the callers."
+  }
+  validation {
+    condition     = !contains(var.functions.rooms, "door") || length(var.functions.door.callers) > 0
+    error_message = "functions.door.callers is empty, so nobody could call the door: name whom to let in, or leave the room door off."
   }
 
   validation {

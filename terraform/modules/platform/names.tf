@@ -13,12 +13,15 @@ locals {
   letters_subscription = "llm-dead-letters-inspection"
 
   collections = {
-    requests = "requests"
-    orphans  = "orphans"
-    cache    = "cache"
-    usage    = "usage"
-    control  = "control"
-    runs     = "runs"
-    pages    = "pages"
+    requests      = "requests"
+    orphans       = "orphans"
+    cache         = "cache"
+    usage         = "usage"
+    control       = "control"
+    runs          = "runs"
+    pages         = "pages"
+    keys          = "keys"
+    door_pointers = "door"
+    responses     = "responses"
   }
 }
