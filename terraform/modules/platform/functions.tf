@@ -39,7 +39,7 @@ module "function" {
   identity     = google_service_account.function[each.key]
   build        = module.build.build
   environment  = local.environment
-  open_to      = each.value.open_to
+  open_to      = each.value.open ? var.functions.door.callers : []
   token_minter = each.value.schedule == null ? module.project.pubsub_agent : module.project.scheduler_agent
 
   shape = merge(
