@@ -26,6 +26,8 @@ RUNS = "runs"
 #: Collections that `penstock forget` goes through.
 DOOR = "door"
 RESPONSES = "responses"
+FILES = "files"
+BATCHES = "batches"
 #: The door's keys.
 KEYS = "keys"
 
@@ -88,6 +90,20 @@ def door_path(tenant: str, pointer: str) -> str:
 def response_path(tenant: str, response_id: str) -> str:
     """A response that was asked in the background."""
     return f"tenants/{tenant}/{RESPONSES}/{response_id}"
+
+
+def file_path(tenant: str, file_id: str) -> str:
+    """A file that a client sent to the door."""
+    return f"tenants/{tenant}/{FILES}/{file_id}"
+
+
+def batch_path(tenant: str, batch_id: str) -> str:
+    return f"tenants/{tenant}/{BATCHES}/{batch_id}"
+
+
+def file_blob(tenant: str, file_id: str) -> str:
+    """The bytes of such a file."""
+    return f"tenants/{tenant}/sent/{file_id}"
 
 
 def payload_blob(tenant: str, sha256: str) -> str:

@@ -153,6 +153,8 @@ def test_collections_are_the_codes(everything: Run) -> None:
         keys.key_path("k"): "keys",
         keys.door_path("t", "0a"): "door",
         keys.response_path("t", "r"): "responses",
+        keys.file_path("t", "file-1"): "files",
+        keys.batch_path("t", "batch_1"): "batches",
     }
     assert {path.split("/")[-2] for path in written} == set(written.values())
     # I expect every collection to be exempt from indexes, but for the fields that are asked for

@@ -42,6 +42,13 @@ ASKED: dict[str, dict[str, Any]] = {
     "/v1/responses": {"input": "What is a surge tank?", "background": True},
 }
 
+#: A batch's file, as a client sends it.
+FORM = (
+    b'--b\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nbatch\r\n'
+    b'--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
+    b'{"custom_id":"1","method":"POST","url":"/v1/responses","body":{"model":"echo","input":"Why?"}}\r\n--b--\r\n'
+)
+
 DOCUMENTS, FILES = table("document"), table("file")
 
 
@@ -105,6 +112,11 @@ async def lived(
         await folder.serve()
         await folder.bus.publish("llm-runs", json.dumps(RUN).encode(), {}, timeout_s=10)
         await folder.serve()
+        # Its run is not begun: what it wrote would be kept for as long as the batch may take, and longer.
+        form = {"content_type": "multipart/form-data; boundary=b"}
+        file_id = (await asked.ask("POST", "/v1/files", FORM, b"", **form)).json["id"]
+        batch = {"input_file_id": file_id, "endpoint": "/v1/responses", "completion_window": "1h"}
+        assert (await asked.ask("POST", "/v1/batches", batch)).status == 200
         yield folder, recorder, float(request.param)
 
 

@@ -51,11 +51,11 @@ class Asked:
             found[name] = value
         return found
 
-    def count(self, name: str, default: int, most: int, values: Mapping[str, str]) -> int:
+    def number(self, name: str, default: int, most: int, values: Mapping[str, str]) -> int:
         """A whole number of the query. Raises Wrong."""
         text = values.get(name, str(default))
-        if not (text.isascii() and text.isdecimal() and len(text) <= 9 and 1 <= int(text) <= most):
-            raise Wrong(400, f"`{name}` must be a whole number from 1 to {most}.", param=name)
+        if not (text.isascii() and text.isdecimal() and len(text) <= 9 and int(text) <= most):
+            raise Wrong(400, f"`{name}` must be a whole number up to {most}.", param=name)
         return int(text)
 
     async def body(self, within_s: float) -> bytes:
@@ -65,6 +65,18 @@ class Asked:
                 return await self._whole()
         except TimeoutError:
             raise Wrong(408, "The body did not come in time: send it without pauses.") from None
+
+    async def paced(self, within_s: float) -> AsyncIterator[bytes]:
+        """The body in pieces, each of which is here within `within_s` seconds. Raises Wrong."""
+        while True:
+            try:
+                async with asyncio.timeout(within_s):
+                    piece = await anext(self.chunks)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                raise Wrong(408, "The body did not come in time: send it without pauses.") from None
+            yield piece
 
     async def json(self, within_s: float) -> dict[str, Any]:
         """The body as a strict JSON object. Raises Wrong."""

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
 from penstock import log
-from penstock.door import chats, responses, responses_kept, routed
+from penstock.door import batches, chats, files, responses, responses_kept, routed
 from penstock.door.asked import Asked, known_id
 from penstock.door.caller import Caller
 from penstock.door.reply import Reply, refused
@@ -40,6 +40,21 @@ _ADDRESSES: Final[dict[tuple[str, ...], dict[str, _Address]]] = {
         "DELETE": _Address("submit", responses_kept.delete, "response"),
     },
     ("responses", _ID, "cancel"): {"POST": _Address("submit", responses_kept.cancel, "response")},
+    ("files",): {
+        "POST": _Address("batch", files.create),
+        "GET": _Address("batch", files.list_files),
+    },
+    ("files", _ID): {
+        "GET": _Address("batch", files.retrieve, "file"),
+        "DELETE": _Address("batch", files.delete, "file"),
+    },
+    ("files", _ID, "content"): {"GET": _Address("batch", files.content, "file")},
+    ("batches",): {
+        "POST": _Address("batch", batches.create),
+        "GET": _Address("batch", batches.list_batches),
+    },
+    ("batches", _ID): {"GET": _Address("batch", batches.retrieve, "batch")},
+    ("batches", _ID, "cancel"): {"POST": _Address("batch", batches.cancel, "batch")},
     ("models",): {"GET": _Address("read", routed.models)},
     ("models", _ID): {"GET": _Address("read", routed.model, "model")},
 }

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict, dataclass, field
 
 from penstock.messages.request import TENANT_LIMIT, id_fault
-from penstock.paths import DOOR, REQUESTS, RESPONSES, RUNS
+from penstock.paths import BATCHES, DOOR, FILES, REQUESTS, RESPONSES, RUNS
 from penstock.ports import Delete, Snapshot
 from penstock.requests.record import Record, State
 from penstock_ops.terminal.console import counted, print_json, say, stdout, warn
@@ -23,6 +23,7 @@ _WIDTH = 20
 #: One deletion in the bucket may take this long, in seconds: its blobs go one by one.
 _BLOBS_S = 600.0
 _HEX = "0123456789abcdef"
+_OF_DOOR = (DOOR, RESPONSES, FILES, BATCHES)
 #: What a tenant has in the bucket, in parts that one deletion manages (paths.py).
 _PARTS = [f"{kind}/{a}{b}" for kind in ("payloads", "completions") for a in _HEX for b in _HEX]
 
@@ -94,7 +95,7 @@ async def _count(system: System, tenant: str) -> Found:
             found.cache += len(page)
         async for page in _pages(system, f"tenants/{tenant}/usage"):
             found.usage += len(page)
-        for collection in (DOOR, RESPONSES):
+        for collection in _OF_DOOR:
             async for page in _pages(system, f"tenants/{tenant}/{collection}"):
                 found.door += len(page)
         async for page in _pages(system, f"tenants/{tenant}/{RUNS}"):
@@ -164,7 +165,7 @@ async def _delete(system: System, tenant: str, found: Found) -> int:
                 async for pages in _pages(system, f"{run.path}/pages"):
                     await delete([one.path for one in pages], advance)
             await delete([snapshot.path for snapshot in page], advance)
-        for collection in ("cache", "usage", DOOR, RESPONSES):
+        for collection in ("cache", "usage", *_OF_DOOR):
             async for page in _pages(system, f"tenants/{tenant}/{collection}"):
                 await delete([snapshot.path for snapshot in page], advance)
     return await _delete_blobs(system, tenant)

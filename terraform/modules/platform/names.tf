@@ -23,5 +23,7 @@ locals {
     keys          = "keys"
     door_pointers = "door"
     responses     = "responses"
+    files         = "files"
+    batches       = "batches"
   }
 }

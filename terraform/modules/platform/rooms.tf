@@ -57,6 +57,8 @@ locals {
         keys          = {}
         door_pointers = { expires = true }
         responses     = { expires = true }
+        files         = { expires = true }
+        batches       = { expires = true }
       }
     }
     runs = {
