@@ -116,6 +116,10 @@ def _seams(settings: Settings) -> Iterator[Seam]:
         from penstock.door.seam import Door
 
         yield Door(keys=settings.door == "keys")
+    if settings.console is not None:
+        from penstock.pulse.seam import Pulse
+
+        yield Pulse()
     if settings.traces is not None:
         from penstock.traces.sampling import Sampling
         from penstock.traces.seam import Traces

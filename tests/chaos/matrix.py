@@ -166,10 +166,22 @@ def _clean(name: str, company: str) -> tuple[list[str], Evidence]:
     return plan.steps, evidence
 
 
-def cells(path: Path, company: str) -> Iterator[Cell]:
-    """Every single fault at every step."""
-    for number, fault in itertools.product(rows(path, company), Fault):
+def cells(path: Path, company: str, numbers: Sequence[int] | None = None) -> Iterator[Cell]:
+    """Every single fault at these steps; None: at all of them."""
+    struck = rows(path, company) if numbers is None else numbers
+    for number, fault in itertools.product(struck, Fault):
         yield Cell(path, company, (*path.dealt, (number, fault)))
+
+
+def differing(path: Path, company: str) -> Iterator[Cell]:
+    """Those of them that leave different things behind."""
+    names, _ = steps(path, company)
+    return (cell for cell in cells(path, company) if _differs(names, cell))
+
+
+def _differs(names: Sequence[str], cell: Cell) -> bool:
+    number, fault = cell.faults[-1]
+    return fault in distinct(names[number])
 
 
 def firsts(path: Path, company: str) -> list[tuple[int, Fault]]:
