@@ -14,6 +14,7 @@ PenstockError
 ├── BlobError
 │   ├── BlobMissing          there is no such blob
 │   └── BlobUnavailable      the blob store did not answer
+├── FeedError                what is named as a feed cannot be fetched, or is none
 ├── SecretError              a provider key could not be fetched
 │   └── SecretUnavailable    its keeper did not answer: asking again may help
 ├── NotDelivered             an endpoint gave no answer to a callback
@@ -174,6 +175,10 @@ class BlobMissing(BlobError):
 
 class BlobUnavailable(BlobError):
     """The blob store did not answer in time, or refused."""
+
+
+class FeedError(PenstockError):
+    """What is named as a feed cannot be fetched, or is none; its text is for a person."""
 
 
 class SecretError(PenstockError):
