@@ -20,6 +20,8 @@ INSTALLATIONS = {
 }
 #: Roles on the project that no finer resource carries. The deployer makes the rest, so its own stand there.
 WHOLE_PROJECT = {
+    ("courier", "roles/workflows.invoker"),
+    ("run-workflow", "roles/logging.logWriter"),
     ("penstock-builder", "roles/logging.logWriter"),
     ("request-handler", "roles/aiplatform.user"),
     ("front-door", "roles/aiplatform.user"),

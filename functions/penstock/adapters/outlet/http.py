@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from ssl import SSLContext
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -35,6 +36,7 @@ class NotPublic(OSError):
 
 class HttpOutlet:
     """The Outlet port. `loopback`: this machine may be told too, for a receiver that is being written.
+    `any_port`: over plain http and on other ports than 443, which nothing but such a receiver and tests need.
 
     `token` is an access token of our own identity, for Google's Workflows alone. `tls` and `workflows` stand
     in for the system's certificates and for Google's address in tests. Nothing of the environment is heeded
@@ -46,12 +48,14 @@ class HttpOutlet:
         self,
         *,
         loopback: bool = False,
+        any_port: bool = False,
         token: Secret | None = None,
         tls: SSLContext | None = None,
         is_allowed: Callable[[str], bool] = is_public,
         workflows: str = _WORKFLOWS,
     ) -> None:
         self._loopback = loopback
+        self._any_port = loopback or any_port
         self._token = token
         self._tls = tls
         self._is_allowed = is_allowed
@@ -60,6 +64,8 @@ class HttpOutlet:
 
     async def post(self, url: str, data: bytes, headers: Mapping[str, str], *, timeout_s: float) -> Answered:
         try:
+            if not (self._any_port or _is_https(url)):
+                raise NotDelivered("Its address is not https on port 443.")
             async with asyncio.timeout(timeout_s):
                 return await self._send(url, data, headers)
         except TimeoutError:
@@ -116,6 +122,12 @@ class HttpOutlet:
         made = socket.socket(family, kind, protocol)
         made.setblocking(False)
         return made
+
+
+def _is_https(url: str) -> bool:
+    """Checked again here: an endpoint's document may have been written by anybody who may write any."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" and parts.port in (None, 443) and "@" not in parts.netloc
 
 
 def _sentence(error: Exception) -> str:

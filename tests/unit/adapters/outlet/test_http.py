@@ -64,7 +64,7 @@ async def test_it_arrives_over_tls_and_the_standards_own_library_takes_its_signa
 ) -> None:
     keys = [key_of("master", "acme", "crm", version) for version in (2, 1)]
     async with HookServer(tls=served) as server:
-        outlet = HttpOutlet(tls=trusting, is_allowed=lambda host: True)
+        outlet = HttpOutlet(tls=trusting, is_allowed=lambda host: True, any_port=True)
         signed = headers("msg_0a1b", SystemClock().now(), BODY, keys)
         answered = await outlet.post(f"https://localhost:{server.port}/hooks?a=1", BODY, signed, timeout_s=5)
         await outlet.close()
@@ -85,7 +85,7 @@ async def test_it_arrives_over_tls_and_the_standards_own_library_takes_its_signa
 )
 async def test_this_machine_is_never_dialled_in_whatever_spelling(host: str) -> None:
     async with HookServer() as server:
-        await _fails(HttpOutlet(), f"http://{host}:{server.port}/")
+        await _fails(HttpOutlet(any_port=True), f"http://{host}:{server.port}/")
         assert server.connected == 0
 
 
@@ -105,7 +105,7 @@ async def test_the_metadata_server_is_never_dialled_in_whatever_spelling(host: s
         dialled.append(address)
         return HttpOutlet()._is_allowed(address)
 
-    said = await _fails(HttpOutlet(is_allowed=is_allowed), f"http://{host}/", 3)
+    said = await _fails(HttpOutlet(is_allowed=is_allowed, any_port=True), f"http://{host}/", 3)
     if dialled:  # else the client took it for no address at all
         assert said == NotPublic.said
 
@@ -119,8 +119,22 @@ async def test_what_a_name_leads_to_when_it_is_dialled_counts(monkeypatch: pytes
 
     async with HookServer() as server:
         monkeypatch.setattr(loop, "getaddrinfo", leads_inside)
-        said = await _fails(HttpOutlet(), f"http://crm.example.com:{server.port}/")
+        said = await _fails(HttpOutlet(any_port=True), f"http://crm.example.com:{server.port}/")
         assert (said, server.connected) == (NotPublic.said, 0)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://8.8.8.8/", "https://8.8.8.8:8443/", "https://user@8.8.8.8/", "https://8.8.8.8:99999/"]
+)
+async def test_what_is_not_https_on_port_443_is_not_dialled(url: str) -> None:
+    dialled: list[str] = []
+
+    def is_allowed(address: str) -> bool:
+        dialled.append(address)
+        return False
+
+    await _fails(HttpOutlet(is_allowed=is_allowed), url, 3)
+    assert dialled == []
 
 
 async def test_a_local_system_may_tell_this_machine_alone() -> None:
