@@ -96,12 +96,17 @@ def main(folder: Path) -> None:
         browser() as chromium,
     ):
         page = chromium.new_page(viewport={"width": 1200, "height": 560})
-        redrive(page, address, REFUSED[:2], lambda name: page.screenshot(path=folder / f"console-{name}.png"))
+        redrive(
+            page,
+            address,
+            REFUSED[:2],
+            lambda name: page.screenshot(path=folder / f"console-{name}.png", full_page=True),
+        )
         for name, path in PAGES.items():
             page.goto(address + path)
             if name == "now":
                 page.get_by_role("link", name="waits-for-a-busy-model").wait_for()
-            page.screenshot(path=folder / f"console-{name}.png")
+            page.screenshot(path=folder / f"console-{name}.png", full_page=True)
 
 
 if __name__ == "__main__":
