@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.adapters.buses.endpoint import HttpSend
-from penstock.settings import Settings, default_folder
+from penstock.settings import LOCAL, Settings, default_folder
 from penstock_ops.emulation.emulated import EmulatedStack, emulated
 from penstock_ops.local.events import Events, is_quiet, line
 from penstock_ops.processes.minute import each_minute
@@ -53,7 +53,7 @@ def dev(*, on_emulators: bool, project: str | None, as_json: bool) -> int:
 
 def _on_folder(as_json: bool) -> None:
     folder = writable(local_folder(os.environ))
-    env = dict(os.environ) | {"PENSTOCK_LOCAL": str(folder)}
+    env = {"PENSTOCK_CONSOLE": LOCAL} | dict(os.environ) | {"PENSTOCK_LOCAL": str(folder)}
     settings = stack_settings(env)
     refuse_if_served(folder)
     with LocalStack.start(folder, env) as stack:
