@@ -21,7 +21,7 @@ def verb_fault(verb: Verb, run: Run) -> str:
     over = run.state is State.DONE
     if verb is Verb.REDRIVE and not over:
         return "the run is not over: it is redriven when it has ended, or cancel it first."
-    if verb is Verb.REDRIVE and run.closed and all(closed.is_whole for closed in run.closed):
+    if verb is Verb.REDRIVE and run.is_whole:
         return "nothing of this run failed or is pending: there is nothing to redrive."
     if verb is not Verb.REDRIVE and over:
         return f"the run is over ({standing(run)})."

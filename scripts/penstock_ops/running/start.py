@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +54,10 @@ async def start(asked: Asked, *, dry_run: bool, wait: bool, as_json: bool) -> in
     """The exit code. Raises Misuse, OperatorFault."""
     run_id = asked.id(datetime.now(UTC))
     body, definition = read_pipeline(asked.pipeline)
-    lines = list(read_items(asked.items))
+    lines = list(islice(read_items(asked.items), ITEMS_LIMIT + 1))
     if not 0 < len(lines) <= ITEMS_LIMIT:
-        raise Misuse(f"{asked.items} has {len(lines):,} items: a run takes 1 to {ITEMS_LIMIT:,}.")
+        many = "no" if not lines else f"over {ITEMS_LIMIT:,}"
+        raise Misuse(f"{asked.items} has {many} items: a run takes 1 to {ITEMS_LIMIT:,}.")
     rows = rows_of(lines)
     found = await expected(definition, rows[:SAMPLE], len(rows))
     async with open_system() as system:

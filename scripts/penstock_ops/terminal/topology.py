@@ -21,6 +21,9 @@ from penstock.timing import Timing
 DEAD_LETTER_RETENTION_S = 31 * 24 * 3600
 #: The emulator refuses more; production takes 31 days.
 _EMULATOR_RETENTION_S = 7 * 24 * 3600
+#: Deliveries to one instance of run_handler at once: a page and its answers are in memory meanwhile.
+#: Terraform's choice for the cloud too.
+RUNS_AT_ONCE = 4
 #: Failed deliveries before Pub/Sub's own dead-letter policy acts. Terraform's choice for the cloud too.
 MAX_ATTEMPTS = 100
 
@@ -92,7 +95,7 @@ class Topology:
     def subscriptions(self, endpoints: Mapping[str, str]) -> list[Subscription]:
         """All of them. `endpoints` gives the push URL by subscription name; without one it is pulled."""
 
-        def fed(name: str, topic: str) -> Subscription:
+        def fed(name: str, topic: str, at_once: int = 100) -> Subscription:
             return Subscription(
                 name,
                 topic,
@@ -102,6 +105,7 @@ class Topology:
                 max_backoff_s=self.max_backoff_s,
                 dead_letter_topic=self.dead_letter_topic,
                 max_attempts=self.max_attempts,
+                max_in_flight=at_once,
             )
 
         return [
@@ -109,7 +113,7 @@ class Topology:
             fed(self.response_subscription, self.response_topic),
             *(
                 [
-                    fed(self.runs_subscription, self.runs_topic),
+                    fed(self.runs_subscription, self.runs_topic, RUNS_AT_ONCE),
                     fed(self.internal_subscription, self.internal_topic),
                 ]
                 if self.runs_topic

@@ -26,6 +26,7 @@ module "store" {
   project_id         = module.project.project_id
   region             = var.region
   settings           = var.data
+  passing            = local.passing
   collections        = merge(local.console_collections, [for function in local.functions : { for label, c in function.collections : label => merge(c, { name = local.collections[label] }) }]...)
   operators          = var.operations.operators
   completion_readers = var.response_consumers
@@ -101,8 +102,7 @@ module "warehouse" {
   source            = "../warehouse"
   project_id        = module.project.project_id
   region            = var.region
-  topic             = module.topic["responses"].id
-  topic_name        = module.topic["responses"].name
+  topics            = { for label in ["responses", "internal"] : label => { id = module.topic[label].id, name = module.topic[label].name } if contains(keys(local.fed), label) }
   dead_letter_topic = module.dead_letters.id
   pubsub_agent      = module.project.pubsub_agent
   settings = {

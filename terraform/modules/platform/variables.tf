@@ -102,6 +102,7 @@ variable "operations" {
       error_ratio   = optional(number)
       p95_s         = optional(number)
       usd_per_hour  = optional(number)
+      run_silent_s  = optional(number)
       gpu_awake_h   = optional(number)
     }), {})
     budget = optional(object({

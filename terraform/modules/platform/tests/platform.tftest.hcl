@@ -160,6 +160,21 @@ run "with_everything" {
   }
 }
 
+run "pipelines_under_their_hash" {
+  command = plan
+  variables { pipelines = { classify = { version = 1, steps = [{ id = "label", map = { request = { prompt = "Which? {{item.text}}" } } }] } } }
+  assert {
+    condition     = google_storage_bucket_object.pipeline["classify"].name == "pipelines/classify/${output.pipelines.classify.sha256}.json" && sha256(google_storage_bucket_object.pipeline["classify"].content) == output.pipelines.classify.sha256
+    error_message = "A run that names the pipeline by the output's hash would not find it."
+  }
+}
+
+run "refuses_a_pipeline_without_steps" {
+  command = plan
+  variables { pipelines = { classify = { version = 1 } } }
+  expect_failures = [var.pipelines]
+}
+
 run "traced_elsewhere" {
   command = plan
   variables { functions = { bundle = "tests/bundle.stand-in", traces = { endpoint = "https://collector.example.com/v1/traces", share = 1 } } }
