@@ -84,6 +84,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Services:
         gates=gates(routes, clock, timing),
         seams=tuple(_seams(settings)),
         rooms=tuple(_rooms(settings)),
+        feeds=settings.feeds,
     )
 
 

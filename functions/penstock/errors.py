@@ -14,6 +14,7 @@ PenstockError
 ├── BlobError
 │   ├── BlobMissing          there is no such blob
 │   └── BlobUnavailable      the blob store did not answer
+├── FeedError                what is named as a feed cannot be fetched, or is none
 ├── SecretError              a provider key could not be fetched
 │   └── SecretUnavailable    its keeper did not answer: asking again may help
 └── FencedOut                somebody else holds the request now; what we know must not be written
@@ -171,6 +172,10 @@ class BlobMissing(BlobError):
 
 class BlobUnavailable(BlobError):
     """The blob store did not answer in time, or refused."""
+
+
+class FeedError(PenstockError):
+    """What is named as a feed cannot be fetched, or is none; its text is for a person."""
 
 
 class SecretError(PenstockError):

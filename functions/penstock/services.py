@@ -59,6 +59,8 @@ class Services:
     seams: tuple[Any, ...] = ()
     #: The rooms that the sweeper looks through beside the requests', each a Room of leases/room.py.
     rooms: tuple[Any, ...] = ()
+    #: PENSTOCK_FEEDS as it was read; None: no feeds are read. The room above makes sense of it.
+    feeds: str | None = None
     #: Uniform in [0, 1), for back-off.
     jitter: Callable[[], float] = random.random
     #: Unguessable: owners and write ids.

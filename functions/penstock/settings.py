@@ -6,6 +6,7 @@ A wrong environment stops the start with one message that names every fault.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -47,6 +48,9 @@ SETTINGS: Final = (
     Setting("PENSTOCK_DEAD_LETTER_TOPIC", "cloud", "topic of dead letters"),
     Setting("PENSTOCK_RUNS_TOPIC", "cloud", "topic of runs; set: runs are switched on"),
     Setting("PENSTOCK_INTERNAL_TOPIC", "cloud", "topic of the results that runs ask for themselves"),
+    Setting(
+        "PENSTOCK_FEEDS", "cloud", "the feeds that feed_reader asks about: urls, tenant, pipeline, as JSON"
+    ),
     Setting("PENSTOCK_DATABASE", "cloud", "Firestore database"),
     Setting("PENSTOCK_BUCKET", "cloud", "gs://… for long payloads and completions; locally a folder"),
     Setting("PENSTOCK_ROUTES", "cloud", "the routes: a file's path, or the JSON itself"),
@@ -64,6 +68,21 @@ SETTINGS: Final = (
     Setting("FIRESTORE_EMULATOR_HOST", "local", "host:port of Google's Firestore emulator"),
     Setting("XDG_DATA_HOME", "local", "the user's data directory, for the default local folder"),
 )
+
+
+def feeds_fault(value: str) -> str:
+    """What is wrong with PENSTOCK_FEEDS."""
+    try:
+        said = json.loads(value)
+        urls, pipeline = said["urls"], said["pipeline"]
+        right = isinstance(urls, list) and urls and {"name", "sha256"} == set(pipeline)
+    except (ValueError, TypeError, KeyError):
+        right = False
+    if not right:
+        return 'must be JSON such as {"urls": ["https://…"], "pipeline": {"name": "…", "sha256": "…"}}.'
+    faults = [fault for url in urls if (fault := address_fault(str(url)))]
+    return f"has an address that {faults[0]}" if faults else ""
+
 
 #: A bucket alone: what lies below a prefix of one would be out of reach of its grants.
 _BUCKET: Final = re.compile(r"gs://[A-Za-z0-9][A-Za-z0-9._-]*/?")
@@ -84,6 +103,7 @@ _RULES: Final[Mapping[str, Callable[[str], str]]] = {
     "PENSTOCK_DEAD_LETTER_TOPIC": topic_fault,
     "PENSTOCK_ROUTES": lambda value: "" if value.lstrip().startswith("{") else spoilt(value),
     "PENSTOCK_DEFAULT_MODEL": model_fault,
+    "PENSTOCK_FEEDS": feeds_fault,
     "PENSTOCK_TRACES": lambda value: "" if value == OFF else address_fault(value),
     "PENSTOCK_CONSOLE": lambda value: "" if value in (OFF, LOCAL) else console_fault(value),
     "OPENAI_API_KEY": key_fault,
@@ -121,6 +141,8 @@ class Settings:
     #: None: runs are switched off.
     runs_topic: str | None = None
     internal_topic: str = "llm-internal"
+    #: None: no feeds are read.
+    feeds: str | None = None
     openai_api_key: str | None = field(repr=False, default=None)
     #: The address that the key belongs to; None: OpenAI's own.
     openai_base_url: str | None = None
@@ -192,6 +214,7 @@ class _Reader:
             time_scale=self._time_scale(),
             runs_topic=env.get("PENSTOCK_RUNS_TOPIC"),
             internal_topic=env.get("PENSTOCK_INTERNAL_TOPIC", "llm-internal"),
+            feeds=env.get("PENSTOCK_FEEDS"),
             openai_api_key=env.get("OPENAI_API_KEY"),
             openai_base_url=env.get("OPENAI_BASE_URL"),
             pubsub_emulator=env.get("PUBSUB_EMULATOR_HOST"),

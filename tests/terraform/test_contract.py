@@ -16,6 +16,7 @@ import pytest
 from penstock import paths as keys
 from penstock.adapters.stores.firestore import FirestoreStore
 from penstock.bootstrap import build
+from penstock.feeds.asked import Feeds
 from penstock.messages.envelope import Envelope
 from penstock.messages.result import response_message
 from penstock.pause import PAUSE_PATH
@@ -55,9 +56,8 @@ def _environment(run: Run) -> dict[str, str]:
 def test_functions_get_exactly_the_cloud_settings(dev: Run, everything: Run) -> None:
     assert set(_environment(everything)) == CLOUD
     # What switches a room on is there only where the room is
-    assert CLOUD - set(_environment(dev)) == {
-        "PENSTOCK_RUNS_TOPIC", "PENSTOCK_INTERNAL_TOPIC", "PENSTOCK_CONSOLE"
-    }  # fmt: skip
+    of_rooms = {"PENSTOCK_RUNS_TOPIC", "PENSTOCK_INTERNAL_TOPIC", "PENSTOCK_FEEDS", "PENSTOCK_CONSOLE"}
+    assert CLOUD - set(_environment(dev)) == of_rooms
     assert not CLOUD & LOCAL
 
 
@@ -69,6 +69,10 @@ def test_the_code_starts_with_what_terraform_gives_it(everything: Run) -> None:
     by_default = read_settings({"PENSTOCK_LOCAL": "unused"})
     for name in ("request_topic", "response_topic", "dead_letter_topic", "database"):
         assert getattr(settings, name) == getattr(by_default, name)
+    feeds = Feeds.of(settings.feeds or "")
+    assert feeds.urls == ("https://example.com/feed.xml",)
+    deployed = {blob.values["name"] for blob in everything.of("google_storage_bucket_object")}
+    assert keys.pipeline_blob(**feeds.pipeline) in deployed
     engine = settings.routes.targets["gpu"]
     assert (engine.provider, engine.auth, engine.base_url) == (
         "openai",

@@ -77,13 +77,13 @@ def test_every_function_is_waited_for(run: Run) -> None:
         f.values["name"]: f.values["service_config"][0]["timeout_seconds"]
         for f in run.of("google_cloudfunctions2_function")
     }
-    of_runs = {"run-handler"} if has_runs(run) else set()
-    assert set(timeouts) == of_runs | {"request-handler", "response-processor", "sweeper"}
+    of_rooms = {"run-handler", "feed-reader"} if has_runs(run) else set()
+    assert set(timeouts) == of_rooms | {"request-handler", "response-processor", "sweeper"}
     for subscription in run.of("google_pubsub_subscription"):
         if subscription.values["push_config"]:
             assert subscription.values["ack_deadline_seconds"] > max(timeouts.values())
-    [job] = run.of("google_cloud_scheduler_job")
-    assert int(job.values["attempt_deadline"].removesuffix("s")) >= timeouts["sweeper"]
+    for job in run.of("google_cloud_scheduler_job"):
+        assert int(job.values["attempt_deadline"].removesuffix("s")) >= timeouts[job.values["name"]]
 
 
 def test_no_subscription_of_ours_expires(run: Run) -> None:
@@ -111,6 +111,7 @@ def test_only_its_own_caller_may_invoke_a_function(everything: Run) -> None:
         ("response-processor-caller", "service response-processor"),
         ("sweeper-caller", "service sweeper"),
         ("run-handler-caller", "service run-handler"),
+        ("feed-reader-caller", "service feed-reader"),
         ("request-handler", "service engine"),
         ("gcp-sa-iap", "service console"),
     }

@@ -58,6 +58,19 @@ locals {
         pages = { expires = true }
       }
     }
+    feeds = {
+      name        = "feed-reader"
+      description = "By the day: reads feeds, and asks one run about the entries of each."
+      shape       = { cpu = 1, memory = "512Mi", concurrency = 1, min_instances = 0, max_instances = 1 }
+      timeout_s   = 300
+      schedule    = { cron = var.feeds.cron, description = "Has the feeds read." }
+      pausable    = true
+      publishes   = ["runs"]
+      documents   = false
+      needs = {
+        "Set feeds.urls, and as feeds.pipeline a name in pipelines." = length(var.feeds.urls) > 0 && contains(keys(var.pipelines), var.feeds.pipeline)
+      }
+    }
   }
 
   # What an entry need not say.
@@ -90,7 +103,11 @@ locals {
 
   shapes = { for label, room in local.rooms : label => merge(room.shape, { for name, value in try(var.functions.shapes[label], {}) : name => value if value != null }) }
 
-  lacking = flatten([for label, room in local.functions : [for sentence, met in room.needs : "${label}: ${sentence}" if !met]])
+  # A room that another one must be on for cannot say so in its entry: the entries tell which names there are.
+  lacking = concat(
+    flatten([for label, room in local.functions : [for sentence, met in room.needs : "${label}: ${sentence}" if !met]]),
+    contains(var.functions.rooms, "feeds") && !contains(var.functions.rooms, "runs") ? ["feeds: Switch on runs too, rooms = [\"runs\", \"feeds\"]."] : [],
+  )
 }
 
 output "functions" {

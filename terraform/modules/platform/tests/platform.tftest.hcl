@@ -45,6 +45,14 @@ override_resource {
   values = { member = "serviceAccount:run-handler-caller@my-project-1", email = "run-handler-caller@my-project-1", name = "accounts/run-handler-caller" }
 }
 override_resource {
+  target = google_service_account.function["feeds"]
+  values = { member = "serviceAccount:feed-reader@my-project-1", email = "feed-reader@my-project-1", name = "accounts/feed-reader" }
+}
+override_resource {
+  target = module.function["feeds"].google_service_account.caller
+  values = { member = "serviceAccount:feed-reader-caller@my-project-1", email = "feed-reader-caller@my-project-1", name = "accounts/feed-reader-caller" }
+}
+override_resource {
   target = google_service_account.console[0]
   values = { member = "serviceAccount:console@my-project-1", email = "console@my-project-1", name = "accounts/console" }
 }
@@ -109,10 +117,12 @@ run "with_everything" {
   variables {
     publishers         = { app = "serviceAccount:publisher@elsewhere" }
     response_consumers = { app = { member = "serviceAccount:consumer@elsewhere", tenant = "acme" } }
-    functions          = { bundle = "tests/bundle.stand-in", rooms = ["runs"], peak_in_flight = 80, traces = {}, shapes = { handler = { max_instances = 2 } } }
+    functions          = { bundle = "tests/bundle.stand-in", rooms = ["runs", "feeds"], peak_in_flight = 80, traces = {}, shapes = { handler = { max_instances = 2 } } }
     operations         = { operators = ["user:operator@example.com"], console = { viewers = ["group:viewer@example.com"] }, emails = ["ops@example.com"], thresholds = { p95_s = 60 }, budget = { billing_account = "012345-6789AB-CDEF01", units = 50 } }
     delivery           = { state_bucket = "my-state", repository = "projects/p/locations/us-central1/connections/c/repositories/r" }
     data               = { analysts = ["group:analyst@example.com"] }
+    feeds              = { urls = ["https://example.com/feed.xml"] }
+    pipelines          = { feed = { version = 1, steps = [{ id = "summary", map = { request = { prompt = "Summarise: {{item.text}}" } } }] } }
     engine = {
       kind           = "vllm"
       image          = "vllm/vllm-openai@sha256:0000000000000000000000000000000000000000000000000000000000000000"
@@ -173,6 +183,21 @@ run "refuses_a_pipeline_without_steps" {
   command = plan
   variables { pipelines = { classify = { version = 1 } } }
   expect_failures = [var.pipelines]
+}
+
+run "feeds_without_runs" {
+  command = plan
+  variables {
+    functions = { bundle = "tests/bundle.stand-in", rooms = ["feeds"] }
+    feeds     = { urls = ["https://example.com/feed.xml"] }
+  }
+  expect_failures = [output.functions]
+}
+
+run "refuses_a_feed_that_is_no_address" {
+  command = plan
+  variables { feeds = { urls = ["https://me:secret@example.com/feed.xml"], cron = "daily" } }
+  expect_failures = [var.feeds]
 }
 
 run "traced_elsewhere" {
