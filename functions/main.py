@@ -65,6 +65,14 @@ async def feed_reader(request: Request) -> Response:
 
 
 @functions_framework.aio.http
+async def courier(request: Request) -> Response:
+    """A wake → the callback that it means is sent, or put aside, or given up."""
+    from penstock.callbacks.story import courier as story
+
+    return await _deliver(request, story)
+
+
+@functions_framework.aio.http
 async def sweeper(request: Request) -> Response:
     """Cloud Scheduler's minute → wakes for everything that is due."""
     from penstock.sweep import sweep

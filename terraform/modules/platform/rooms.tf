@@ -29,8 +29,8 @@ locals {
       shape        = { cpu = 1, memory = "512Mi", concurrency = 80, min_instances = 0, max_instances = 3 }
       subscription = { responses = "llm-responses-processor" }
       beside       = { runs = { subscription = { internal = "llm-internal-processor" } } }
-      # Wakes for the followers and for the pages of runs; letters for what on the response topic is no result.
-      publishes = ["requests", "runs", "dead_letters"]
+      # Wakes for the followers, for the pages of runs and for callbacks; letters for what on the response topic is no result.
+      publishes = ["requests", "runs", "callbacks", "dead_letters"]
       # Letters too long for a message; it reads no prompts.
       blobs = "dead-letters/"
     }
@@ -42,7 +42,7 @@ locals {
       timeout_s   = 120
       schedule    = { cron = "* * * * *", description = "Calls the sweeper each minute." }
       pausable    = true
-      publishes   = ["requests", "runs"]
+      publishes   = ["requests", "runs", "callbacks"]
     }
     runs = {
       name        = "run-handler"
@@ -51,7 +51,7 @@ locals {
       shape        = { cpu = 1, memory = "1Gi", concurrency = 4, min_instances = 0, max_instances = 10 }
       subscription = { runs = "llm-runs-handler" }
       pausable     = true
-      publishes    = ["requests", "runs", "dead_letters"]
+      publishes    = ["requests", "runs", "callbacks", "dead_letters"]
       blobs        = ""
       collections = {
         runs  = { expires = true, indexed = ["due_at", "open_since"] }
@@ -69,6 +69,20 @@ locals {
       documents   = false
       needs = {
         "Set feeds.urls, and as feeds.pipeline a name in pipelines." = length(var.feeds.urls) > 0 && contains(keys(var.pipelines), var.feeds.pipeline)
+      }
+    }
+    callbacks = {
+      name         = "courier"
+      description  = "Tells endpoints that a request or a run has ended: signed, again until they take it."
+      shape        = { cpu = 1, memory = "512Mi", concurrency = 40, min_instances = 0, max_instances = 5 }
+      subscription = { callbacks = "llm-callbacks-courier" }
+      publishes    = ["dead_letters"]
+      # Answers too long for a callback, which it links to.
+      blobs = "tenants/"
+      collections = {
+        callbacks = { expires = true, indexed = ["due_at", "open_since"] }
+        endpoints = {}
+        reach     = {}
       }
     }
   }
