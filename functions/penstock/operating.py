@@ -12,7 +12,7 @@ from functools import partial
 
 from penstock.bootstrap import instance
 from penstock.console.desk import Desk
-from penstock.console.who import Doorkeeper, at_this_machine, behind_iap
+from penstock.console.who import Doorkeeper, at_this_machine, behind_iap, nobody
 from penstock.ports import Waiting
 from penstock.services import Services
 from penstock.settings import LOCAL, Settings, read_settings
@@ -51,7 +51,7 @@ def desk_of(settings: Settings, s: Services) -> Desk:
 
 def _doorkeeper(settings: Settings) -> Doorkeeper:
     if settings.console in (None, LOCAL):
-        return at_this_machine
+        return nobody if settings.mode == "cloud" else at_this_machine
     from penstock.adapters.google.iap import IapKeeper
 
     given = json.loads(settings.console or "{}")

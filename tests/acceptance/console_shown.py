@@ -24,6 +24,24 @@ PAGES = {
     "money": "money",
     "letters": "letters",
     "actions": "audit",
+    "runs": "runs",
+    "run": "run/default/label-tickets?show=failed",
+}
+#: A run whose second item lacks what the template names.
+RUN = {
+    "run_id": "label-tickets",
+    "pipeline": {
+        "version": 1,
+        "steps": [
+            {
+                "id": "label",
+                "map": {"as": "label", "request": {"model": "large", "prompt": "Whose is {{item.text}}?"}},
+                "tolerated_failure_count": 1,
+            }
+        ],
+    },
+    "items": [{"id": "T-1", "text": "a lost parcel"}, {"id": "T-2"}, {"id": "T-3", "text": "a wrong bill"}],
+    "max_wait_s": 600,
 }
 #: Requests whose model refused them at first and would not any more.
 REFUSED = ("refused-at-first-1", "refused-at-first-2", "refused-at-first-3")
@@ -35,8 +53,11 @@ def console(folder: Path) -> Iterator[tuple[Operator, str]]:
     with openai_server("--latency", "0.1") as url:
         by_model = {"gpt-5.4-nano": "status code=500", "gpt-5.4-mini": "status code=503"}
         traced.order(url, by_model=by_model)
-        shell = Operator.at(folder, PENSTOCK_ROUTES=traced.routes(f"{url}/v1"))
+        shell = Operator.at(
+            folder, PENSTOCK_ROUTES=traced.routes(f"{url}/v1"), PENSTOCK_RUNS_TOPIC="llm-runs"
+        )
         with shell.dev() as dev:
+            traced.publish(folder, RUN, topic="llm-runs")
             for name in REFUSED:
                 prompt = f"Name a hill. {name} [do:status code=400 times=1]"
                 traced.publish(folder, {"prompt": prompt, "request_id": name, "model": "large"})
@@ -75,12 +96,17 @@ def main(folder: Path) -> None:
         browser() as chromium,
     ):
         page = chromium.new_page(viewport={"width": 1200, "height": 560})
-        redrive(page, address, REFUSED[:2], lambda name: page.screenshot(path=folder / f"console-{name}.png"))
+        redrive(
+            page,
+            address,
+            REFUSED[:2],
+            lambda name: page.screenshot(path=folder / f"console-{name}.png", full_page=True),
+        )
         for name, path in PAGES.items():
             page.goto(address + path)
             if name == "now":
                 page.get_by_role("link", name="waits-for-a-busy-model").wait_for()
-            page.screenshot(path=folder / f"console-{name}.png")
+            page.screenshot(path=folder / f"console-{name}.png", full_page=True)
 
 
 if __name__ == "__main__":

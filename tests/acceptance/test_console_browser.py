@@ -15,6 +15,14 @@ from tests.acceptance.penstock_command import Operator
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
 
 
+def no_violations(page: Any) -> None:
+    """axe finds nothing on what `page` shows."""
+    from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # not typed there
+
+    found = Axe().run(page).response["violations"]
+    assert [(page.url, one["id"], one["nodes"][0]["html"]) for one in found] == []
+
+
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Operator, str]]:
     folder: Path = tmp_path_factory.mktemp("console") / "penstock"
@@ -54,7 +62,7 @@ def test_a_selection_is_redriven_and_seen_to_complete(shown: tuple[Any, Operator
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
-    redrive(page, address, REFUSED[:2], lambda _: None)
+    redrive(page, address, REFUSED[:2], lambda _: no_violations(page))
     assert "2 redriven" in page.content()
     page.get_by_role("link", name="Dead letters").click()
     assert page.get_by_label(f"Choose {REFUSED[2]}").is_visible()
@@ -65,13 +73,25 @@ def test_a_selection_is_redriven_and_seen_to_complete(shown: tuple[Any, Operator
     assert said == []
 
 
+def test_a_run_says_how_far_it_is_and_what_failed(shown: tuple[Any, Operator, str]) -> None:
+    chromium, _, address = shown
+    page = chromium.new_page()
+    page.goto(address)
+    page.get_by_role("link", name="Runs").click()
+    page.get_by_role("link", name="label-tickets").click()
+    page.get_by_text("succeeded").wait_for(timeout=20_000)
+    page.get_by_role("link", name="Show the items that failed").click()
+    assert page.get_by_role("row").filter(has_text="T-2").get_by_text("template_error").is_visible()
+    page.reload()
+    page.get_by_role("button", name="redrive").click()
+    page.get_by_role("link", name="Actions").click()
+    assert page.get_by_role("row").filter(has_text="redrive a run").get_by_text("done").is_visible()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(shown: tuple[Any, Operator, str], scheme: str) -> None:
-    from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # not typed there
-
     chromium, _, address = shown
     page = chromium.new_page(color_scheme=scheme)
     for path in (*PAGES.values(), "nothing", "request/default/answered?show=answer"):
         page.goto(address + path)
-        found = Axe().run(page).response["violations"]
-        assert [(path, one["id"], one["nodes"][0]["html"]) for one in found] == []
+        no_violations(page)

@@ -51,12 +51,12 @@ def operator(folder: Path, url: str, collector: str, **env: str) -> Operator:
     )  # fmt: skip
 
 
-def publish(folder: Path, body: Mapping[str, Any], **attributes: str) -> None:
+def publish(folder: Path, body: Mapping[str, Any], topic: str = "llm-requests", **attributes: str) -> None:
     """As a client does that has a trace of its own: by the topic, with attributes."""
 
     async def published() -> None:
         bus = LocalBus(folder, SystemClock())
-        await bus.publish("llm-requests", json.dumps(body).encode(), attributes, timeout_s=10)
+        await bus.publish(topic, json.dumps(body).encode(), attributes, timeout_s=10)
         await bus.close()
 
     asyncio.run(published())

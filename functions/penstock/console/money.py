@@ -1,4 +1,4 @@
-"""Money: what a tenant's days cost, and what the cache saved, from its usage documents."""
+"""Money: what a tenant's days cost, by whom it was answered and by which lane, and what the cache saved."""
 
 from __future__ import annotations
 
@@ -24,14 +24,25 @@ async def money(s: Services, asked: Asked) -> Page:
     tenant = asked.tenant()
     first = f"{s.clock.now() - timedelta(days=DAYS):%Y-%m-%d}~"
     days: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    accounts: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
     async for snapshot in _since(s, tenant, first):
-        day = snapshot.path.rpartition("/")[2][:10]
-        _add(days[day], snapshot.fields or {})
+        fields = snapshot.fields or {}
+        _add(days[snapshot.path.rpartition("/")[2][:10]], fields)
+        _add(accounts[str(fields.get("model") or ""), str(fields.get("lane") or "")], fields)
     lines = [(day, _line(days[day])) for day in sorted(days, reverse=True)]
     total: dict[str, int] = defaultdict(int)
     for counts in days.values():
         _add(total, counts)
-    return drawn("money.html", asked=asked, tenant=tenant, days=lines, total=_line(total), limit=DAYS)
+    by_account = [(*account, _line(accounts[account])) for account in sorted(accounts)]
+    return drawn(
+        "money.html",
+        asked=asked,
+        tenant=tenant,
+        days=lines,
+        accounts=by_account,
+        total=_line(total),
+        limit=DAYS,
+    )
 
 
 async def _since(s: Services, tenant: str, after: str) -> AsyncIterator[Snapshot]:

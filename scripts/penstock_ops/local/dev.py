@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.adapters.buses.endpoint import HttpSend
-from penstock.settings import Settings, default_folder, read_settings
+from penstock.settings import LOCAL, Settings, default_folder, read_settings
 from penstock_ops.emulation.emulated import EmulatedStack, emulated
 from penstock_ops.keys.own import own_key
 from penstock_ops.local.events import Events, is_quiet, line
@@ -56,7 +56,8 @@ def dev(*, on_emulators: bool, project: str | None, as_json: bool) -> int:
 
 def _on_folder(as_json: bool) -> None:
     folder = writable(local_folder(os.environ))
-    env = {"PENSTOCK_DOOR": "keys"} | dict(os.environ) | {"PENSTOCK_LOCAL": str(folder)}
+    switched_on = {"PENSTOCK_DOOR": "keys", "PENSTOCK_CONSOLE": LOCAL}
+    env = switched_on | dict(os.environ) | {"PENSTOCK_LOCAL": str(folder)}
     settings = stack_settings(env)
     refuse_if_served(folder)
     with LocalStack.start(folder, env) as stack:

@@ -26,7 +26,7 @@ from penstock.adapters.buses.local import LocalBus
 from penstock.adapters.buses.push import Pusher
 from penstock.bootstrap import instance
 from penstock.clock import SystemClock
-from penstock.settings import LOCAL, Settings, read_settings
+from penstock.settings import Settings, read_settings
 from penstock_ops.processes.folder_lock import AlreadyServed, Serving, announce, claim
 from penstock_ops.processes.minute import each_minute
 from penstock_ops.terminal.system import local_topology
@@ -108,7 +108,6 @@ def main(folder: str, token: str) -> int:
     """0: ended as asked. 3: another stack serves the folder."""
     # The server puts its own handler over this one, and raises the signal again when it has ended.
     signal.signal(signal.SIGTERM, lambda *_: None)
-    os.environ.setdefault("PENSTOCK_CONSOLE", LOCAL)
     settings = read_settings(os.environ | {"PENSTOCK_LOCAL": folder})
     try:
         with claim(settings.folder), contextlib.suppress(KeyboardInterrupt):

@@ -24,6 +24,7 @@ from penstock.console.who import Role, behind_iap
 from penstock.errors import NotLetIn
 from penstock.operating import desk_of
 from penstock.settings import read_settings
+from tests.unit.test_settings import CLOUD
 
 AUDIENCE = "/projects/123/locations/us-central1/services/console"
 
@@ -133,6 +134,15 @@ async def test_a_new_key_is_fetched_but_not_at_everybodys_bidding(
     hour = later + 3601
     monkeypatch.setattr("penstock.adapters.google.iap.time.monotonic", lambda: hour)
     assert await keeper.who(made.assertion()) == "Ann@example.com"
+
+
+async def test_in_the_cloud_without_the_proxy_nobody_gets_in(tmp_path: Path) -> None:
+    services = build(read_settings({"PENSTOCK_LOCAL": str(tmp_path)}))
+    for console in ("off", "local"):
+        settings = read_settings(CLOUD | {"PENSTOCK_CONSOLE": console})
+        shown = await page(desk_of(settings, services), Call("GET", b"/", b"", {"host": "127.0.0.1"}))
+        assert shown.status == 404
+    await services.close()
 
 
 async def test_behind_the_proxy_this_machine_is_nobody(tmp_path: Path) -> None:

@@ -160,6 +160,17 @@ async def test_money_adds_a_day_up(s: Services) -> None:
     assert "Nothing of tenant u" in (await get(s, "/money?tenant=u"))[1]
 
 
+async def test_money_by_model_and_lane(s: Services) -> None:
+    today = f"{s.clock.now():%Y-%m-%d}"
+    for model, lane, usd in (("m-1", "sync", 1), ("m-1", "batch", 2), ("m-2", "sync", 4)):
+        fields = {"model": model, "lane": lane, "requests": 3, "cost_nano_usd": usd * 1_000_000_000}
+        await s.store.commit([Merge(usage_path("t", "r", today, model, lane), fields)], timeout_s=10)
+    _, text = await get(s, "/money?tenant=t")
+    for row in ("m-1</th><td>batch</td><td>3</td>", "m-1</th><td>sync</td>", "m-2</th><td>sync</td>"):
+        assert row in text
+    assert "$7.000000" in text
+
+
 @pytest.mark.parametrize(
     ("address", "status"),
     [
