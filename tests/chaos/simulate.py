@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import Any
 
 from penstock.messages.envelope import format_time
+from tests.chaos.callback_stage import refusing, register, with_callbacks
 from tests.chaos.checker import violations
 from tests.chaos.evidence import Evidence, collect
 from tests.chaos.loop import run_virtual
@@ -45,6 +46,7 @@ class Totals(Sums):
     seeds: int = 0
     requests: int = 0
     runs: int = 0
+    callbacks: int = 0
     calls: int = 0
     paid: int = 0
     redriven: int = 0
@@ -60,6 +62,7 @@ class Totals(Sums):
         documents = [fields for path, fields in evidence.documents.items() if "/requests/" in path]
         self.requests += len(documents)
         self.runs += sum(path.split("/")[2::2] == ["runs"] for path in evidence.documents)
+        self.callbacks += sum(path.split("/")[2::2] == ["callbacks"] for path in evidence.documents)
         self.calls += len(evidence.calls)
         self.paid += sum(call.paid for call in evidence.calls)
         self.redriven += sum(fields["redrive_count"] for fields in documents)
@@ -117,11 +120,16 @@ async def _live(seed: int, work: Workload) -> Outcome:
     shape = Shape(ROUTES, seed=seed, instances=rng.choice((1, 2, 3)), skew_s=0.4, duplicates=work.duplicates)
     if work.runs:
         shape = with_runs(shape)
+    if work.refuses:
+        shape = with_callbacks(shape, refusing(work.refuses))
     log = io.StringIO()
     with contextlib.redirect_stdout(log):
         async with world(shape, work.mood, work.plan) as made:
             for blow in work.blows:
                 asyncio.get_running_loop().call_later(blow.at, _strike, made, blow)
+            if work.refuses:
+                await register(made)
+                await register(made, "acme")
             running = made.spawn(_publish_runs(made, work))
             for sent in work.sent:
                 await asyncio.sleep(max(0.0, sent.at - made.now()))

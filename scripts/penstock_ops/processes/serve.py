@@ -37,6 +37,8 @@ TARGETS = ("request_handler", "response_processor", "sweeper", "console")
 RUN_HANDLER = "run_handler"
 #: And while the door is.
 FRONT_DOOR = "front_door"
+#: The same of callbacks.
+COURIER = "courier"
 #: functions/main.py, beside the package: the very file that is deployed.
 SOURCE = Path(str(penstock.__file__)).parent.parent / "main.py"
 
@@ -45,9 +47,9 @@ _App = Callable[[Any, Any, Any], Awaitable[None]]
 
 async def serve(settings: Settings, token: str) -> None:
     """Serve `settings.folder` until SIGTERM or SIGINT; the folder is ours when this is called."""
-    targets = [*TARGETS]
-    targets += [RUN_HANDLER] if settings.runs_topic else []
-    targets += [FRONT_DOOR] if settings.door else []
+    more = [(RUN_HANDLER, settings.runs_topic), (COURIER, settings.callbacks_topic)]
+    more += [(FRONT_DOOR, settings.door)]
+    targets = (*TARGETS, *(target for target, on in more if on))
     sockets = {target: _listen() for target in targets}
     urls = {target: f"http://127.0.0.1:{_port(sock)}/" for target, sock in sockets.items()}
     apps = {_port(sock): _app(target) for target, sock in sockets.items()}

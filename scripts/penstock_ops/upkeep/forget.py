@@ -7,7 +7,16 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict, dataclass, field
 
 from penstock.messages.request import TENANT_LIMIT, id_fault
-from penstock.paths import BATCHES, DOOR, FILES, REQUESTS, RESPONSES, RUNS
+from penstock.paths import (
+    BATCHES,
+    CALLBACKS,
+    DOOR,
+    ENDPOINTS,
+    FILES,
+    REQUESTS,
+    RESPONSES,
+    RUNS,
+)
 from penstock.ports import Delete, Snapshot
 from penstock.requests.record import Record, State
 from penstock.requests.stored import record_of
@@ -50,6 +59,8 @@ class Found:
     runs: int = 0
     pages: int = 0
     door: int = 0
+    callbacks: int = 0
+    endpoints: int = 0
     blobs: int = 0
     #: The ids of unfinished requests, the first few, and how many there are.
     open: int = 0
@@ -59,7 +70,8 @@ class Found:
 
     @property
     def documents(self) -> int:
-        return self.requests + self.orphans + self.cache + self.usage + self.runs + self.pages + self.door
+        kinds = (self.requests, self.orphans, self.cache, self.usage, self.runs, self.pages)
+        return sum(kinds) + self.callbacks + self.endpoints + self.door
 
 
 async def forget(tenant: str, *, yes: bool, force: bool, as_json: bool) -> int:
@@ -99,6 +111,10 @@ async def _count(system: System, tenant: str) -> Found:
         for collection in _OF_DOOR:
             async for page in _pages(system, f"tenants/{tenant}/{collection}"):
                 found.door += len(page)
+        async for page in _pages(system, f"tenants/{tenant}/{CALLBACKS}"):
+            found.callbacks += len(page)
+        async for page in _pages(system, f"tenants/{tenant}/{ENDPOINTS}"):
+            found.endpoints += len(page)
         async for page in _pages(system, f"tenants/{tenant}/{RUNS}"):
             found.runs += len(page)
             for run in page:
@@ -166,7 +182,7 @@ async def _delete(system: System, tenant: str, found: Found) -> int:
                 async for pages in _pages(system, f"{run.path}/pages"):
                     await delete([one.path for one in pages], advance)
             await delete([snapshot.path for snapshot in page], advance)
-        for collection in ("cache", "usage", *_OF_DOOR):
+        for collection in ("cache", "usage", CALLBACKS, ENDPOINTS, "reach", *_OF_DOOR):
             async for page in _pages(system, f"tenants/{tenant}/{collection}"):
                 await delete([snapshot.path for snapshot in page], advance)
     return await _delete_blobs(system, tenant)
@@ -226,6 +242,7 @@ def _print(tenant: str, found: Found, done: bool, blobs: int) -> None:
         (found.usage, "usage counters"),
         (found.runs + found.pages, "runs and their pages"),
         (found.door, "what the front door keeps of calls"),
+        (found.callbacks + found.endpoints, "callbacks and endpoints"),
     ):
         out.print(f"  {count:>9,}  {kind}")
     if done:

@@ -45,6 +45,13 @@ locals {
       severity = "CRITICAL"
       text     = "Model calls cost more in an hour than allowed for. `penstock pause` stops new ones within seconds; BigQuery's daily_cost says which tenant and model. Models without a known price are not in this figure."
     }
+    }, !local.with_callbacks ? {} : {
+    endpoint-off = {
+      query    = "sum by (endpoint) (increase(${local.log.endpoints_off}{${local.run}}[10m])) > 0"
+      for_s    = 0
+      severity = "WARNING"
+      text     = "An endpoint of callbacks was switched off: it answered 410, or failed for five days. What it is owed waits for three days. `penstock endpoint list` says why; mend it, `penstock endpoint test`, `penstock endpoint enable`."
+    }
     }, !local.with_runs ? {} : {
     run-failed = {
       query    = "sum(increase(${local.log.runs}{${local.run},status=\"failed\"}[10m])) > 0"

@@ -4,6 +4,8 @@ locals {
     local.always,
     contains(var.functions.rooms, "runs") ? { PENSTOCK_RUNS_TOPIC = local.topics.runs, PENSTOCK_INTERNAL_TOPIC = local.topics.internal } : {},
     contains(var.functions.rooms, "door") ? { PENSTOCK_DOOR = var.functions.door.keys ? "keys" : "iam" } : {},
+    contains(var.functions.rooms, "feeds") ? { PENSTOCK_FEEDS = local.feeds } : {},
+    local.calling_back,
     local.console_setting,
   )
 

@@ -8,8 +8,11 @@ locals {
     dead_letters = "llm-dead-letters"
     runs         = "llm-runs"
     internal     = "llm-internal"
+    callbacks    = "llm-callbacks"
   }
 
+  callbacks_secret = "penstock-callbacks"
+  workflow_name    = "run-workflow"
   # The bucket's folders that pass away with their age, and the one that stays (functions/penstock/paths.py).
   passing   = ["tenants/", "dead-letters/"]
   pipelines = "pipelines/"
@@ -31,5 +34,8 @@ locals {
     batches       = "batches"
     audit         = "audit"
     hours         = "hours"
+    callbacks     = "callbacks"
+    endpoints     = "endpoints"
+    reach         = "reach"
   }
 }
