@@ -25,6 +25,8 @@ WHOLE_PROJECT = {
     ("penstock-builder", "roles/logging.logWriter"),
     ("request-handler", "roles/aiplatform.user"),
     ("front-door", "roles/aiplatform.user"),
+    ("courier", "roles/workflows.invoker"),
+    ("run-workflow", "roles/logging.logWriter"),
     ("response-processor", "roles/telemetry.tracesWriter"),
 }
 

@@ -29,10 +29,10 @@ async def create(s: Services, door: Door, caller: Caller, asked: Asked) -> Reply
     if not stream:
         record = await outcome
         return said(chat.completion_of(await answered(s, record)), facts(record))
-    return await _streamed(s, outcome, with_usage=chat.wants_usage(sent))
+    return await _streamed(s, door, outcome, with_usage=chat.wants_usage(sent))
 
 
-async def _streamed(s: Services, outcome: asyncio.Task[Record], *, with_usage: bool) -> Reply:
+async def _streamed(s: Services, door: Door, outcome: asyncio.Task[Record], *, with_usage: bool) -> Reply:
     """What fails at once has its status; after the first sign of life a failure is an event."""
     keep_alive_s = s.timing.door_keep_alive_s
     await asyncio.wait({outcome}, timeout=keep_alive_s)
@@ -43,6 +43,7 @@ async def _streamed(s: Services, outcome: asyncio.Task[Record], *, with_usage: b
         return [*map(event, chunks), b"data: [DONE]\n\n"]
 
     answer = asyncio.create_task(parts())
+    door.goes_on(answer)
     if outcome.done():
         await answer
     headers |= {"cache-control": "no-store", "x-accel-buffering": "no"}

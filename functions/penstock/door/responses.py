@@ -39,7 +39,7 @@ async def create(s: Services, door: Door, caller: Caller, asked: Asked) -> Reply
         return await _published(s, caller, asked, body, wait_s)
     outcome = await begun(s, door, caller, asked, body, wait_s, prefix="resp_")
     if stream:
-        return await _streamed(s, outcome)
+        return await _streamed(s, door, outcome)
     record = await outcome
     return said(await _whole(s, record), facts(record))
 
@@ -48,7 +48,7 @@ async def _whole(s: Services, record: Record) -> dict[str, Any]:
     return response.response_of(await answered(s, record), background=False)
 
 
-async def _streamed(s: Services, outcome: asyncio.Task[Record]) -> Reply:
+async def _streamed(s: Services, door: Door, outcome: asyncio.Task[Record]) -> Reply:
     """What fails at once has its status; after the first sign of life a failure is an event."""
     keep_alive_s = s.timing.door_keep_alive_s
     await asyncio.wait({outcome}, timeout=keep_alive_s)
@@ -58,6 +58,7 @@ async def _streamed(s: Services, outcome: asyncio.Task[Record]) -> Reply:
         return events_of(await _whole(s, await outcome))
 
     answer = asyncio.create_task(parts())
+    door.goes_on(answer)
     if outcome.done():
         await answer
     return Reply(200, events(answer, keep_alive_s, failed), EVENTS, {**headers, "cache-control": "no-store"})

@@ -29,6 +29,16 @@ class Door(Seam):
         #: Requests that are worked on here: they go on when whoever asked has gone.
         self.under_way: set[asyncio.Task[Any]] = set()
 
+    def goes_on(self, task: asyncio.Task[Any]) -> None:
+        """Keep `task` until it ends, whoever waits for it by then: its fault may be nobody's."""
+        self.under_way.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self.under_way.discard(task)
+        if not task.cancelled():
+            task.exception()
+
     def with_claim(self, s: Services, incoming: Incoming, record: Record) -> Sequence[Write]:
         pointer = incoming.envelope.attributes.get(POINTER)
         if pointer is None or not incoming.is_new:

@@ -81,10 +81,7 @@ def envelope_of(
 def _begin(s: Services, door: Door, envelope: Envelope) -> asyncio.Task[Record]:
     """Carry `envelope` to its outcome, in a task of its own; raises Wrong when it is waited for."""
     task = asyncio.create_task(_outcome(s, door, envelope))
-    door.under_way.add(task)
-    task.add_done_callback(door.under_way.discard)
-    # Nobody may be left who waits: then its fault is nobody's.
-    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    door.goes_on(task)
     return task
 
 
@@ -111,8 +108,7 @@ async def _carried(s: Services, door: Door, envelope: Envelope, within_s: float)
     Raises Wrong.
     """
     story = asyncio.create_task(carry(s, envelope))
-    door.under_way.add(story)
-    story.add_done_callback(door.under_way.discard)
+    door.goes_on(story)
     await asyncio.wait({story}, timeout=within_s)
     if not story.done():
         return Carried(Verdict.ACK)

@@ -140,6 +140,7 @@ def test_what_else_a_batch_cannot_be(client: OpenAI, door: Served) -> None:
                 foreign()
 
 
+@pytest.mark.long
 def test_50_001_lines(client: OpenAI) -> None:
     same = json.dumps({"method": "POST", "url": CHATS, "body": line(1)["body"]})[1:].encode()
     lines = b"\n".join(b'{"custom_id":"%d",' % n + same for n in range(50_001))
