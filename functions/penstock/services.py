@@ -49,6 +49,8 @@ class Services:
     seams: tuple[Any, ...] = ()
     #: The rooms that the sweeper looks through beside the requests', each a Room of leases/room.py.
     rooms: tuple[Any, ...] = ()
+    #: What the sweeper does beside that, each a Keeper of leases/room.py.
+    keepers: tuple[Any, ...] = ()
     #: Uniform in [0, 1), for back-off.
     jitter: Callable[[], float] = random.random
     #: Unguessable: owners and write ids.

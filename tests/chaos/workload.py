@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from penstock.messages.request import Request
+from penstock.money.limits import NANO, Limit, OnExhausted
 from penstock.targets.routes import Route, Routes, Target
 from tests.chaos.checker import SECRET
 from tests.chaos.faults import AtRandom, Fault, Unreachable
@@ -97,6 +98,8 @@ class Workload:
     blows: list[Blow]
     #: Messages of runs; without any, runs are switched off.
     runs: list[RunSent]
+    #: Budgets; without any, they are switched off.
+    limits: tuple[Limit, ...] = ()
 
 
 def workload(seed: int) -> Workload:
@@ -117,7 +120,20 @@ def workload(seed: int) -> Workload:
         duplicates=rng.choice((0.0, 0.0, 0.2)),
         blows=blows,
         runs=runs_of(rng),
+        limits=_limits(rng),
     )
+
+
+def _limits(rng: random.Random) -> tuple[Limit, ...]:
+    """A quarter of the seeds has some: hardly noticed, or as much as a call or three may cost."""
+    if rng.random() > 1 / 4:
+        return ()
+    scopes = rng.choice((("all",), ("all", "tenant:default"), ("target:a", "all")))
+    nano, way = rng.choice((NANO, 2_000_000, 700_000, 350_000)), rng.choice(_WAYS)
+    return tuple(Limit(scope, "month", None, nano, way) for scope in scopes)
+
+
+_WAYS: tuple[OnExhausted, ...] = ("park", "fail")
 
 
 def _blow(rng: random.Random) -> Blow:
