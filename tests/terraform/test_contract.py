@@ -148,6 +148,9 @@ def test_collections_are_the_codes(everything: Run) -> None:
         PAUSE_PATH: "control",
         keys.run_path("t", "r"): "runs",
         keys.page_path("t", "r/0.0.0"): "pages",
+        keys.account_path("all", "2026-11"): "accounts",
+        keys.allotment_path("a"): "allotments",
+        keys.drawn_path("a", "t", "r"): "drawn",
     }
     assert {path.split("/")[-2] for path in written} == set(written.values())
     # I expect every collection to be exempt from indexes, but for the fields that are asked for

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from penstock import log
 from penstock.budgets.verdicts import Refusal
 from penstock.errors import Reason
 from penstock.money.limits import Limit, usd
@@ -32,6 +33,9 @@ def refused(s: Services, refusal: Refusal, record: Record, now: datetime) -> Par
     an allotment: so long is waited first, then twice as long each time, and never past the period's end."""
     limit = max(refusal.limits, key=lambda limit: limit.ends(now))
     why = f"Too little is left of {limit}."
+    log.warning(
+        "budget.exhausted", why, scope=limit.scope, period=limit.period, model=limit.model, **record.ids()
+    )
     if any(each.on_exhausted == "fail" for each in refusal.limits):
         return Fail(Reason.BUDGET_EXHAUSTED, why)
     spread = 1 + s.jitter() / 4

@@ -20,5 +20,9 @@ locals {
     control  = "control"
     runs     = "runs"
     pages    = "pages"
+
+    accounts   = "accounts"
+    allotments = "allotments"
+    drawn      = "drawn"
   }
 }
