@@ -198,14 +198,15 @@ async def test_every_query_has_its_index_and_every_index_its_query(
     assert {required_index(query) for query in recorder.queries} == declared
 
 
-def test_runs_add_the_indexes_that_they_ask_for_and_no_others(dev: Run, everything: Run) -> None:
+def test_rooms_add_the_indexes_that_they_ask_for_and_no_others(dev: Run, everything: Run) -> None:
     def declared(run: Run) -> set[tuple[str, str]]:
         fields = run.of("google_firestore_field")
         return {(f.values["collection"], f.values["field"]) for f in fields if _has_index(f.values)}
 
     # The sweeper's two of its room, and what a page counts
     room = {(Runs.group, "due_at"), (Runs.group, "open_since")}
-    assert declared(everything) - declared(dev) == room | {(keys.REQUESTS, "done_in")}
+    budgets = {(keys.ALLOTMENTS, "due_at"), (keys.REQUESTS, "holding")}
+    assert declared(everything) - declared(dev) == room | budgets | {(keys.REQUESTS, "done_in")}
 
 
 def _has_index(field: Mapping[str, Any]) -> bool:
@@ -223,7 +224,7 @@ def test_no_query_is_left_out_of_that() -> None:
         and call.func.attr in ("find", "count")
         and len(call.args) >= 4
     }
-    assert asked == {"'due_at'", "'open_since'", "'following'", "'done_in'", "'day'"}
+    assert asked == {"'due_at'", "'open_since'", "'following'", "'done_in'", "'day'", "'holding'"}
 
 
 def test_metrics_read_what_the_code_logs(workspace: Workspace) -> None:

@@ -1,14 +1,14 @@
 """What an instance knows of the budgets: the limits in force, the accounts it draws from, the store's time.
 
-It is read with the pause, in the same round trip (pause.py), so that a change holds everywhere as soon as
-that.
+Limits are read with the pause, in the same round trip (pause.py), so that a change holds
+everywhere as soon as that.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -39,14 +39,11 @@ class Known:
         self._monotonic, self._poll_s = s.clock.monotonic, s.timing.pause_poll_s
         s.pause.beside.setdefault(MONEY_PATH, self._note_limits)
 
-    def follow(self, s: Services, touched: Touched) -> None:
-        """Have these accounts read with it, and forget those of other months."""
-        for path in touched.accounts:
-            s.pause.beside.setdefault(path, self._note_account)
-        month = f"~{touched.day:%Y-%m}"
-        for path in [path for path in s.pause.beside if "~" in path and not path.endswith(month)]:
-            del s.pause.beside[path]
-            self._accounts.pop(path, None)
+    def forget(self, used: Collection[str]) -> None:
+        """Nobody draws from any account but these any more."""
+        for path in self._accounts.keys() - set(used):
+            del self._accounts[path]
+            self._seen.pop(path, None)
 
     async def read(self, store: Store, timing: Timing, touched: Touched) -> None:
         """Read these accounts now. Raises StoreUnavailable."""

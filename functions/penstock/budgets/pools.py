@@ -32,7 +32,6 @@ class Pools:
         pool = self._pools.get(touched)
         if pool is None or not pool.is_usable:
             self._drop_old()
-            self._known.follow(s, touched)
             allotment = Allotment(s.new_id(), touched, self._lease_end(s, touched))
             pool = Pool(s, self._known, allotment, partial(self._limits, touched))
             self._pools[touched] = pool
@@ -54,6 +53,7 @@ class Pools:
     def _drop_old(self) -> None:
         for old in [key for key, pool in self._pools.items() if not pool.is_usable]:
             del self._pools[old]
+        self._known.forget({path for key in self._pools for path in key.accounts})
 
     def _lease_end(self, s: Services, touched: Touched) -> datetime:
         """Not past the day that is counted; in whole milliseconds, as the store's time of a write is."""

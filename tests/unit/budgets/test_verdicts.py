@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.budgets.accounts import Touched, touched, touching
@@ -18,6 +18,7 @@ DAY = date(2026, 11, 21)
 ALL = Limit("all", "month", None, 1000)
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(1, 400), st.integers(0, 400)), max_size=30), st.integers(0, 30))
 def test_what_is_kept_less_what_came_back_is_within_the_limit(
     draws: list[tuple[int, int]], stale: int
@@ -75,10 +76,10 @@ def test_periods_end_in_utc() -> None:
 
 
 def test_the_operators_word_counts_more_than_the_settings() -> None:
-    settings = (ALL, Limit("tenant:a", "day", None, 5))
-    document = {"limits": [ALL._replace(nano=7).encode(), settings[1]._replace(nano=None).encode()]}
-    assert in_force(settings, document) == (ALL._replace(nano=7),)
-    assert in_force(settings, None) == settings
+    named = (ALL, Limit("tenant:a", "day", None, 5))
+    document = {"limits": [ALL._replace(nano=7).encode(), named[1]._replace(nano=None).encode()]}
+    assert in_force(named, document) == (ALL._replace(nano=7),)
+    assert in_force(named, None) == named
 
 
 @pytest.mark.parametrize(

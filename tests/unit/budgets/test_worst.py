@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.budgets.worst import IMAGE_TOKENS, Boundless, paid_nano, prompt_tokens_at_most, worst_nano
@@ -32,6 +32,7 @@ def _asked(content: Any, **params: Any) -> Request:
     return replace(REQUEST, messages=({"role": "user", "content": content},), params=params)
 
 
+@settings(max_examples=30)
 @given(
     model=st.sampled_from(sorted(PRICES.models)),
     said=st.text(max_size=400),
@@ -56,6 +57,7 @@ def test_a_call_costs_at_most_its_hold(
     assert paid <= worst_nano(request, target, PRICES)
 
 
+@settings(max_examples=20)
 @given(st.text(max_size=200))
 def test_every_byte_may_be_a_token(said: str) -> None:
     assert prompt_tokens_at_most(_asked(said).messages, {}) >= len(said.encode("utf-8", "replace"))
