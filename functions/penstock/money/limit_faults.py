@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from penstock.errors import SettingsError
+from penstock.messages.named_once import NamedTwice, named_once
 from penstock.messages.request import TENANT_LIMIT, id_fault
 from penstock.money.limits import ALL, NANO, TARGET, TENANT, Limit
 
@@ -22,7 +23,10 @@ def parse_limits(text: str, whose: str) -> tuple[Limit, ...]:
     """The limits of a JSON list of {scope, period, model, usd, on_exhausted}. Raises SettingsError with every
     fault, each beginning with `whose`."""
     try:
-        written = json.loads(text, parse_float=Decimal)
+        written = json.loads(text, parse_float=Decimal, object_pairs_hook=named_once)
+    except NamedTwice as error:
+        told = f"{whose}: the name {str(error)!r} stands twice in one object: only one can be meant."
+        raise SettingsError([told]) from None
     except (ValueError, RecursionError):
         written = None
     if not isinstance(written, list) or not all(isinstance(entry, dict) for entry in written):

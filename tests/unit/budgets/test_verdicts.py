@@ -92,6 +92,7 @@ def test_the_operators_word_counts_more_than_the_settings() -> None:
         ('[{"scope": "all", "usd": "much"}]', "an amount in US dollars such as 30"),
         ('[{"scope": "all", "usd": true}]', "an amount in US dollars such as 30"),
         ('[{"scope": "all", "usd": 1e30}]', "more than anybody has"),
+        ('[{"scope": "all", "usd": 1, "usd": 2}]', "the name 'usd' stands twice"),
         ('[{"scope": "all"}]', "an amount in US dollars such as 30"),
         ('[{"scope": "all", "usd": 1, "period": "week"}]', "period 'week' is none of day, month"),
         ('[{"scope": "all", "usd": 1, "on_exhausted": "pray"}]', "none of park, fail"),
