@@ -27,6 +27,8 @@ RUNS = "runs"
 #: What instances have drawn from the accounts of budgets, and how many documents tell what is spent of one.
 ALLOTMENTS = "allotments"
 DRAWN_SHARDS = 8
+#: What was done by way of the console.
+AUDIT = "audit"
 
 
 def request_path(tenant: str, request_id: str) -> str:
@@ -67,6 +69,15 @@ def allotment_path(allotment: str) -> str:
 def drawn_path(allotment: str, tenant: str, request_id: str) -> str:
     """A shard of what was spent of an allotment."""
     return f"{allotment_path(allotment)}/drawn/{_spread(tenant, request_id) % DRAWN_SHARDS}"
+
+
+def hour_path(hour: str) -> str:
+    """What was done in an hour of UTC (`2026-11-28T21`), minute by minute."""
+    return f"hours/{hour}"
+
+
+def audit_path(name: str) -> str:
+    return f"{AUDIT}/{name}"
 
 
 def run_path(tenant: str, run_id: str) -> str:

@@ -28,6 +28,16 @@ class Topics:
     runs: str = "llm-runs"
     internal: str = "llm-internal"
 
+    @property
+    def dead_letter_subscription(self) -> str:
+        """Where dead letters wait for somebody to look at them."""
+        return f"{self.dead_letter}-inspection"
+
+    @property
+    def response_subscription(self) -> str:
+        """What feeds response_processor: Pub/Sub's copies of results name it."""
+        return f"{self.response}-processor"
+
 
 @dataclass(frozen=True, slots=True)
 class Services:

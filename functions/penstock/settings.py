@@ -20,7 +20,15 @@ from penstock.targets.access import access_faults, access_warnings
 from penstock.targets.address import address_fault
 from penstock.targets.pasted import without_keys
 from penstock.targets.routes import Routes, Target, parse_routes, single_route
-from penstock.written import host_fault, key_fault, model_fault, project_fault, spoilt, topic_fault
+from penstock.written import (
+    console_fault,
+    host_fault,
+    key_fault,
+    model_fault,
+    project_fault,
+    spoilt,
+    topic_fault,
+)
 
 Where = Literal["cloud", "local"]
 
@@ -48,6 +56,7 @@ SETTINGS: Final = (
     Setting("PENSTOCK_TRACES_SHARE", "cloud", "the share of unremarkable traces that is kept"),
     Setting("PENSTOCK_TRACES_SLOW_S", "cloud", "from how many seconds on a request counts as slow"),
     Setting("PENSTOCK_BUDGETS", "cloud", "off, on, or on with a JSON list of budgets"),
+    Setting("PENSTOCK_CONSOLE", "cloud", "off, local, or who may act in the console, as JSON"),
     Setting("PENSTOCK_PRICES", "local", "a price book laid over the one that comes with Penstock"),
     Setting("PENSTOCK_LOCAL", "local", "a folder: embedded mode, everything lies there"),
     Setting("PENSTOCK_DEFAULT_MODEL", "local", "the model without routes"),
@@ -67,6 +76,8 @@ DEFAULT_MODEL: Final = "gpt-5.4-nano"
 #: What switches a capability off that a setting switches on.
 OFF: Final = "off"
 ON: Final = "on"
+#: The console of whoever sits at this machine.
+LOCAL: Final = "local"
 TRACES_SHARE, TRACES_SLOW_S = 0.01, 60.0
 
 #: What a value must be whatever the others are; for all others: not spoilt.
@@ -78,6 +89,7 @@ _RULES: Final[Mapping[str, Callable[[str], str]]] = {
     "PENSTOCK_ROUTES": lambda value: "" if value.lstrip().startswith("{") else spoilt(value),
     "PENSTOCK_DEFAULT_MODEL": model_fault,
     "PENSTOCK_TRACES": lambda value: "" if value == OFF else address_fault(value),
+    "PENSTOCK_CONSOLE": lambda value: "" if value in (OFF, LOCAL) else console_fault(value),
     "OPENAI_API_KEY": key_fault,
     "OPENAI_BASE_URL": address_fault,
     "PUBSUB_EMULATOR_HOST": host_fault,
@@ -125,6 +137,8 @@ class Settings:
     traces_slow_s: float = TRACES_SLOW_S
     #: The budgets that hold where the operator set no other; None: budgets are switched off.
     budgets: tuple[Limit, ...] | None = None
+    #: LOCAL, or JSON with the `audience` of IAP's assertions and the `operators`; None: no console.
+    console: str | None = None
     #: Things the user should know although they are not wrong.
     warnings: tuple[str, ...] = ()
 
@@ -192,6 +206,7 @@ class _Reader:
             traces_share=self._number("PENSTOCK_TRACES_SHARE", TRACES_SHARE, 0, 1),
             traces_slow_s=self._number("PENSTOCK_TRACES_SLOW_S", TRACES_SLOW_S, 0, 86_400),
             budgets=self._budgets(),
+            console=None if env.get("PENSTOCK_CONSOLE", OFF) == OFF else env["PENSTOCK_CONSOLE"],
             warnings=tuple(self._warnings),
         )
 

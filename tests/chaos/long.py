@@ -13,6 +13,8 @@ from tests.chaos.kept import WrongRun
 from tests.chaos.matrix_portions import cell_named, pairs_of, singles_of
 from tests.chaos.portions import Run, cores, live_through
 
+#: Paths that are run together.
+_GROUPS = {"requests": matrix.PATHS, "budgets": matrix.MONEY_PATHS, "runs": matrix.RUN_PATHS}
 #: The exit code after Ctrl-C, as shells have it.
 _INTERRUPTED = 130
 
@@ -26,7 +28,12 @@ def add_simulate(parser: argparse.ArgumentParser) -> None:
 
 
 def add_matrix(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--path", choices=[path.name for path in matrix.EVERY_PATH], help="this path only")
+    parser.add_argument(
+        "--path",
+        choices=[*_GROUPS, *(path.name for path in matrix.EVERY_PATH)],
+        metavar="PATH",
+        help=f"this path only, by its name, or a group of them: {', '.join(_GROUPS)}",
+    )
     parser.add_argument("--company", choices=list(matrix.COMPANY), help="deliveries of this kind only")
     parser.add_argument("--pairs", action="store_true", help="every ordered pair of faults (long)")
     parser.add_argument("--seconds", type=float, help="stop after so much real time")
@@ -90,7 +97,8 @@ def _report_seeds(totals: simulate.Totals) -> None:
 def _matrix(said: argparse.Namespace) -> int:
     if said.cell is not None:
         return _replay(said.cell)
-    paths = [path for path in matrix.EVERY_PATH if said.path in (None, path.name)]
+    chosen = _GROUPS.get(said.path, matrix.EVERY_PATH)
+    paths = [path for path in chosen if said.path in (None, path.name, *_GROUPS)]
     companies = [company for company in matrix.COMPANY if said.company in (None, company)]
     run = Run(
         "cells",

@@ -84,6 +84,8 @@ def test_its_documents_and_files_are_those_that_the_code_names() -> None:
         paths.allotment_path("a"),
         paths.drawn_path("a", "t", "r"),
         paths.run_path("t", "r"),
+        paths.audit_path("a"),
+        paths.hour_path("2026-11-28T21"),
         paths.page_path("t", "r/0.0.0"),
         PAUSE_PATH,
         MONEY_PATH,

@@ -86,7 +86,12 @@ async def lived(
 ) -> AsyncIterator[tuple[Folder, Recorder, float]]:
     """A folder in which one of everything was written, at a time scale."""
     monkeypatch.setenv("PENSTOCK_LOCAL", str(tmp_path))
-    folder = Folder(tmp_path, PENSTOCK_TIME_SCALE=str(request.param), PENSTOCK_RUNS_TOPIC="llm-runs")
+    folder = Folder(
+        tmp_path,
+        PENSTOCK_TIME_SCALE=str(request.param),
+        PENSTOCK_RUNS_TOPIC="llm-runs",
+        PENSTOCK_CONSOLE="local",
+    )
     async with AsyncExitStack() as ending:
         ending.push_async_callback(folder.services.close)
         recorder = Recorder(folder.services.store)
@@ -114,9 +119,9 @@ async def test_what_is_written_has_its_row_and_expires_as_the_row_says(
         if "expires_at" in fields:
             lasts = (fields["expires_at"] - datetime.now(UTC)).total_seconds()
             assert lasts == pytest.approx(getattr(timing, row["expires"].split()[0]), abs=60)
-    # the operator's pause is written by another process, the targets' speed where routes plan alone, and what
-    # budgets need where they are on (tests/unit/budgets)
-    elsewhere = {"control/pause", "control/speed-{target}"} | BUDGETS
+    # others write these: the operator's pause, the console's log, the targets' speed where routes plan; and
+    # what budgets need where they are on (tests/unit/budgets)
+    elsewhere = {"control/pause", "control/speed-{target}", "audit/{action}"} | BUDGETS
     expiring = {row["document"] for row in DOCUMENTS if row["expires"] != "never"} - elsewhere
     assert {document for document, expires in seen if expires} == expiring
     assert {document for document, _ in seen} | elsewhere == {row["document"] for row in DOCUMENTS}

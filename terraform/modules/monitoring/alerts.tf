@@ -57,6 +57,19 @@ locals {
       severity = "CRITICAL"
       text     = "A budget lets calls no longer start: they wait for its next period, or fail with budget_exhausted where it says so. Nothing is lost; `penstock budget set` raises it and wakes them."
     }
+    }, !local.with_runs ? {} : {
+    run-failed = {
+      query    = "sum(increase(${local.log.runs}{${local.run},status=\"failed\"}[10m])) > 0"
+      for_s    = 0
+      severity = "WARNING"
+      text     = "A run has ended without its answers. The label reason says why: too_many_failures is its pipeline's own tolerance, deadline_exceeded its time, malformed its items, reduce_stuck a limit to raise. Look: `penstock run show RUN`; `penstock run redrive RUN` asks again about what failed, and about nothing else."
+    }
+    run-silent = {
+      query    = "histogram_quantile(0.99, sum by (le) (increase(${local.log.run_silent}_bucket{${local.run}}[30m]))) > ${var.thresholds.run_silent_s}"
+      for_s    = 0
+      severity = "WARNING"
+      text     = "Nothing of a run has moved for long, though the sweeper wakes it. Paused (`penstock runs`)? Are its members put aside (action request.parked), or does run-handler fail? The log lines with action run.waiting say which run."
+    }
     }, var.engine == null ? {} : {
     gpu-awake = {
       query    = "sum(run_googleapis_com:container_instance_count{${local.run},service_name=\"${var.engine}\"}) > 0"
@@ -65,6 +78,9 @@ locals {
       text     = "The engine has not slept for ${var.thresholds.gpu_awake_h} hours and is billed by the second. Steady work is fine (compare `penstock tune recommend`); else something keeps it awake: min_instances, or a client that polls."
     }
   })
+
+  # Those that may be named although what they watch is switched off.
+  switched_alerts = ["gpu-awake", "run-failed", "run-silent"]
 
   alerts = { for name, alert in local.all_alerts : name => alert if var.alerts == null || contains(coalesce(var.alerts, []), name) }
 }

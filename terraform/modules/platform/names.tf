@@ -10,6 +10,10 @@ locals {
     internal     = "llm-internal"
   }
 
+  # The bucket's folders that pass away with their age, and the one that stays (functions/penstock/paths.py).
+  passing   = ["tenants/", "dead-letters/"]
+  pipelines = "pipelines/"
+
   letters_subscription = "llm-dead-letters-inspection"
 
   collections = {
@@ -24,5 +28,7 @@ locals {
     accounts   = "accounts"
     allotments = "allotments"
     drawn      = "drawn"
+    audit    = "audit"
+    hours    = "hours"
   }
 }
