@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.money.pricing import PriceBook
+from penstock.outlet import Outlet, Secret
 from penstock.pause import PauseWatch
 from penstock.ports import Blobs, Bus, Clock, Provider, Store
 from penstock.targets.gate import Gate
@@ -27,6 +28,8 @@ class Topics:
     #: Used where runs are switched on: what they are told, and what their members are answered.
     runs: str = "llm-runs"
     internal: str = "llm-internal"
+    #: Used where callbacks are switched on.
+    callbacks: str = "llm-callbacks"
 
     @property
     def dead_letter_subscription(self) -> str:
@@ -61,6 +64,13 @@ class Services:
     rooms: tuple[Any, ...] = ()
     #: What the sweeper does beside that, each a Keeper of leases/room.py.
     keepers: tuple[Any, ...] = ()
+    #: PENSTOCK_FEEDS as it was read; None: no feeds are read. The room above makes sense of it.
+    feeds: str | None = None
+    #: Where callbacks leave and what signs them; None where they are switched off. The projects whose
+    #: Workflows may be answered.
+    outlet: Outlet | None = None
+    signing: Secret | None = None
+    workflows: frozenset[str] = frozenset()
     #: Uniform in [0, 1), for back-off.
     jitter: Callable[[], float] = random.random
     #: Unguessable: owners and write ids.
@@ -77,6 +87,8 @@ class Services:
             seam.close()
         for provider in self.providers.values():
             await provider.close()
+        if self.outlet is not None:
+            await self.outlet.close()
         await self.store.close()
         await self.bus.close()
         await self.blobs.close()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.chaos.adapters import Written
+from tests.chaos.callback_checker import callback_violations
 from tests.chaos.evidence import Carried, Evidence
 from tests.chaos.explain import unexplained
 from tests.chaos.money_checker import money_violations
@@ -24,7 +25,7 @@ SECRET = "PLANTED-SECRET"
 _NOT_ASKED = ("request_id", "tenant", "deadline", "max_wait_s")
 _TYPED = {
     "malformed", "conflict", "content_refused", "provider_rejected", "attempts_exhausted",
-    "deadline_exceeded", "internal", "budget_exhausted",
+    "deadline_exceeded", "internal", "budget_exhausted", "callback_undeliverable",
 }  # fmt: skip
 #: What the sweeper and response_processor may touch.
 _NOT_THE_HOLDERS = {
@@ -49,7 +50,7 @@ def violations(evidence: Evidence) -> list[str]:
         case.history_is_lawful,
     ):  # fmt: skip
         found += check()
-    found += run_violations(evidence)
+    found += run_violations(evidence) + callback_violations(evidence)
     found += money_violations(evidence)
     if SECRET in evidence.log:
         found.append("a prompt stands in a log line")

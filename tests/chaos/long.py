@@ -14,7 +14,12 @@ from tests.chaos.matrix_portions import cell_named, pairs_of, singles_of
 from tests.chaos.portions import Run, cores, live_through
 
 #: Paths that are run together.
-_GROUPS = {"requests": matrix.PATHS, "budgets": matrix.MONEY_PATHS, "runs": matrix.RUN_PATHS}
+_GROUPS = {
+    "requests": matrix.PATHS,
+    "budgets": matrix.MONEY_PATHS,
+    "runs": matrix.RUN_PATHS,
+    "callbacks": matrix.CALLBACK_PATHS,
+}
 #: The exit code after Ctrl-C, as shells have it.
 _INTERRUPTED = 130
 

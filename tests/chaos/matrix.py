@@ -25,6 +25,7 @@ from penstock.messages.request import Request
 from penstock.money.limits import Limit
 from penstock.requests.seams import Seam
 from penstock.runs.message import Told, Verb
+from tests.chaos.callback_stage import in_turn, register, with_callbacks
 from tests.chaos.checker import SECRET, violations
 from tests.chaos.evidence import Evidence, collect
 from tests.chaos.faults import TRANSIENT, AtSteps, Fault, Plan
@@ -34,7 +35,7 @@ from tests.chaos.provider import Reply
 from tests.chaos.run_stage import ask, mapped, pipeline, with_runs
 from tests.chaos.sums import Sums
 from tests.chaos.tally import Tally
-from tests.chaos.workload import ROUTES
+from tests.chaos.workload import CRM, ROUTES
 from tests.chaos.world import TOPICS, Shape, World, world
 
 #: Nothing of a matrix cell takes longer than this to come to rest, in seconds.
@@ -65,6 +66,8 @@ class Path:
     #: A run instead of requests: its message, and what it is told after how many seconds.
     run: Mapping[str, Any] | None = None
     told: tuple[tuple[float, Told], ...] = ()
+    #: Callbacks are on, and their endpoint answers these before it takes what it is told; None: they are off.
+    receives: tuple[int | None, ...] | None = None
 
 
 def _ask(said: str = "hello", **more: Any) -> dict[str, Any]:
@@ -142,7 +145,15 @@ RUN_PATHS = (
     ),
 )  # fmt: skip
 
-EVERY_PATH = (*PATHS, *MONEY_PATHS, *RUN_PATHS)
+#: The same of callbacks: taken at once, and after two refusals; of a failure, and of a run.
+CALLBACK_PATHS = (
+    Path("callback", (_ask(callback=CRM),), receives=()),
+    Path("callback refused", (_ask(callback=CRM),), receives=(503, None)),
+    Path("callback of a failure", (_ask(callback=CRM),), (_REJECTED,), receives=(500,)),
+    Path("callback of a run", (), run=_run(["a"], callback=CRM), receives=(500,)),
+)
+
+EVERY_PATH = (*PATHS, *MONEY_PATHS, *RUN_PATHS, *CALLBACK_PATHS)
 
 #: How each push is delivered: once; twice at the same time; once more after the lease.
 COMPANY: dict[str, tuple[float, tuple[float, ...]]] = {
@@ -292,6 +303,8 @@ async def _live(path: Path, company: str, plan: Plan) -> Evidence:
         shape = with_budgets(shape)
     if path.run is not None:
         shape = with_runs(shape)
+    if path.receives is not None:
+        shape = with_callbacks(shape, in_turn(*path.receives))
     replies = iter(path.replies)
     log = io.StringIO()
 
@@ -302,6 +315,8 @@ async def _live(path: Path, company: str, plan: Plan) -> Evidence:
         async with world(shape, script, plan) as made:
             if path.limits:
                 await set_limits(made, *path.limits)
+            if path.receives is not None:
+                await register(made)
             for number, body in enumerate(path.bodies):
                 await made.publish(json.dumps(body | {"request_id": f"r{number}"}).encode(), {})
                 if not path.at_once:

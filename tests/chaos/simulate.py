@@ -17,6 +17,7 @@ from typing import Any
 from penstock.budgets.releasing import release
 from penstock.messages.envelope import format_time
 from penstock.money.limits import NANO
+from tests.chaos.callback_stage import refusing, register, with_callbacks
 from tests.chaos.checker import violations
 from tests.chaos.evidence import Evidence, collect
 from tests.chaos.loop import run_virtual
@@ -49,6 +50,7 @@ class Totals(Sums):
     seeds: int = 0
     requests: int = 0
     runs: int = 0
+    callbacks: int = 0
     calls: int = 0
     paid: int = 0
     redriven: int = 0
@@ -64,6 +66,7 @@ class Totals(Sums):
         documents = [fields for path, fields in evidence.documents.items() if "/requests/" in path]
         self.requests += len(documents)
         self.runs += sum(path.split("/")[2::2] == ["runs"] for path in evidence.documents)
+        self.callbacks += sum(path.split("/")[2::2] == ["callbacks"] for path in evidence.documents)
         self.calls += len(evidence.calls)
         self.paid += sum(call.paid for call in evidence.calls)
         self.redriven += sum(fields["redrive_count"] for fields in documents)
@@ -124,6 +127,8 @@ async def _live(seed: int, work: Workload) -> Outcome:
         shape = with_runs(shape)
     if work.limits:
         shape = with_budgets(shape)
+    if work.refuses:
+        shape = with_callbacks(shape, refusing(work.refuses))
     log = io.StringIO()
     with contextlib.redirect_stdout(log):
         async with world(shape, work.mood, work.plan) as made:
@@ -131,6 +136,9 @@ async def _live(seed: int, work: Workload) -> Outcome:
                 await set_limits(made, *work.limits)
             for blow in work.blows:
                 asyncio.get_running_loop().call_later(blow.at, _strike, made, blow)
+            if work.refuses:
+                await register(made)
+                await register(made, "acme")
             running = made.spawn(_publish_runs(made, work))
             for sent in work.sent:
                 await asyncio.sleep(max(0.0, sent.at - made.now()))

@@ -57,7 +57,8 @@ def emulated(env: Mapping[str, str], project: str, folder: Path, source: Path) -
         asyncio.run(create_on_pubsub(topology, project, exports["PUBSUB_EMULATOR_HOST"], {}))
         children: dict[str, Leashed] = {}
         urls: dict[str, str] = {}
-        targets = (*TARGETS, "run_handler") if topology.runs_topic else TARGETS
+        more = (("run_handler", topology.runs_topic), ("courier", topology.callbacks_topic))
+        targets = (*TARGETS, *(target for target, topic in more if topic))
         for target in targets:
             port = _free_port()
             urls[target] = f"http://127.0.0.1:{port}/"
@@ -78,6 +79,7 @@ def _topology(env: Mapping[str, str]) -> Topology:
         dead_letter_topic=env.get("PENSTOCK_DEAD_LETTER_TOPIC") or normal.dead_letter_topic,
         runs_topic=env.get("PENSTOCK_RUNS_TOPIC") or None,
         internal_topic=env.get("PENSTOCK_INTERNAL_TOPIC") or normal.internal_topic,
+        callbacks_topic=env.get("PENSTOCK_CALLBACKS_TOPIC") or None,
     )
 
 

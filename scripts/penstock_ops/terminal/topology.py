@@ -30,7 +30,8 @@ MAX_ATTEMPTS = 100
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """The names of the topics, and what is subscribed to them; those of runs where `runs_topic` is given.
+    """The names of the topics, and what is subscribed to them; those of runs and of callbacks
+    where `runs_topic` and `callbacks_topic` are given.
 
     Subscriptions: `request_subscription` and `response_subscription` feed the functions, by push or, where a
     bridge delivers, by pull; `dead_letter_subscription` and `results_subscription` are for people and clients
@@ -42,6 +43,7 @@ class Topology:
     dead_letter_topic: str = "llm-dead-letters"
     runs_topic: str | None = None
     internal_topic: str = "llm-internal"
+    callbacks_topic: str | None = None
     ack_deadline_s: float = Timing().ack_deadline_s
     max_attempts: int = MAX_ATTEMPTS
     min_backoff_s: float | None = 10
@@ -55,7 +57,8 @@ class Topology:
     def topics(self) -> list[str]:
         """All topics that there are."""
         always = [self.request_topic, self.response_topic, self.dead_letter_topic]
-        return always + ([self.runs_topic, self.internal_topic] if self.runs_topic else [])
+        runs = [self.runs_topic, self.internal_topic] if self.runs_topic else []
+        return always + runs + ([self.callbacks_topic] if self.callbacks_topic else [])
 
     def endpoints(self, urls: Mapping[str, str]) -> dict[str, str]:
         """Which function answers a subscription, by the URLs of the functions."""
@@ -63,10 +66,16 @@ class Topology:
             self.request_subscription: urls["request_handler"],
             self.response_subscription: urls["response_processor"],
         }
-        if not self.runs_topic:
-            return fed
-        internal = {self.internal_subscription: urls["response_processor"]}
-        return fed | internal | {self.runs_subscription: urls["run_handler"]}
+        if self.runs_topic:
+            fed[self.internal_subscription] = urls["response_processor"]
+            fed[self.runs_subscription] = urls["run_handler"]
+        if self.callbacks_topic:
+            fed[self.callbacks_subscription] = urls["courier"]
+        return fed
+
+    @property
+    def callbacks_subscription(self) -> str:
+        return f"{self.callbacks_topic}-courier"
 
     @property
     def runs_subscription(self) -> str:
@@ -119,6 +128,7 @@ class Topology:
                 if self.runs_topic
                 else []
             ),
+            *([fed(self.callbacks_subscription, self.callbacks_topic)] if self.callbacks_topic else []),
             Subscription(self.results_subscription, self.response_topic),
             Subscription(
                 self.dead_letter_subscription,

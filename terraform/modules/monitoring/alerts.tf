@@ -57,6 +57,13 @@ locals {
       severity = "CRITICAL"
       text     = "A budget lets calls no longer start: they wait for its next period, or fail with budget_exhausted where it says so. Nothing is lost; `penstock budget set` raises it and wakes them."
     }
+    }, !local.with_callbacks ? {} : {
+    endpoint-off = {
+      query    = "sum by (endpoint) (increase(${local.log.endpoints_off}{${local.run}}[10m])) > 0"
+      for_s    = 0
+      severity = "WARNING"
+      text     = "An endpoint of callbacks was switched off: it answered 410, or failed for five days. What it is owed waits for three days. `penstock endpoint list` says why; mend it, `penstock endpoint test`, `penstock endpoint enable`."
+    }
     }, !local.with_runs ? {} : {
     run-failed = {
       query    = "sum(increase(${local.log.runs}{${local.run},status=\"failed\"}[10m])) > 0"

@@ -3,7 +3,8 @@
 locals {
   from_functions = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=(${join(" OR ", [for s in sort(var.services) : "\"${s}\""])})"
 
-  with_runs = contains(var.rooms, "runs")
+  with_runs      = contains(var.rooms, "runs")
+  with_callbacks = contains(var.rooms, "callbacks")
 
   # name => the action that is counted and the labels that are taken from its line
   counters = merge({
@@ -14,6 +15,9 @@ locals {
     budgets_low  = { action = "budget.low", labels = ["scope", "period"] }
     budgets_out  = { action = "budget.exhausted", labels = ["scope", "period"] }
     sweeps       = { action = "sweep.finished", labels = [] }
+    }, !local.with_callbacks ? {} : {
+    callbacks     = { action = "callback.attempted", labels = ["outcome"] }
+    endpoints_off = { action = "endpoint.switched_off", labels = ["tenant", "endpoint"] }
     }, !local.with_runs ? {} : {
     runs       = { action = "run.finished", labels = ["status", "reason"] }
     run_starts = { action = "run.started", labels = [] }

@@ -6,6 +6,8 @@ variable "functions" {
     `timing`: the function's timeout and the ack deadline, see modules/timing. `max_delivery_attempts`: 5-100, see modules/topic.
     `traces`: null, or where traces go and which are kept, see docs/traces.md: `endpoint`, the collector's whole address (default: Cloud Trace), `share` of the unremarkable ones, `slow_s` from which a request is slow.
     `budgets`: null (off), or the budgets that hold where `penstock budget set` says nothing else, see docs/money.md: `scope` (all, tenant:NAME, target:NAME), `period` (day, month), `model`, `usd`, `on_exhausted` (park, fail).
+    `workflow`: null, or a workflow of Google's that begins runs and waits for them, see docs/callbacks.md: `notify_topic`, a topic that is told of those that succeeded; `project_number`, where executions name the project by its number.
+    `endpoints`: where callbacks may go, see docs/callbacks.md: name, or tenant/name => `url`, and for another key `version` with the time of the change in `rotated_at`.
     `paused`: no requests are delivered and the sweeper rests; messages wait for up to 7 days. What is in flight ends.
   EOT
   type = object({
@@ -37,6 +39,15 @@ variable "functions" {
       usd          = number
       on_exhausted = optional(string, "park")
     })))
+    workflow = optional(object({
+      notify_topic   = optional(string)
+      project_number = optional(string)
+    }))
+    endpoints = optional(map(object({
+      url        = string
+      version    = optional(number, 1)
+      rotated_at = optional(string)
+    })), {})
     paused = optional(bool, false)
   })
   nullable = false
@@ -70,6 +81,18 @@ variable "functions" {
   validation {
     condition     = alltrue([for b in coalesce(var.functions.budgets, []) : can(regex("^(all|tenant:[A-Za-z0-9][A-Za-z0-9._:-]{0,63}|target:[A-Za-z0-9][A-Za-z0-9._:/-]{0,127})$", b.scope)) && contains(["day", "month"], b.period) && contains(["park", "fail"], b.on_exhausted) && b.usd >= 0 && b.usd <= 1000000000])
     error_message = "functions.budgets: scope is all, tenant:NAME or target:NAME, period day or month, on_exhausted park or fail, usd 0 to 1000000000."
+  }
+  validation {
+    condition     = var.functions.workflow == null || length(setsubtract(["runs", "callbacks"], var.functions.rooms)) == 0
+    error_message = "functions.workflow begins runs and waits for callbacks: add \"runs\" and \"callbacks\" to functions.rooms."
+  }
+  validation {
+    condition     = length(var.functions.endpoints) == 0 || contains(var.functions.rooms, "callbacks")
+    error_message = "functions.endpoints is set and callbacks are off: add \"callbacks\" to functions.rooms."
+  }
+  validation {
+    condition     = alltrue([for name, endpoint in var.functions.endpoints : can(regex("^([A-Za-z0-9][A-Za-z0-9._:-]{0,63}/)?[a-z0-9][a-z0-9-]{0,62}$", name)) && can(regex("^https://[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*\\.[A-Za-z][A-Za-z0-9-]*(:443)?([/?][^\\s#\\\\]*)?$", endpoint.url))])
+    error_message = "functions.endpoints: a name is 1 to 63 of a-z 0-9 - (behind TENANT/ for another tenant than default), and a url is https://host/path on port 443, with a host's name and no IP address."
   }
 
   validation {

@@ -8,8 +8,11 @@ locals {
     dead_letters = "llm-dead-letters"
     runs         = "llm-runs"
     internal     = "llm-internal"
+    callbacks    = "llm-callbacks"
   }
 
+  callbacks_secret = "penstock-callbacks"
+  workflow_name    = "run-workflow"
   # The bucket's folders that pass away with their age, and the one that stays (functions/penstock/paths.py).
   passing   = ["tenants/", "dead-letters/"]
   pipelines = "pipelines/"
@@ -17,18 +20,21 @@ locals {
   letters_subscription = "llm-dead-letters-inspection"
 
   collections = {
-    requests = "requests"
-    orphans  = "orphans"
-    cache    = "cache"
-    usage    = "usage"
-    control  = "control"
-    runs     = "runs"
-    pages    = "pages"
+    requests  = "requests"
+    orphans   = "orphans"
+    cache     = "cache"
+    usage     = "usage"
+    control   = "control"
+    runs      = "runs"
+    pages     = "pages"
+    callbacks = "callbacks"
+    endpoints = "endpoints"
+    reach     = "reach"
+    audit     = "audit"
+    hours     = "hours"
 
     accounts   = "accounts"
     allotments = "allotments"
     drawn      = "drawn"
-    audit    = "audit"
-    hours    = "hours"
   }
 }
