@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from penstock.budgets.releasing import release
 from penstock.money.limits import Limit
-from tests.chaos.money_stage import BUDGETS, money, set_limits
+from tests.chaos.faults import AtSteps
+from tests.chaos.money_stage import BUDGETS, PRICED, money, set_limits
 from tests.chaos.provider import Reply
 from tests.chaos.stage import Stage, play
+from tests.chaos.world import Shape
 
 _PLENTY = Limit("all", "month", None, 1_000_000_000)
 #: Two calls on target `a` may be under way under it, and not three.
@@ -253,3 +256,26 @@ def test_midnight_begins_a_new_day_and_leaves_the_old_one_as_it_was() -> None:
         assert sum(days.values()) == round(8e9 * (await stage.result("r0"))["cost"]["usd"])
 
     play(scene, shape=BUDGETS)
+
+
+def test_a_request_under_a_budget_makes_no_round_trip_of_its_own() -> None:
+    def trips(shape: Shape, *limits: Limit) -> Counter[str]:
+        plan = AtSteps({})
+
+        async def scene(stage: Stage) -> None:
+            if limits:
+                await set_limits(stage.world, *limits)
+            for number in range(20):
+                await stage.ask(f"r{number}", f"question {number}", cache="off")
+                await asyncio.sleep(0.2)
+            await asyncio.sleep(2)
+            seen.update(plan.steps)
+
+        seen = Counter[str]()
+        play(scene, shape=replace(shape, instances=1), plan=plan)
+        return seen
+
+    without, under = trips(Shape(PRICED, seed=1)), trips(BUDGETS, _PLENTY)
+    assert under["store.read"] == without["store.read"]
+    # The first writes its hold by itself, and draws are for several: far fewer than one for each.
+    assert under["store.commit"] - without["store.commit"] < 20 / 2
