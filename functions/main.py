@@ -7,11 +7,11 @@ They are plain HTTP functions, fed by our own Pub/Sub push subscriptions (docs/d
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import functions_framework.aio
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from penstock import log
@@ -70,6 +70,31 @@ async def courier(request: Request) -> Response:
     from penstock.callbacks.story import courier as story
 
     return await _deliver(request, story)
+
+
+@functions_framework.aio.http
+async def front_door(request: Request) -> Response:
+    """OpenAI's API: a call → its answer, its error, or a stream of events."""
+    from penstock.door.asked import Asked
+    from penstock.door.site import answer
+
+    raw_path = request.scope.get("raw_path", request.url.path.encode()).partition(b"?")[0]
+    query = request.scope["query_string"]
+    asked = Asked(request.method, raw_path, query, request.headers, _chunks(request))
+    reply = await answer(await instance(), asked)
+    if isinstance(reply.body, bytes):
+        return Response(reply.body, reply.status, reply.headers, reply.kind)
+    return StreamingResponse(reply.body, reply.status, reply.headers, reply.kind)
+
+
+async def _chunks(request: Request) -> AsyncIterator[bytes]:
+    from penstock.door.wrong import Wrong
+
+    try:
+        async for chunk in request.stream():
+            yield chunk
+    except ClientDisconnect:
+        raise Wrong(400, "The body ended before its end: send all of it.") from None
 
 
 @functions_framework.aio.http

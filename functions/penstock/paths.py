@@ -30,6 +30,13 @@ DRAWN_SHARDS = 8
 CALLBACKS = "callbacks"
 #: Of a tenant; listed by the operator's command.
 ENDPOINTS = "endpoints"
+#: Collections that `penstock forget` goes through.
+DOOR = "door"
+RESPONSES = "responses"
+FILES = "files"
+BATCHES = "batches"
+#: The door's keys.
+KEYS = "keys"
 #: What was done by way of the console.
 AUDIT = "audit"
 
@@ -119,6 +126,35 @@ def run_blob(tenant: str, run_id: str, name: str, sha256: str) -> str:
 def pipeline_blob(name: str, sha256: str) -> str:
     """A deployed definition."""
     return f"pipelines/{name}/{sha256}.json"
+
+
+def key_path(key_id: str) -> str:
+    """A key of the door: no tenant's own, for who comes with it names none."""
+    return f"{KEYS}/{key_id}"
+
+
+def door_path(tenant: str, pointer: str) -> str:
+    """Where a client's own retry finds the request that it repeats."""
+    return f"tenants/{tenant}/{DOOR}/{pointer}"
+
+
+def response_path(tenant: str, response_id: str) -> str:
+    """A response that was asked in the background."""
+    return f"tenants/{tenant}/{RESPONSES}/{response_id}"
+
+
+def file_path(tenant: str, file_id: str) -> str:
+    """A file that a client sent to the door."""
+    return f"tenants/{tenant}/{FILES}/{file_id}"
+
+
+def batch_path(tenant: str, batch_id: str) -> str:
+    return f"tenants/{tenant}/{BATCHES}/{batch_id}"
+
+
+def file_blob(tenant: str, file_id: str) -> str:
+    """The bytes of such a file."""
+    return f"tenants/{tenant}/sent/{file_id}"
 
 
 def payload_blob(tenant: str, sha256: str) -> str:

@@ -65,6 +65,7 @@ SETTINGS: Final = (
     Setting("PENSTOCK_TRACES_SHARE", "cloud", "the share of unremarkable traces that is kept"),
     Setting("PENSTOCK_TRACES_SLOW_S", "cloud", "from how many seconds on a request counts as slow"),
     Setting("PENSTOCK_BUDGETS", "cloud", "off, on, or on with a JSON list of budgets"),
+    Setting("PENSTOCK_DOOR", "cloud", "who may use the front door: keys, iam, or off"),
     Setting("PENSTOCK_CONSOLE", "cloud", "off, local, or who may act in the console, as JSON"),
     Setting("PENSTOCK_PRICES", "local", "a price book laid over the one that comes with Penstock"),
     Setting("PENSTOCK_LOCAL", "local", "a folder: embedded mode, everything lies there"),
@@ -172,6 +173,8 @@ class Settings:
     traces_slow_s: float = TRACES_SLOW_S
     #: The budgets that hold where the operator set no other; None: budgets are switched off.
     budgets: tuple[Limit, ...] | None = None
+    #: Who may use the front door: bearers of its own keys, or whom the platform lets in; None: nobody.
+    door: Literal["keys", "iam"] | None = None
     #: LOCAL, or JSON with the `audience` of IAP's assertions and the `operators`; None: no console.
     console: str | None = None
     #: Things the user should know although they are not wrong.
@@ -245,6 +248,7 @@ class _Reader:
             traces_share=self._number("PENSTOCK_TRACES_SHARE", TRACES_SHARE, 0, 1),
             traces_slow_s=self._number("PENSTOCK_TRACES_SLOW_S", TRACES_SLOW_S, 0, 86_400),
             budgets=self._budgets(),
+            door=self._door(),
             console=None if env.get("PENSTOCK_CONSOLE", OFF) == OFF else env["PENSTOCK_CONSOLE"],
             warnings=tuple(self._warnings),
         )
@@ -314,6 +318,18 @@ class _Reader:
         if bucket is None:
             return str(folder / "blobs")
         return bucket
+
+    def _door(self) -> Literal["keys", "iam"] | None:
+        match self._env.get("PENSTOCK_DOOR", OFF):
+            case "keys":
+                return "keys"
+            case "iam":
+                return "iam"
+            case "off":
+                return None
+        if "PENSTOCK_DOOR" not in self._faulty:
+            self.faults.append("PENSTOCK_DOOR must be keys, iam or off.")
+        return None
 
     def _number(self, name: str, default: float, least: float, most: float) -> float:
         """A setting that is a number; what is none is a fault, and judged as if it were `default`."""

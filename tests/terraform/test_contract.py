@@ -58,7 +58,12 @@ def test_functions_get_exactly_the_cloud_settings(dev: Run, everything: Run) -> 
     assert set(_environment(everything)) == CLOUD
     # What switches a room on is there only where the room is
     switches = {"PENSTOCK_RUNS_TOPIC", "PENSTOCK_INTERNAL_TOPIC", "PENSTOCK_FEEDS", "PENSTOCK_CONSOLE"}
-    switches |= {"PENSTOCK_CALLBACKS_TOPIC", "PENSTOCK_CALLBACKS_SIGNED_BY", "PENSTOCK_WORKFLOWS"}
+    switches |= {
+        "PENSTOCK_CALLBACKS_TOPIC",
+        "PENSTOCK_CALLBACKS_SIGNED_BY",
+        "PENSTOCK_WORKFLOWS",
+        "PENSTOCK_DOOR",
+    }
     assert CLOUD - set(_environment(dev)) == switches
     assert not CLOUD & LOCAL
 
@@ -159,7 +164,7 @@ def test_each_name_stands_once() -> None:
     names += [topology.dead_letter_subscription]
     # I expect each once, as a value that is given a name
     collections = ["requests", "orphans", "cache", "usage", "control", "runs", "pages"]
-    for name in [*names, *collections, "callbacks", "endpoints", "reach"]:
+    for name in [*names, *collections, "callbacks", "endpoints", "reach", "door"]:
         assert len(re.findall(f'= "{name}"', text)) == 1, name
     assert not [name for name in names if len(re.findall(f'"{name}"', text)) > 1]
     # The database's default stands in the store's settings and in the platform's, which hands them on
@@ -181,6 +186,11 @@ def test_collections_are_the_codes(everything: Run) -> None:
         keys.callback_path("t", "c"): "callbacks",
         keys.endpoint_path("t", "e"): "endpoints",
         keys.reach_path("t", "e"): "reach",
+        keys.key_path("k"): "keys",
+        keys.door_path("t", "0a"): "door",
+        keys.response_path("t", "r"): "responses",
+        keys.file_path("t", "file-1"): "files",
+        keys.batch_path("t", "batch_1"): "batches",
         keys.hour_path("2026-11-28T21"): "hours",
         keys.audit_path("a"): "audit",
     }

@@ -22,6 +22,7 @@ INSTALLATIONS = {
 WHOLE_PROJECT = {
     ("penstock-builder", "roles/logging.logWriter"),
     ("request-handler", "roles/aiplatform.user"),
+    ("front-door", "roles/aiplatform.user"),
     ("response-processor", "roles/telemetry.tracesWriter"),
 }
 
@@ -39,7 +40,7 @@ def everything(workspace: Workspace) -> Run:
 
 
 def has_rooms(run: Run) -> bool:
-    """Whether the installation has runs switched on."""
+    """Whether the installation has runs switched on, and the other rooms with them."""
     return any(f.values["name"] == "run-handler" for f in run.of("google_cloudfunctions2_function"))
 
 
@@ -78,7 +79,7 @@ def test_every_function_is_waited_for(run: Run) -> None:
         f.values["name"]: f.values["service_config"][0]["timeout_seconds"]
         for f in run.of("google_cloudfunctions2_function")
     }
-    of_rooms = {"run-handler", "courier", "feed-reader"} if has_rooms(run) else set()
+    of_rooms = {"run-handler", "courier", "feed-reader", "front-door"} if has_rooms(run) else set()
     assert set(timeouts) == of_rooms | {"request-handler", "response-processor", "sweeper"}
     for subscription in run.of("google_pubsub_subscription"):
         if subscription.values["push_config"]:
@@ -114,11 +115,15 @@ def test_only_its_own_caller_may_invoke_a_function(everything: Run) -> None:
         ("run-handler-caller", "service run-handler"),
         ("feed-reader-caller", "service feed-reader"),
         ("courier-caller", "service courier"),
+        ("front-door-caller", "service front-door"),
+        ("shop", "service front-door"),
+        ("front-door", "service engine"),
         ("request-handler", "service engine"),
         ("gcp-sa-iap", "service console"),
     }
     for function in everything.of("google_cloudfunctions2_function"):
-        assert function.values["service_config"][0]["ingress_settings"] == "ALLOW_INTERNAL_ONLY"
+        open_to = "ALL" if function.values["name"] == "front-door" else "INTERNAL_ONLY"
+        assert function.values["service_config"][0]["ingress_settings"] == f"ALLOW_{open_to}"
 
 
 def test_no_primitive_role_and_nothing_authoritative(run: Run) -> None:

@@ -7,6 +7,7 @@ work must never end in Pub/Sub's own dead-letter queue (docs/design.md §3.1).
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from datetime import timedelta
 
 from penstock import log
@@ -36,25 +37,43 @@ from penstock.verdict import Verdict
 Ending = Outcome | Answer | Pause
 
 
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """How far one delivery brought a request. `record`: its document as this delivery last knew it; None:
+    nothing was learned of it."""
+
+    verdict: Verdict
+    record: Record | None = None
+
+
 async def handle(s: Services, envelope: Envelope) -> Verdict:
     """Do what `envelope` asks for, as far as one delivery can; never raises for what a message holds."""
+    try:
+        return (await carry(s, envelope)).verdict
+    except BadMessage as error:
+        return await _refuse(s, envelope, error)
+
+
+async def carry(s: Services, envelope: Envelope) -> Carried:
+    """The same for a caller who waits for the outcome, and is told of a fault instead of the dead letters.
+
+    Raises BadMessage.
+    """
     began = s.clock.monotonic()
     try:
         step = await _receive(s, envelope)
         if isinstance(step, Settled):
-            return await _settle(s, envelope, step)
+            return Carried(await _settle(s, envelope, step), step.record)
         holder, incoming = step
         await _work(s, holder, incoming, began)
-    except BadMessage as error:
-        return await _refuse(s, envelope, error)
+        return Carried(Verdict.ACK, holder.record)
     except (StoreError, BlobError) as error:
         if is_wake(envelope):
             # What it means is durable, and the sweeper wakes again.
             log.warning("wake.lost", f"The store or the bucket did not answer: {type(error).__name__}.")
-            return Verdict.ACK
+            return Carried(Verdict.ACK)
         log.warning("request.nacked", f"Not durable yet, so delivered again: {type(error).__name__}.")
-        return Verdict.NACK
-    return Verdict.ACK
+        return Carried(Verdict.NACK)
 
 
 async def _receive(s: Services, envelope: Envelope) -> tuple[Holder[Record], Incoming] | Settled:

@@ -10,7 +10,7 @@ from penstock.errors import BadMessage
 from penstock.messages.strict_json import canonical, check
 from penstock.runs.policy import Policy
 from penstock.runs.schema import Pipeline
-from penstock.runs.template import Template, TemplateFault
+from penstock.runs.template import MissingPath, Template, TemplateFault, look_up
 
 #: Bytes of a definition, spelt canonically.
 DEFINITION_LIMIT: Final = 128 * 1024
@@ -30,9 +30,13 @@ class Ask:
     #: prompt or messages, every text in them a Template.
     asked: Mapping[str, Any]
     answer: str
+    #: The item's field that holds the whole body, where each item brings its own.
+    field: str | None = None
 
     def body(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The request's body. Raises MissingPath."""
+        if self.field is not None:
+            return _whole(values, self.field)
         return {**self.fixed, **{name: _render(part, values) for name, part in self.asked.items()}}
 
     @property
@@ -148,6 +152,8 @@ class _Maker:
         return Reduce(ask, body.get("by"), each, join, body["max_input_tokens"])
 
     def _ask(self, body: Mapping[str, Any], place: str, roots: tuple[str, ...]) -> Ask:
+        if "request_field" in body:
+            return Ask({}, {}, body.get("as", ANSWER), body["request_field"])
         request = body["request"]
         where = f"{place}.request"
         if "{{" in request.get("model", ""):
@@ -181,6 +187,13 @@ def _split(body: Mapping[str, Any]) -> Split:
     gather = body.get("gather", {})
     overlap = body.get("overlap", 0)
     return Split(body["field"], body["max_tokens"], overlap, gather.get("previous", 0), gather.get("next", 0))
+
+
+def _whole(values: Mapping[str, Any], field: str) -> dict[str, Any]:
+    found = look_up(values, (*_ITEM, field))
+    if not isinstance(found, dict):
+        raise MissingPath(".".join((*_ITEM, field)))
+    return dict(found)
 
 
 def _render(value: Any, values: Mapping[str, Any]) -> Any:

@@ -67,10 +67,20 @@ RequestTemplate = Annotated[Question, BeforeValidator(_sampled)]
 
 
 class Link(Strict):
-    """One request to each item; `as` is the item's field that takes the answer."""
+    """One request to each item; `as` is the item's field that takes the answer.
 
-    request: RequestTemplate
+    `request_field` is the item's field that holds the request whole, where each item brings its own.
+    """
+
+    request: RequestTemplate = ABSENT
+    request_field: FieldName = ABSENT
     as_: FieldName = Field(default=ABSENT, alias="as")
+
+    @model_validator(mode="after")
+    def _one_request(self) -> Link:
+        if len({"request", "request_field"} & self.model_fields_set) != 1:
+            raise PydanticCustomError("rule", "must have exactly one of `request` and `request_field`")
+        return self
 
 
 class Map(Link):

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from penstock.settings import OFF
 from penstock.timing import Timing
 from penstock_ops.emulation.emulators import Emulators
 from penstock_ops.processes.awaited import awaited
@@ -21,7 +22,7 @@ TARGETS = ("request_handler", "response_processor", "sweeper")
 
 
 class EmulatedStack:
-    """Emulators, three functions-framework processes and the bridge. They all end with this process."""
+    """Emulators, a process for each function, and the bridge. They all end with this process."""
 
     def __init__(
         self, env: Mapping[str, str], urls: Mapping[str, str], children: Mapping[str, Leashed]
@@ -58,7 +59,8 @@ def emulated(env: Mapping[str, str], project: str, folder: Path, source: Path) -
         children: dict[str, Leashed] = {}
         urls: dict[str, str] = {}
         more = (("run_handler", topology.runs_topic), ("courier", topology.callbacks_topic))
-        targets = (*TARGETS, *(target for target, topic in more if topic))
+        targets = [*TARGETS, *(target for target, topic in more if topic)]
+        targets += ["front_door"] if env.get("PENSTOCK_DOOR", OFF) != OFF else []
         for target in targets:
             port = _free_port()
             urls[target] = f"http://127.0.0.1:{port}/"

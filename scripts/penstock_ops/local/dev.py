@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from penstock.adapters.buses.endpoint import HttpSend
-from penstock.settings import Settings, default_folder
+from penstock.settings import Settings, default_folder, read_settings
 from penstock_ops.emulation.emulated import EmulatedStack, emulated
+from penstock_ops.keys.own import own_key
 from penstock_ops.local.events import Events, is_quiet, line
 from penstock_ops.processes.minute import each_minute
-from penstock_ops.processes.serve import SOURCE
+from penstock_ops.processes.serve import FRONT_DOOR, SOURCE
 from penstock_ops.processes.stack import LocalStack, log_file, refuse_if_served, tail
 from penstock_ops.terminal.console import own_name, print_json, say, stdout, warn
 from penstock_ops.terminal.faults import OperatorFault
@@ -36,6 +37,8 @@ class _Up:
     #: What another shell has to export.
     exports: Mapping[str, str]
     logs: Sequence[Path]
+    #: What clients of OpenAI's API are given.
+    client: Mapping[str, str]
     #: The part that has ended by itself; None: all run.
     ended: Callable[[], str | None]
 
@@ -53,14 +56,15 @@ def dev(*, on_emulators: bool, project: str | None, as_json: bool) -> int:
 
 def _on_folder(as_json: bool) -> None:
     folder = writable(local_folder(os.environ))
-    env = dict(os.environ) | {"PENSTOCK_LOCAL": str(folder)}
+    env = {"PENSTOCK_DOOR": "keys"} | dict(os.environ) | {"PENSTOCK_LOCAL": str(folder)}
     settings = stack_settings(env)
     refuse_if_served(folder)
     with LocalStack.start(folder, env) as stack:
         is_default = folder == default_folder(os.environ).absolute() and is_local(os.environ)
         exports = {} if is_default else {"PENSTOCK_LOCAL": str(folder)}
         ended: Callable[[], str | None] = lambda: "the local stack" if stack.ended else None  # noqa: E731
-        up = _Up(f"local folder {folder}", stack.running.urls, exports, [log_file(folder)], ended)
+        urls = stack.running.urls
+        up = _Up(f"local folder {folder}", urls, exports, [log_file(folder)], _client(settings, urls), ended)
         _tell(up, settings, as_json)
         asyncio.run(_follow(up, as_json))
 
@@ -70,14 +74,23 @@ def _on_emulators(project: str, as_json: bool) -> None:
     # Checked before anything starts; the hosts are not known yet.
     hosts = {"PUBSUB_EMULATOR_HOST": "localhost", "FIRESTORE_EMULATOR_HOST": "localhost"}
     env = {name: value for name, value in os.environ.items() if name != "PENSTOCK_LOCAL"}
+    env = {"PENSTOCK_DOOR": "keys"} | env
     settings = stack_settings(env | hosts | {"GOOGLE_CLOUD_PROJECT": project})
     say("Starting Google's emulators, the functions and the bridge …")
     with emulated(env, project, folder, SOURCE) as stack:
-        up = _Up(
-            f"project {project} on the emulators", stack.urls, stack.env, _logs(stack), lambda: stack.ended
-        )
+        client = _client(read_settings({**env, **stack.env}), stack.urls)
+        name = f"project {project} on the emulators"
+        up = _Up(name, stack.urls, stack.env, _logs(stack), client, lambda: stack.ended)
         _tell(up, settings, as_json)
         asyncio.run(_follow_with_minute(up, settings.time_scale, as_json))
+
+
+def _client(settings: Settings, urls: Mapping[str, str]) -> Mapping[str, str]:
+    """Where the door is, and a key to it; nothing where it is switched off, or asks for none."""
+    if FRONT_DOOR not in urls:
+        return {}
+    address = {"OPENAI_BASE_URL": f"{urls[FRONT_DOOR]}v1"}
+    return address | ({"OPENAI_API_KEY": asyncio.run(own_key(settings))} if settings.door == "keys" else {})
 
 
 def _logs(stack: EmulatedStack) -> list[Path]:
@@ -90,7 +103,13 @@ def _plain() -> str:
 
 def _tell(up: _Up, settings: Settings, as_json: bool) -> None:
     if as_json:
-        told = {"system": up.system, "urls": up.urls, "env": up.exports, "warnings": settings.warnings}
+        told = {
+            "system": up.system,
+            "urls": up.urls,
+            "env": up.exports,
+            "client": up.client,
+            "warnings": settings.warnings,
+        }
         print_json({"action": "dev.ready"} | told, indent=None)
         return
     for warning in settings.warnings:
@@ -105,6 +124,10 @@ def _tell(up: _Up, settings: Settings, as_json: bool) -> None:
     out.print(f"  {name} publish --wait 'Why is the sky blue?'", soft_wrap=True)
     out.print(f"  {name} watch", soft_wrap=True)
     out.print(f"  {name} get ID", soft_wrap=True)
+    if up.client:
+        out.print("\nOr with code that speaks OpenAI's API:")
+    for variable, value in up.client.items():
+        out.print(f"  export {variable}={shown(shlex.quote(value))}", soft_wrap=True)
     out.print("\nCtrl-C ends it. What happens:", style="dim")
 
 

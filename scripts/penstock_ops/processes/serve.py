@@ -1,4 +1,4 @@
-"""The local stack, one process: the functions on three ports, the broker that pushes to them, the minute.
+"""The local stack, one process: the functions on a port each, the broker that pushes to them, the minute.
 
 `python -m penstock_ops.processes.serve FOLDER TOKEN`, as `stack` starts it. The functions are
 functions/main.py's own, behind real sockets: what a delivery passes through here, it passes through in
@@ -37,6 +37,8 @@ TARGETS = ("request_handler", "response_processor", "sweeper", "console")
 RUN_HANDLER = "run_handler"
 #: The same of callbacks.
 COURIER = "courier"
+#: And while the door is.
+FRONT_DOOR = "front_door"
 #: functions/main.py, beside the package: the very file that is deployed.
 SOURCE = Path(str(penstock.__file__)).parent.parent / "main.py"
 
@@ -45,8 +47,12 @@ _App = Callable[[Any, Any, Any], Awaitable[None]]
 
 async def serve(settings: Settings, token: str) -> None:
     """Serve `settings.folder` until SIGTERM or SIGINT; the folder is ours when this is called."""
-    more = ((RUN_HANDLER, settings.runs_topic), (COURIER, settings.callbacks_topic))
-    targets = (*TARGETS, *(target for target, topic in more if topic))
+    more = (
+        (RUN_HANDLER, settings.runs_topic),
+        (COURIER, settings.callbacks_topic),
+        (FRONT_DOOR, settings.door),
+    )
+    targets = (*TARGETS, *(target for target, switch in more if switch))
     sockets = {target: _listen() for target in targets}
     urls = {target: f"http://127.0.0.1:{_port(sock)}/" for target, sock in sockets.items()}
     apps = {_port(sock): _app(target) for target, sock in sockets.items()}

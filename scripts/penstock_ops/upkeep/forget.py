@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict, dataclass, field
 
 from penstock.messages.request import TENANT_LIMIT, id_fault
-from penstock.paths import CALLBACKS, ENDPOINTS, REQUESTS, RUNS
+from penstock.paths import BATCHES, CALLBACKS, DOOR, ENDPOINTS, FILES, REQUESTS, RESPONSES, RUNS
 from penstock.ports import Delete, Snapshot
 from penstock.requests.record import Record, State
 from penstock.requests.stored import record_of
@@ -24,6 +24,7 @@ _WIDTH = 20
 #: One deletion in the bucket may take this long, in seconds: its blobs go one by one.
 _BLOBS_S = 600.0
 _HEX = "0123456789abcdef"
+_OF_DOOR = (DOOR, RESPONSES, FILES, BATCHES)
 #: What a tenant has in the bucket, in parts that one deletion manages (paths.py).
 _PARTS = [f"{kind}/{a}{b}" for kind in ("payloads", "completions") for a in _HEX for b in _HEX]
 
@@ -50,6 +51,7 @@ class Found:
     pages: int = 0
     callbacks: int = 0
     endpoints: int = 0
+    door: int = 0
     blobs: int = 0
     #: The ids of unfinished requests, the first few, and how many there are.
     open: int = 0
@@ -60,7 +62,7 @@ class Found:
     @property
     def documents(self) -> int:
         kinds = (self.requests, self.orphans, self.cache, self.usage, self.runs, self.pages)
-        return sum(kinds) + self.callbacks + self.endpoints
+        return sum(kinds) + self.callbacks + self.endpoints + self.door
 
 
 async def forget(tenant: str, *, yes: bool, force: bool, as_json: bool) -> int:
@@ -101,6 +103,9 @@ async def _count(system: System, tenant: str) -> Found:
             found.callbacks += len(page)
         async for page in _pages(system, f"tenants/{tenant}/{ENDPOINTS}"):
             found.endpoints += len(page)
+        for collection in _OF_DOOR:
+            async for page in _pages(system, f"tenants/{tenant}/{collection}"):
+                found.door += len(page)
         async for page in _pages(system, f"tenants/{tenant}/{RUNS}"):
             found.runs += len(page)
             for run in page:
@@ -168,7 +173,7 @@ async def _delete(system: System, tenant: str, found: Found) -> int:
                 async for pages in _pages(system, f"{run.path}/pages"):
                     await delete([one.path for one in pages], advance)
             await delete([snapshot.path for snapshot in page], advance)
-        for collection in ("cache", "usage", CALLBACKS, ENDPOINTS, "reach"):
+        for collection in ("cache", "usage", CALLBACKS, ENDPOINTS, "reach", *_OF_DOOR):
             async for page in _pages(system, f"tenants/{tenant}/{collection}"):
                 await delete([snapshot.path for snapshot in page], advance)
     return await _delete_blobs(system, tenant)
@@ -228,6 +233,7 @@ def _print(tenant: str, found: Found, done: bool, blobs: int) -> None:
         (found.usage, "usage counters"),
         (found.runs + found.pages, "runs and their pages"),
         (found.callbacks + found.endpoints, "callbacks and endpoints"),
+        (found.door, "what the front door keeps of calls"),
     ):
         out.print(f"  {count:>9,}  {kind}")
     if done:

@@ -32,7 +32,7 @@ resource "google_cloudfunctions2_function" "this" {
     timeout_seconds                  = var.shape.timeout_s
 
     # Pub/Sub and Cloud Scheduler of the same project count as internal; the internet does not.
-    ingress_settings               = "ALLOW_INTERNAL_ONLY"
+    ingress_settings               = length(var.open_to) == 0 ? "ALLOW_INTERNAL_ONLY" : "ALLOW_ALL"
     all_traffic_on_latest_revision = true
   }
 }
@@ -50,6 +50,16 @@ resource "google_cloud_run_v2_service_iam_member" "caller" {
   name     = google_cloudfunctions2_function.this.name
   role     = "roles/run.invoker"
   member   = google_service_account.caller.member
+}
+
+resource "google_cloud_run_v2_service_iam_member" "open_to" {
+  for_each = var.open_to
+
+  project  = var.project_id
+  location = var.region
+  name     = google_cloudfunctions2_function.this.name
+  role     = "roles/run.invoker"
+  member   = each.value
 }
 
 resource "google_service_account_iam_member" "token_minter" {

@@ -116,3 +116,10 @@ variable "token_minter" {
   type        = string
   nullable    = false
 }
+
+variable "open_to" {
+  description = "IAM members who may call it over the internet; empty: it takes calls from inside the project alone."
+  type        = set(string)
+  default     = []
+  nullable    = false
+}

@@ -5,6 +5,7 @@ locals {
     contains(var.functions.rooms, "runs") ? { PENSTOCK_RUNS_TOPIC = local.topics.runs, PENSTOCK_INTERNAL_TOPIC = local.topics.internal } : {},
     contains(var.functions.rooms, "feeds") ? { PENSTOCK_FEEDS = local.feeds } : {},
     local.calling_back,
+    contains(var.functions.rooms, "door") ? { PENSTOCK_DOOR = var.functions.door.keys ? "keys" : "iam" } : {},
     local.console_setting,
   )
 
@@ -42,6 +43,7 @@ module "function" {
   identity     = google_service_account.function[each.key]
   build        = module.build.build
   environment  = local.environment
+  open_to      = each.value.open ? var.functions.door.callers : []
   token_minter = each.value.schedule == null ? module.project.pubsub_agent : module.project.scheduler_agent
 
   shape = merge(

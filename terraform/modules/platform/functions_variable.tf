@@ -8,6 +8,7 @@ variable "functions" {
     `budgets`: null (off), or the budgets that hold where `penstock budget set` says nothing else, see docs/money.md: `scope` (all, tenant:NAME, target:NAME), `period` (day, month), `model`, `usd`, `on_exhausted` (park, fail).
     `workflow`: null, or a workflow of Google's that begins runs and waits for them, see docs/callbacks.md: `notify_topic`, a topic that is told of those that succeeded; `project_number`, where executions name the project by its number.
     `endpoints`: where callbacks may go, see docs/callbacks.md: name, or tenant/name => `url`, and for another key `version` with the time of the change in `rotated_at`.
+    `door`: who may call the front door, see docs/door.md: `callers`, IAM members (default: everybody, since each call shows a key of the door's own), and `keys`, whether calls show such a key.
     `paused`: no requests are delivered and the sweeper rests; messages wait for up to 7 days. What is in flight ends.
   EOT
   type = object({
@@ -48,6 +49,10 @@ variable "functions" {
       version    = optional(number, 1)
       rotated_at = optional(string)
     })), {})
+    door = optional(object({
+      callers = optional(set(string), ["allUsers"])
+      keys    = optional(bool, true)
+    }), {})
     paused = optional(bool, false)
   })
   nullable = false
@@ -93,6 +98,14 @@ variable "functions" {
   validation {
     condition     = alltrue([for name, endpoint in var.functions.endpoints : can(regex("^([A-Za-z0-9][A-Za-z0-9._:-]{0,63}/)?[a-z0-9][a-z0-9-]{0,62}$", name)) && can(regex("^https://[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*\\.[A-Za-z][A-Za-z0-9-]*(:443)?([/?][^\\s#\\\\]*)?$", endpoint.url))])
     error_message = "functions.endpoints: a name is 1 to 63 of a-z 0-9 - (behind TENANT/ for another tenant than default), and a url is https://host/path on port 443, with a host's name and no IP address."
+  }
+  validation {
+    condition     = var.functions.door.keys || length(setintersection(var.functions.door.callers, ["allUsers", "allAuthenticatedUsers"])) == 0
+    error_message = "functions.door lets everybody in without a key, who could then spend without end: keep keys, or name the callers."
+  }
+  validation {
+    condition     = !contains(var.functions.rooms, "door") || length(var.functions.door.callers) > 0
+    error_message = "functions.door.callers is empty, so nobody could call the door: name whom to let in, or leave the room door off."
   }
 
   validation {

@@ -50,6 +50,23 @@ locals {
       pausable    = true
       publishes   = ["requests", "runs", "callbacks"]
     }
+    door = {
+      name        = "front-door"
+      description = "OpenAI's API: answers what is asked over HTTP, as requests of a tenant."
+      # Each call is held open until it is answered; a body of 9 MB is in memory.
+      shape     = { cpu = 1, memory = "1Gi", concurrency = 80, min_instances = 0, max_instances = 10 }
+      open      = true
+      publishes = ["requests", "responses", "dead_letters", "runs"]
+      models    = true
+      blobs     = ""
+      collections = {
+        keys          = {}
+        door_pointers = { expires = true }
+        responses     = { expires = true }
+        files         = { expires = true }
+        batches       = { expires = true }
+      }
+    }
     runs = {
       name        = "run-handler"
       description = "Runs: publishes their members page by page, collects what became of them, plans the next step."
@@ -103,6 +120,7 @@ locals {
     publishes    = []    # topics, by their labels in names.tf; nothing comes of one whose room is off
     documents    = true  # reads and writes the database
     blobs        = null  # the folder of the bucket that it reads and writes; "": all of it
+    open         = false # whether functions.door.callers may call it from the internet
     models       = false # calls models: reads the provider keys, may ask the engine and Google's models
     beside       = {}    # another room => what this one has more while that is on: a subscription, collections, and by collection indexed fields
     collections  = {}    # label in names.tf => whether its documents expire, and the fields that are asked for

@@ -44,6 +44,16 @@ override_resource {
   target = module.function["runs"].google_service_account.caller
   values = { member = "serviceAccount:run-handler-caller@my-project-1", email = "run-handler-caller@my-project-1", name = "accounts/run-handler-caller" }
 }
+
+override_resource {
+  target = google_service_account.function["door"]
+  values = { member = "serviceAccount:front-door@my-project-1", email = "front-door@my-project-1", name = "accounts/front-door" }
+}
+
+override_resource {
+  target = module.function["door"].google_service_account.caller
+  values = { member = "serviceAccount:front-door-caller@my-project-1", email = "front-door-caller@my-project-1", name = "accounts/front-door-caller" }
+}
 override_resource {
   target = google_service_account.function["feeds"]
   values = { member = "serviceAccount:feed-reader@my-project-1", email = "feed-reader@my-project-1", name = "accounts/feed-reader" }
@@ -143,7 +153,7 @@ run "with_everything" {
   variables {
     publishers         = { app = "serviceAccount:publisher@elsewhere" }
     response_consumers = { app = { member = "serviceAccount:consumer@elsewhere", tenant = "acme" } }
-    functions          = { bundle = "tests/bundle.stand-in", rooms = ["runs", "feeds", "callbacks"], workflow = { notify_topic = "digests" }, peak_in_flight = 80, traces = {}, budgets = [{ scope = "all", usd = 30 }], shapes = { handler = { max_instances = 2 } } }
+    functions          = { bundle = "tests/bundle.stand-in", rooms = ["runs", "feeds", "callbacks", "door"], door = { callers = ["serviceAccount:shop@elsewhere"] }, workflow = { notify_topic = "digests" }, peak_in_flight = 80, traces = {}, budgets = [{ scope = "all", usd = 30 }], shapes = { handler = { max_instances = 2 } } }
     operations         = { operators = ["user:operator@example.com"], console = { viewers = ["group:viewer@example.com"] }, emails = ["ops@example.com"], thresholds = { p95_s = 60 }, budget = { billing_account = "012345-6789AB-CDEF01", units = 50 } }
     delivery           = { state_bucket = "my-state", repository = "projects/p/locations/us-central1/connections/c/repositories/r" }
     data               = { analysts = ["group:analyst@example.com"] }

@@ -1,0 +1,62 @@
+"""A file that a client sent, `tenants/{tenant}/files/{file_id}`; its bytes lie in the bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from penstock.door.wrong import not_found
+from penstock.messages.completion import BlobRef
+from penstock.paths import file_path
+from penstock.ports import Put, Write
+from penstock.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """`size` in bytes."""
+
+    file_id: str
+    filename: str
+    purpose: str
+    size: int
+    created_at: datetime
+    expires_at: datetime
+    ref: BlobRef
+
+    def told(self) -> dict[str, Any]:
+        """OpenAI's object."""
+        return {
+            "id": self.file_id,
+            "object": "file",
+            "bytes": self.size,
+            "created_at": int(self.created_at.timestamp()),
+            "expires_at": int(self.expires_at.timestamp()),
+            "filename": self.filename,
+            "purpose": self.purpose,
+            "status": "processed",
+        }
+
+    def keeping(self, tenant: str) -> Write:
+        fields = {name: getattr(self, name) for name in self.__slots__ if name != "ref"}
+        return Put(file_path(tenant, self.file_id), fields | {"ref": self.ref.encode()})
+
+    @classmethod
+    def decode(cls, value: Mapping[str, Any]) -> File:
+        known = {name: value[name] for name in cls.__slots__}
+        return cls(**known | {"ref": BlobRef.decode(value["ref"])})
+
+
+async def read_file(s: Services, tenant: str, file_id: str) -> File:
+    """Raises Wrong where there is none, StoreError."""
+    [found] = await s.store.read([file_path(tenant, file_id)], timeout_s=s.timing.read_s)
+    file = File.decode(found.fields) if found.fields is not None else None
+    if file is None or found.read_at > file.expires_at:
+        raise not_found("file")
+    return file
+
+
+def kept_until(s: Services) -> datetime:
+    return s.clock.now() + timedelta(seconds=s.timing.retention_s)

@@ -1,0 +1,126 @@
+"""`/v1/files`: what is sent for a batch goes to the bucket as it comes, and can be read again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from penstock.door.asked import Asked
+from penstock.door.caller import Caller
+from penstock.door.file import File, kept_until, read_file
+from penstock.door.listed import listed
+from penstock.door.multipart import read_form
+from penstock.door.reply import Reply, said
+from penstock.door.results import results_of, results_told
+from penstock.door.seam import Door
+from penstock.door.wrong import Wrong, unknown
+from penstock.messages.completion import BlobRef
+from penstock.paths import FILES, file_blob, file_path
+from penstock.ports import Delete
+from penstock.services import Services
+
+#: OpenAI's own limit of a batch's file.
+SIZE_LIMIT: Final = 200_000_000
+#: Purposes that OpenAI's clients know; a batch takes its own alone.
+_PURPOSES: Final = ("batch", "assistants", "fine-tune", "vision", "user_data", "evals")
+_READ: Final = 1 << 20
+_FIELDS: Final = frozenset({"purpose", "expires_after[anchor]", "expires_after[seconds]"})
+BYTES: Final = "application/octet-stream"
+
+
+async def create(s: Services, door: Door, caller: Caller, asked: Asked) -> Reply:
+    """Raises Wrong, BlobError, StoreError."""
+    file_id = f"file-{s.new_id()}{s.new_id()}"
+    kept: list[tuple[str, BlobRef, int]] = []
+
+    async def keep(filename: str, chunks: AsyncIterator[bytes]) -> None:
+        size = 0
+
+        async def counted() -> AsyncIterator[bytes]:
+            nonlocal size
+            async for chunk in chunks:
+                size += len(chunk)
+                if size > SIZE_LIMIT:
+                    raise Wrong(413, f"The file is too long: at most {SIZE_LIMIT:,} bytes are taken.")
+                yield chunk
+
+        name = file_blob(caller.tenant, file_id)
+        ref = await s.blobs.put_stream(name, counted(), timeout_s=s.timing.blob_s)
+        kept.append((filename, ref, size))
+
+    fields = await read_form(asked.headers.get("content-type", ""), asked.paced(s.timing.door_body_s), keep)
+    purpose = fields.get("purpose", "")
+    if not kept:
+        raise Wrong(400, "`file` is missing.", code="missing_required_parameter", param="file")
+    if purpose not in _PURPOSES:
+        raise Wrong(400, f"`purpose` must be one of {', '.join(_PURPOSES)}.", param="purpose")
+    [(filename, ref, size)] = kept
+    expires_at = _expires_at(s, fields)
+    file = File(file_id, filename[:256], purpose, size, s.clock.now(), expires_at, ref)
+    await s.store.commit([file.keeping(caller.tenant)], timeout_s=s.timing.commit_s)
+    return said(file.told())
+
+
+def _expires_at(s: Services, fields: Mapping[str, str]) -> datetime:
+    """As the form says, and no later than everything else. Raises Wrong."""
+    for name in fields.keys() - _FIELDS:
+        raise unknown(name if len(name) <= 64 else "(a field with an unusual name)")
+    seconds = fields.get("expires_after[seconds]")
+    if seconds is None:
+        return kept_until(s)
+    if not (seconds.isascii() and seconds.isdecimal() and 3600 <= int(seconds[:9]) <= 2_592_000):
+        told = "`expires_after[seconds]` must be a whole number from 3600 to 2592000."
+        raise Wrong(400, told, param="expires_after")
+    return min(kept_until(s), s.clock.now() + timedelta(seconds=int(seconds)))
+
+
+async def retrieve(s: Services, door: Door, caller: Caller, asked: Asked, file_id: str) -> Reply:
+    """Raises Wrong, StoreError."""
+    told = await results_told(s, caller.tenant, file_id)
+    return said(told if told is not None else (await read_file(s, caller.tenant, file_id)).told())
+
+
+async def content(s: Services, door: Door, caller: Caller, asked: Asked, file_id: str) -> Reply:
+    """The bytes as they came, or what a batch has made so far. Raises Wrong, StoreError."""
+    results = await results_of(s, caller.tenant, file_id)
+    if results is not None:
+        return Reply(200, results, BYTES)
+    file = await read_file(s, caller.tenant, file_id)
+    return Reply(200, _bytes_of(s, file), BYTES, {"content-length": str(file.size)})
+
+
+async def delete(s: Services, door: Door, caller: Caller, asked: Asked, file_id: str) -> Reply:
+    """Its batches keep what they were made of. Raises Wrong, StoreError, BlobError."""
+    await read_file(s, caller.tenant, file_id)
+    await s.store.commit([Delete(file_path(caller.tenant, file_id))], timeout_s=s.timing.commit_s)
+    await s.blobs.delete(file_blob(caller.tenant, file_id), timeout_s=s.timing.blob_s)
+    return said({"id": file_id, "object": "file", "deleted": True})
+
+
+async def list_files(s: Services, door: Door, caller: Caller, asked: Asked) -> Reply:
+    """What the tenant has sent, by id. Raises Wrong, StoreError."""
+    query = asked.parameters("after", "limit", "order", "purpose")
+
+    def told(fields: Any) -> dict[str, Any] | None:
+        file = File.decode(fields)
+        return file.told() if query.get("purpose") in (None, file.purpose) else None
+
+    return said(await listed(s, f"tenants/{caller.tenant}/{FILES}", asked, query, told, most=10_000))
+
+
+async def lines_of(s: Services, file: File) -> AsyncIterator[bytes]:
+    """Its lines without their ends. Raises BlobError."""
+    rest = b""
+    async for piece in _bytes_of(s, file):
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in lines:
+            yield line
+    if rest:
+        yield rest
+
+
+async def _bytes_of(s: Services, file: File) -> AsyncIterator[bytes]:
+    for start in range(0, file.size, _READ):
+        end = min(start + _READ, file.size)
+        yield await s.blobs.get_range(file.ref, start, end, timeout_s=s.timing.blob_s)

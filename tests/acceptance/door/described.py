@@ -1,0 +1,41 @@
+"""The part of OpenAI's published description that the door answers to."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]  # not typed there
+
+#: The methods and paths of docs/door.md.
+PATHS = {
+    "/chat/completions": {"post"},
+    "/responses": {"post"},
+    "/responses/{response_id}": {"get", "delete"},
+    "/responses/{response_id}/cancel": {"post"},
+    "/models": {"get"},
+    "/models/{model}": {"get"},
+}
+_BESIDE = frozenset({"parameters", "summary", "description"})
+
+
+def described(file: Path) -> dict[str, Any]:
+    """The description in `file` (YAML, perhaps compressed) with the door's addresses alone."""
+    data = file.read_bytes()
+    whole = yaml.load(gzip.decompress(data) if file.suffix == ".gz" else data, Loader=_loader())
+    paths = {path: _kept(whole["paths"][path], methods) for path, methods in PATHS.items()}
+    return json.loads(json.dumps({**whole, "paths": paths}, default=str))  # type: ignore[no-any-return]
+
+
+def _kept(item: dict[str, Any], methods: set[str]) -> dict[str, Any]:
+    kept = {name: part for name, part in item.items() if name in methods | _BESIDE}
+    for method in methods & kept.keys():
+        # It has there an error without its envelope, which OpenAI's own clients could not read.
+        kept[method]["responses"].pop("404", None)
+    return kept
+
+
+def _loader() -> Any:
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
