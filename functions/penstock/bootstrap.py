@@ -72,6 +72,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Services:
     targets = routes.targets
     prices = PriceBook.load(settings.prices)
     _check_prices(targets, prices)
+    _check_budgets(settings, targets, prices)
     return Services(
         store=_store(settings, clock),
         bus=_bus(settings, clock),
@@ -85,6 +86,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Services:
         gates=gates(routes, clock, timing),
         seams=tuple(_seams(settings)),
         rooms=tuple(_rooms(settings)),
+        keepers=tuple(_keepers(settings)),
         feeds=settings.feeds,
         outlet=_outlet(settings),
         signing=_signing(settings),
@@ -113,6 +115,14 @@ def _rooms(settings: Settings) -> Iterator[Any]:
         yield CallbacksRoom()
 
 
+def _keepers(settings: Settings) -> Iterator[Any]:
+    """What the rooms that are switched on have the sweeper do."""
+    if settings.budgets is not None:
+        from penstock.budgets.closing import Closing
+
+        yield Closing(settings.budgets)
+
+
 def _seams(settings: Settings) -> Iterator[Seam]:
     """What the rooms that are switched on add to a request's life."""
     if any(route.choose == "cheapest" for route in settings.routes.routes.values()):
@@ -123,6 +133,10 @@ def _seams(settings: Settings) -> Iterator[Seam]:
         from penstock.runs.seam import Members
 
         yield Members()
+    if settings.budgets is not None:
+        from penstock.budgets.seam import Budgets
+
+        yield Budgets(settings.budgets)
     if settings.callbacks_topic is not None:
         from penstock.callbacks.seam import Callbacks
 
@@ -176,6 +190,17 @@ def _check_prices(targets: Mapping[str, Target], prices: PriceBook) -> None:
     ]
     if unknown:
         raise SettingsError(unknown)
+
+
+def _check_budgets(settings: Settings, targets: Mapping[str, Target], prices: PriceBook) -> None:
+    """What a budget of the settings is set on must be there, and have a price."""
+    if not settings.budgets:
+        return
+    from penstock.budgets.fitting import limit_fault
+
+    faults = [limit_fault(limit, prices, targets) for limit in settings.budgets]
+    if any(faults):
+        raise SettingsError([f"PENSTOCK_BUDGETS: {fault}" for fault in faults if fault])
 
 
 def _store(settings: Settings, clock: Clock) -> Store:

@@ -43,6 +43,8 @@ class Reason(StrEnum):
     DEADLINE_EXCEEDED = "deadline_exceeded"
     #: Penstock itself failed on this request, three take-overs in a row or on a broken document.
     INTERNAL = "internal"
+    #: A budget lets no further call start, or none as dear as this one: not paid.
+    BUDGET_EXHAUSTED = "budget_exhausted"
     #: The run that asked had ended before this was called: not paid, and no dead letter.
     CANCELLED = "cancelled"
     #: Pub/Sub gave up delivering: a copy made by its own dead-letter policy.
@@ -58,7 +60,12 @@ class Reason(StrEnum):
     @property
     def retriable(self) -> bool:
         """Whether a redrive or a new request_id may well succeed (docs/design.md §2.2)."""
-        return self in (Reason.ATTEMPTS_EXHAUSTED, Reason.DEADLINE_EXCEEDED, Reason.INTERNAL)
+        return self in _RETRIABLE
+
+
+_RETRIABLE = frozenset(
+    {Reason.ATTEMPTS_EXHAUSTED, Reason.DEADLINE_EXCEEDED, Reason.INTERNAL, Reason.BUDGET_EXHAUSTED}
+)
 
 
 class FailureClass(StrEnum):

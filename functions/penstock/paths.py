@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from urllib.parse import quote
 from zlib import crc32
 
 from penstock.messages.envelope import format_time
@@ -23,6 +24,9 @@ REQUESTS = "requests"
 #: The collection that `penstock spend` runs over.
 USAGE = "usage"
 RUNS = "runs"
+#: What instances have drawn from the accounts of budgets, and how many documents tell what is spent of one.
+ALLOTMENTS = "allotments"
+DRAWN_SHARDS = 8
 CALLBACKS = "callbacks"
 #: Of a tenant; listed by the operator's command.
 ENDPOINTS = "endpoints"
@@ -60,6 +64,21 @@ def usage_path(tenant: str, request_id: str, day: str, *account: str) -> str:
 def speed_path(target: str) -> str:
     """What is known of a target's speed; its name may have characters that no document's id may."""
     return f"control/speed-{hashlib.sha256(target.encode()).hexdigest()[:32]}"
+
+
+def account_path(scope: str, month: str) -> str:
+    """What is counted for a budget's scope in a month (`2026-11`); a target's name may hold a slash."""
+    return f"accounts/{quote(scope, safe=':')}~{month}"
+
+
+def allotment_path(allotment: str) -> str:
+    """What one instance may spend of some accounts."""
+    return f"{ALLOTMENTS}/{allotment}"
+
+
+def drawn_path(allotment: str, tenant: str, request_id: str) -> str:
+    """A shard of what was spent of an allotment."""
+    return f"{allotment_path(allotment)}/drawn/{_spread(tenant, request_id) % DRAWN_SHARDS}"
 
 
 def hour_path(hour: str) -> str:

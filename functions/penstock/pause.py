@@ -10,14 +10,14 @@ followers whose leader has ended, deadlines that pass.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from penstock import log
 from penstock.errors import StoreUnavailable
-from penstock.ports import Clock, Store
+from penstock.ports import Clock, Snapshot, Store
 from penstock.timing import Timing
 
 #: The control document; while it is there, Penstock is paused.
@@ -51,8 +51,10 @@ class Pause:
 
 @dataclass(slots=True)
 class PauseWatch:
-    """What this instance knows of the pause."""
+    """What this instance knows of the pause, and of what is read in the same round trip."""
 
+    #: Further documents by path, and who is told what is there.
+    beside: dict[str, Callable[[Snapshot], None]] = field(default_factory=dict)
     _known: Pause | None = None
     _fresh_until: float = float("-inf")
     #: One read for all deliveries that need it at once; whether the store answered.
@@ -84,12 +86,15 @@ class PauseWatch:
         return clock.monotonic() >= self._fresh_until
 
     async def _read(self, store: Store, clock: Clock, timing: Timing) -> bool:
+        beside = dict(self.beside)
         try:
-            [found] = await store.read([PAUSE_PATH], timeout_s=timing.read_s)
+            [found, *others] = await store.read([PAUSE_PATH, *beside], timeout_s=timing.read_s)
         except StoreUnavailable:
             answered = False
         else:
             answered = True
+            for note, other in zip(beside.values(), others, strict=True):
+                note(other)
             self._note(Pause.decode(found.fields) if found.fields is not None else None)
         if answered or self._known is not None:
             self._fresh_until = clock.monotonic() + timing.pause_poll_s

@@ -62,6 +62,8 @@ class Services:
     seams: tuple[Any, ...] = ()
     #: The rooms that the sweeper looks through beside the requests', each a Room of leases/room.py.
     rooms: tuple[Any, ...] = ()
+    #: What the sweeper does beside that, each a Keeper of leases/room.py.
+    keepers: tuple[Any, ...] = ()
     #: PENSTOCK_FEEDS as it was read; None: no feeds are read. The room above makes sense of it.
     feeds: str | None = None
     #: Where callbacks leave and what signs them; None where they are switched off. The projects whose

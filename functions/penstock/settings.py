@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from penstock.errors import SettingsError
+from penstock.money.limit_faults import parse_limits
+from penstock.money.limits import Limit
 from penstock.targets.access import access_faults, access_warnings
 from penstock.targets.address import address_fault
 from penstock.targets.pasted import without_keys
@@ -62,6 +64,7 @@ SETTINGS: Final = (
     Setting("PENSTOCK_TRACES", "cloud", "where traces go: an OTLP collector's whole HTTP address, or off"),
     Setting("PENSTOCK_TRACES_SHARE", "cloud", "the share of unremarkable traces that is kept"),
     Setting("PENSTOCK_TRACES_SLOW_S", "cloud", "from how many seconds on a request counts as slow"),
+    Setting("PENSTOCK_BUDGETS", "cloud", "off, on, or on with a JSON list of budgets"),
     Setting("PENSTOCK_DOOR", "cloud", "who may use the front door: keys, iam, or off"),
     Setting("PENSTOCK_CONSOLE", "cloud", "off, local, or who may act in the console, as JSON"),
     Setting("PENSTOCK_PRICES", "local", "a price book laid over the one that comes with Penstock"),
@@ -97,6 +100,7 @@ DEFAULT_MODEL: Final = "gpt-5.4-nano"
 
 #: What switches a capability off that a setting switches on.
 OFF: Final = "off"
+ON: Final = "on"
 #: The console of whoever sits at this machine.
 LOCAL: Final = "local"
 TRACES_SHARE, TRACES_SLOW_S = 0.01, 60.0
@@ -167,6 +171,8 @@ class Settings:
     traces: str | None = None
     traces_share: float = TRACES_SHARE
     traces_slow_s: float = TRACES_SLOW_S
+    #: The budgets that hold where the operator set no other; None: budgets are switched off.
+    budgets: tuple[Limit, ...] | None = None
     #: Who may use the front door: bearers of its own keys, or whom the platform lets in; None: nobody.
     door: Literal["keys", "iam"] | None = None
     #: LOCAL, or JSON with the `audience` of IAP's assertions and the `operators`; None: no console.
@@ -241,6 +247,7 @@ class _Reader:
             traces=None if env.get("PENSTOCK_TRACES", OFF) == OFF else env["PENSTOCK_TRACES"],
             traces_share=self._number("PENSTOCK_TRACES_SHARE", TRACES_SHARE, 0, 1),
             traces_slow_s=self._number("PENSTOCK_TRACES_SLOW_S", TRACES_SLOW_S, 0, 86_400),
+            budgets=self._budgets(),
             door=self._door(),
             console=None if env.get("PENSTOCK_CONSOLE", OFF) == OFF else env["PENSTOCK_CONSOLE"],
             warnings=tuple(self._warnings),
@@ -265,6 +272,16 @@ class _Reader:
         if path and "PENSTOCK_PRICES" not in self._faulty and not Path(path).is_file():
             self.faults.append(f"PENSTOCK_PRICES names {path!r}, where no file is.")
         return Path(path) if path else None
+
+    def _budgets(self) -> tuple[Limit, ...] | None:
+        text = self._env.get("PENSTOCK_BUDGETS", OFF)
+        if text == OFF or "PENSTOCK_BUDGETS" in self._faulty:
+            return None
+        try:
+            return () if text == ON else parse_limits(text, "PENSTOCK_BUDGETS")
+        except SettingsError as error:
+            self.faults.extend(error.faults)
+            return None
 
     def _callbacks_secret(self) -> str | None:
         name = self._env.get("PENSTOCK_CALLBACKS_SIGNED_BY")

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from penstock import log
 from penstock.errors import BadMessage, PreconditionFailed, PublishFailed, StoreError
-from penstock.leases.room import Room
+from penstock.leases.room import Keeper, Room
 from penstock.leases.wake import publish_wake
 from penstock.paths import SHARDS, moved_to, shard_range, time_of
 from penstock.ports import Fields, Snapshot, Update
@@ -53,7 +53,8 @@ async def sweep(s: Services, rooms: Sequence[Room] | None = None) -> Swept:
     swept = Swept()
     end = s.clock.monotonic() + s.timing.sweep_s
     looked_through = (*ROOMS, *s.rooms) if rooms is None else rooms
-    ages = await asyncio.gather(*(_sweep_room(s, room, swept, end) for room in looked_through))
+    kept = (_keep(s, keeper) for keeper in s.keepers)
+    ages = await asyncio.gather(*(_sweep_room(s, room, swept, end) for room in looked_through), *kept)
     swept.oldest_open_s = max((age for age in ages if age is not None), default=None)
     log.event(
         "sweep.finished",
@@ -66,6 +67,13 @@ async def sweep(s: Services, rooms: Sequence[Room] | None = None) -> Swept:
         oldest_open_s=swept.oldest_open_s or 0,
     )
     return swept
+
+
+async def _keep(s: Services, keeper: Keeper) -> None:
+    try:
+        await keeper.keep(s)
+    except StoreError as error:
+        log.warning("sweep.unkept", f"What a room has done each minute is done in the next: {error}")
 
 
 async def _sweep_room(s: Services, room: Room, swept: Swept, end: float) -> float | None:

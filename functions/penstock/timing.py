@@ -70,6 +70,13 @@ class Timing:
     speed_poll_s: float = 60
     speed_half_life_s: float = 3 * 24 * 3600
 
+    # Budgets.
+    #: How long an instance may spend what it has drawn, and how much of that must be left for a new hold.
+    allotment_s: float = 300
+    allotment_reserve_s: float = 10
+    #: Demand that one draw covers beforehand.
+    draw_ahead_s: float = 10
+
     # Runs.
     #: How long a run's end may stay unseen by its members' claims.
     run_poll_s: float = 10

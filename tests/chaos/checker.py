@@ -16,6 +16,7 @@ from tests.chaos.adapters import Written
 from tests.chaos.callback_checker import callback_violations
 from tests.chaos.evidence import Carried, Evidence
 from tests.chaos.explain import unexplained
+from tests.chaos.money_checker import money_violations
 from tests.chaos.run_checker import run_violations
 
 #: In every simulated prompt; must never be seen in a log line.
@@ -24,11 +25,12 @@ SECRET = "PLANTED-SECRET"
 _NOT_ASKED = ("request_id", "tenant", "deadline", "max_wait_s")
 _TYPED = {
     "malformed", "conflict", "content_refused", "provider_rejected", "attempts_exhausted",
-    "deadline_exceeded", "internal", "callback_undeliverable",
+    "deadline_exceeded", "internal", "budget_exhausted", "callback_undeliverable",
 }  # fmt: skip
 #: What the sweeper and response_processor may touch.
 _NOT_THE_HOLDERS = {
     *("due_at", "sweeps", "confirmed_at", "perhaps_booked", "open_since", "expires_at", "done_in"),
+    *("holds", "holding", "held_at"),
 }
 
 Key = tuple[str, str]
@@ -49,6 +51,7 @@ def violations(evidence: Evidence) -> list[str]:
     ):  # fmt: skip
         found += check()
     found += run_violations(evidence) + callback_violations(evidence)
+    found += money_violations(evidence)
     if SECRET in evidence.log:
         found.append("a prompt stands in a log line")
     return found

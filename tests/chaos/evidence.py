@@ -45,6 +45,8 @@ class Evidence:
     #: What was written to the pages of runs, and what these have in the bucket, by address.
     paged: Sequence[Written] = ()
     blobs: Mapping[str, bytes] = field(default_factory=dict)
+    #: The price book's entry of each target.
+    priced: Mapping[str, str] = field(default_factory=dict)
     #: What endpoints were told.
     received: Sequence[Received] = ()
 
@@ -67,6 +69,7 @@ async def collect(world: World, log: str) -> Evidence:
         crashes=world.crashes,
         log=log,
         longest={name: t.max_output for name, t in world.shape.routes.targets.items() if t.max_output},
+        priced={name: target.priced_as for name, target in world.shape.routes.targets.items()},
         paged=world.tap.paged,
         received=world.receiver.arrived,
         blobs={
@@ -83,7 +86,7 @@ async def _carried(world: World, subscription: str) -> list[Carried]:
 
 
 async def _dump(world: World, published: Sequence[Carried]) -> dict[str, Mapping[str, Any]]:
-    """Requests, usage, tallies and runs of the tenants that the published messages name."""
+    """Requests, usage, tallies and runs of the tenants that the published messages name; and the money."""
     found: list[Snapshot] = []
     for tenant in sorted({"default", *(_tenant(carried) for carried in published)}):
         for collection in ("requests", "usage", "tally", "runs", "callbacks"):
@@ -91,7 +94,18 @@ async def _dump(world: World, published: Sequence[Carried]) -> dict[str, Mapping
             found += await world.store.scan(path, after="", limit=1_000_000, timeout_s=10)
     for run in [snapshot for snapshot in found if "/runs/" in snapshot.path]:
         found += await world.store.scan(f"{run.path}/pages", after="", limit=1_000_000, timeout_s=10)
+    found += await _money(world)
     return {snapshot.path: snapshot.fields or {} for snapshot in found}
+
+
+async def _money(world: World) -> list[Snapshot]:
+    """What budgets have left behind."""
+    found: list[Snapshot] = []
+    for collection in ("control", "accounts", "allotments"):
+        found += await world.store.scan(collection, after="", limit=1_000_000, timeout_s=10)
+    for allotment in [snapshot for snapshot in found if snapshot.path.startswith("allotments/")]:
+        found += await world.store.scan(f"{allotment.path}/drawn", after="", limit=100, timeout_s=10)
+    return found
 
 
 def _tenant(carried: Carried) -> str:

@@ -70,6 +70,8 @@ class Instance:
         self.leaving = True
         loop = asyncio.get_running_loop()
         self.services.draining.set()
+        for seam in self.services.seams:
+            seam.at_the_end()
         loop.call_later(self.services.timing.drain_s, self._cut_off)
         loop.call_later(_TERMINATION_S, self.kill, "terminated")
 

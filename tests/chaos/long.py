@@ -13,9 +13,13 @@ from tests.chaos.kept import WrongRun
 from tests.chaos.matrix_portions import cell_named, pairs_of, singles_of
 from tests.chaos.portions import Run, cores, live_through
 
-_PATHS = matrix.EVERY_PATH
 #: Paths that are run together.
-_GROUPS = {"requests": matrix.PATHS, "runs": matrix.RUN_PATHS, "callbacks": matrix.CALLBACK_PATHS}
+_GROUPS = {
+    "requests": matrix.PATHS,
+    "budgets": matrix.MONEY_PATHS,
+    "runs": matrix.RUN_PATHS,
+    "callbacks": matrix.CALLBACK_PATHS,
+}
 #: The exit code after Ctrl-C, as shells have it.
 _INTERRUPTED = 130
 
@@ -31,7 +35,7 @@ def add_simulate(parser: argparse.ArgumentParser) -> None:
 def add_matrix(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--path",
-        choices=[*_GROUPS, *(path.name for path in _PATHS)],
+        choices=[*_GROUPS, *(path.name for path in matrix.EVERY_PATH)],
         metavar="PATH",
         help=f"this path only, by its name, or a group of them: {', '.join(_GROUPS)}",
     )
@@ -98,7 +102,7 @@ def _report_seeds(totals: simulate.Totals) -> None:
 def _matrix(said: argparse.Namespace) -> int:
     if said.cell is not None:
         return _replay(said.cell)
-    chosen = _GROUPS.get(said.path, _PATHS)
+    chosen = _GROUPS.get(said.path, matrix.EVERY_PATH)
     paths = [path for path in chosen if said.path in (None, path.name, *_GROUPS)]
     companies = [company for company in matrix.COMPANY if said.company in (None, company)]
     run = Run(

@@ -22,6 +22,7 @@ from typing import Any
 
 from penstock.messages.envelope import format_time
 from penstock.messages.request import Request
+from penstock.money.limits import Limit
 from penstock.requests.seams import Seam
 from penstock.runs.message import Told, Verb
 from tests.chaos.callback_stage import in_turn, register, with_callbacks
@@ -29,6 +30,7 @@ from tests.chaos.checker import SECRET, violations
 from tests.chaos.evidence import Evidence, collect
 from tests.chaos.faults import TRANSIENT, AtSteps, Fault, Plan
 from tests.chaos.loop import run_virtual
+from tests.chaos.money_stage import PRICED, set_limits, with_budgets
 from tests.chaos.provider import Reply
 from tests.chaos.run_stage import ask, mapped, pipeline, with_runs
 from tests.chaos.sums import Sums
@@ -59,6 +61,8 @@ class Path:
     #: Faults that are part of the path: what comes after them is what is looked at.
     dealt: tuple[tuple[int, Fault], ...] = ()
     seams: tuple[Seam, ...] = ()
+    #: Under these budgets.
+    limits: tuple[Limit, ...] = ()
     #: A run instead of requests: its message, and what it is told after how many seconds.
     run: Mapping[str, Any] | None = None
     told: tuple[tuple[float, Told], ...] = ()
@@ -73,6 +77,8 @@ def _ask(said: str = "hello", **more: Any) -> dict[str, Any]:
 _BROKEN = Reply("broken", 0.2)
 _THROTTLED = Reply("throttled", 0.1, 60.0)
 _LONG = 300_000
+
+_BUDGET = Limit("all", "month", None, 1_000_000_000)
 
 PATHS = (
     Path("plain", (_ask(cache="off"),)),
@@ -90,6 +96,20 @@ PATHS = (
     Path("fenced out", (_ask(),), exact=False, dealt=((1, Fault.PAUSE_AFTER),)),
     Path("redriven", (_ask(max_wait_s=5),), (_THROTTLED, _THROTTLED), redriven=True),
     Path("seams", (_ask(),), (_BROKEN,), seams=(Tally(),)),
+)
+
+#: The same under budgets: what is held, charged, given back and closed.
+MONEY_PATHS = (
+    Path("budget", (_ask(cache="off"),), limits=(_BUDGET,)),
+    Path("budget of a fallback", (_ask(model="two"),), (_BROKEN,), limits=(_BUDGET,)),
+    Path(
+        "budget too small",
+        (_ask(max_wait_s=700), _ask("another", max_wait_s=700)),
+        (Reply("hangs"),) * 2,
+        at_once=True,
+        exact=False,
+        limits=(_BUDGET._replace(nano=200_000),),
+    ),
 )
 
 
@@ -133,7 +153,7 @@ CALLBACK_PATHS = (
     Path("callback of a run", (), run=_run(["a"], callback=CRM), receives=(500,)),
 )
 
-EVERY_PATH = (*PATHS, *RUN_PATHS, *CALLBACK_PATHS)
+EVERY_PATH = (*PATHS, *MONEY_PATHS, *RUN_PATHS, *CALLBACK_PATHS)
 
 #: How each push is delivered: once; twice at the same time; once more after the lease.
 COMPANY: dict[str, tuple[float, tuple[float, ...]]] = {
@@ -277,7 +297,10 @@ def _paid(evidence: Evidence) -> int:
 
 async def _live(path: Path, company: str, plan: Plan) -> Evidence:
     likely, later_s = COMPANY[company]
-    shape = Shape(ROUTES, seed=7, instances=2, duplicates=likely, later_s=later_s, seams=path.seams)
+    routes = PRICED if path.limits else ROUTES
+    shape = Shape(routes, seed=7, instances=2, duplicates=likely, later_s=later_s, seams=path.seams)
+    if path.limits:
+        shape = with_budgets(shape)
     if path.run is not None:
         shape = with_runs(shape)
     if path.receives is not None:
@@ -290,6 +313,8 @@ async def _live(path: Path, company: str, plan: Plan) -> Evidence:
 
     with contextlib.redirect_stdout(log):
         async with world(shape, script, plan) as made:
+            if path.limits:
+                await set_limits(made, *path.limits)
             if path.receives is not None:
                 await register(made)
             for number, body in enumerate(path.bodies):

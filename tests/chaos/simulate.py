@@ -14,11 +14,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from penstock.budgets.releasing import release
 from penstock.messages.envelope import format_time
+from penstock.money.limits import NANO
 from tests.chaos.callback_stage import refusing, register, with_callbacks
 from tests.chaos.checker import violations
 from tests.chaos.evidence import Evidence, collect
 from tests.chaos.loop import run_virtual
+from tests.chaos.money_checker import money_violations
+from tests.chaos.money_stage import PRICED, set_limits, with_budgets
 from tests.chaos.run_stage import with_runs
 from tests.chaos.sums import Sums
 from tests.chaos.workload import ROUTES, TROUBLE_S, Blow, Workload, workload
@@ -117,14 +121,19 @@ def portions(first: int, count: int, each: int = 25) -> list[Seeds]:
 
 async def _live(seed: int, work: Workload) -> Outcome:
     rng = random.Random(seed)
-    shape = Shape(ROUTES, seed=seed, instances=rng.choice((1, 2, 3)), skew_s=0.4, duplicates=work.duplicates)
+    routes = PRICED if work.limits else ROUTES
+    shape = Shape(routes, seed=seed, instances=rng.choice((1, 2, 3)), skew_s=0.4, duplicates=work.duplicates)
     if work.runs:
         shape = with_runs(shape)
+    if work.limits:
+        shape = with_budgets(shape)
     if work.refuses:
         shape = with_callbacks(shape, refusing(work.refuses))
     log = io.StringIO()
     with contextlib.redirect_stdout(log):
         async with world(shape, work.mood, work.plan) as made:
+            if work.limits:
+                await set_limits(made, *work.limits)
             for blow in work.blows:
                 asyncio.get_running_loop().call_later(blow.at, _strike, made, blow)
             if work.refuses:
@@ -137,8 +146,9 @@ async def _live(seed: int, work: Workload) -> Outcome:
             await running
             await made.rest(TROUBLE_S + REST_S)
             await _end_trouble(made, work)
+            spent = await _end_want(made, work, log)
             evidence, still_failing = await _redrive(made, log)
-            return Outcome(seed, violations(evidence) + still_failing, evidence, made.now())
+            return Outcome(seed, violations(evidence) + still_failing + spent, evidence, made.now())
 
 
 async def _publish_runs(made: World, work: Workload) -> None:
@@ -163,6 +173,18 @@ async def _end_trouble(made: World, work: Workload) -> None:
     work.mood.until = 0.0
     work.plan.faults.until = 0.0
     work.plan.stretches.clear()
+
+
+async def _end_want(made: World, work: Workload, log: io.StringIO) -> list[str]:
+    """Raise the budgets, as an operator does, and wake who waits; every way in which they did not hold."""
+    if not work.limits:
+        return []
+    broken = list(money_violations(await collect(made, log.getvalue())))
+    await set_limits(made, *(limit._replace(nano=NANO, on_exhausted="park") for limit in work.limits))
+    await asyncio.sleep(10)
+    await release(made.operator, 30)
+    await made.rest(REST_S)
+    return broken
 
 
 async def _redrive(made: World, log: io.StringIO) -> tuple[Evidence, list[str]]:

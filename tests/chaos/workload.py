@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 from penstock.messages.request import Request
+from penstock.money.limits import NANO, Limit, OnExhausted
 from penstock.targets.routes import Route, Routes, Target
 from tests.chaos.checker import SECRET
 from tests.chaos.faults import AtRandom, Fault, Unreachable
@@ -114,6 +115,8 @@ class Workload:
     #: What an endpoint answers until a time, in seconds; afterwards it takes what it is told. None: callbacks
     #: are switched off, and nobody asks for one.
     refuses: Refuses | None
+    #: Budgets; without any, they are switched off.
+    limits: tuple[Limit, ...] = ()
 
 
 def workload(seed: int) -> Workload:
@@ -137,7 +140,20 @@ def workload(seed: int) -> Workload:
         duplicates=rng.choice((0.0, 0.0, 0.2)),
         blows=blows,
         runs=[_called_back(one) for one in runs_of(rng)] if refuses else runs_of(rng),
+        limits=_limits(rng),
     )
+
+
+def _limits(rng: random.Random) -> tuple[Limit, ...]:
+    """A quarter of the seeds has some: hardly noticed, or as much as a call or three may cost."""
+    if rng.random() > 1 / 4:
+        return ()
+    scopes = rng.choice((("all",), ("all", "tenant:default"), ("target:a", "all")))
+    nano, way = rng.choice((NANO, 2_000_000, 700_000, 350_000)), rng.choice(_WAYS)
+    return tuple(Limit(scope, "month", None, nano, way) for scope in scopes)
+
+
+_WAYS: tuple[OnExhausted, ...] = ("park", "fail")
 
 
 def _refuses(rng: random.Random) -> Refuses | None:

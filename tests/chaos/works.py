@@ -52,6 +52,9 @@ class Work(NamedTuple):
     def sent_as(self, write_id: str) -> Work:
         return self._replace(write_id=write_id)
 
+    def told(self, left: Fields) -> Work:
+        return self._replace(**left) if left else self
+
     def leased_until(self, lease: Lease, timing: Timing) -> Work:
         due_at = sharded("t", self.name, lease.over_at(timing))
         return self._replace(state=LEASED, lease_until=lease.wall_end, due_at=due_at)

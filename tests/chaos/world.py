@@ -11,7 +11,7 @@ import contextlib
 import random
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from penstock.adapters.buses.subscription import Subscription
 from penstock.adapters.stores.sqlite import SqliteStore
 from penstock.adapters.stores.sqlite_tables import FORMAT
 from penstock.errors import StoreError
-from penstock.leases.room import Room
+from penstock.leases.room import Keeper, Room
 from penstock.messages.envelope import Envelope, decode_push
 from penstock.money.pricing import PriceBook
 from penstock.paths import time_of
@@ -82,6 +82,7 @@ class Shape:
     #: The rooms that the sweeper looks through, and the stories of the functions that they add, each with a
     #: topic and a subscription of its name.
     rooms: tuple[Room, ...] = ROOMS
+    keepers: tuple[Keeper, ...] = ()
     stories: Mapping[str, Story] = field(default_factory=dict)
     #: What an endpoint answers to a callback at a time, in seconds; None: nothing. Where callbacks are on.
     receives: Receives = lambda at: 200
@@ -173,6 +174,11 @@ class World:
             look_s = min(60.0, look_s * 1.5)
         return True
 
+    @property
+    def operator(self) -> Services:
+        """An operator's command: nothing goes wrong with it."""
+        return replace(self.scheduled.services, store=self.store)
+
     def now(self) -> float:
         return asyncio.get_running_loop().time()
 
@@ -196,6 +202,7 @@ class World:
             gates=gates(self.shape.routes, clock, TIMING),
             jitter=rng.random,
             new_id=lambda: f"{rng.getrandbits(64):016x}",
+            keepers=self.shape.keepers,
             outlet=SimOutlet(self.receiver, instance),
             signing=SIGNING,
             seams=tuple(seam() if isinstance(seam, type) else seam for seam in self.shape.seams),

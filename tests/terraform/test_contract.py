@@ -180,6 +180,9 @@ def test_collections_are_the_codes(everything: Run) -> None:
         PAUSE_PATH: "control",
         keys.run_path("t", "r"): "runs",
         keys.page_path("t", "r/0.0.0"): "pages",
+        keys.account_path("all", "2026-11"): "accounts",
+        keys.allotment_path("a"): "allotments",
+        keys.drawn_path("a", "t", "r"): "drawn",
         keys.callback_path("t", "c"): "callbacks",
         keys.endpoint_path("t", "e"): "endpoints",
         keys.reach_path("t", "e"): "reach",
@@ -244,7 +247,8 @@ def test_rooms_add_the_indexes_that_they_ask_for_and_no_others(dev: Run, everyth
 
     # The sweeper's two of its room, and what a page counts
     room = {(group, field) for group in (Runs.group, CALLBACKS) for field in ("due_at", "open_since")}
-    assert declared(everything) - declared(dev) == room | {(keys.REQUESTS, "done_in")}
+    budgets = {(keys.ALLOTMENTS, "due_at"), (keys.REQUESTS, "holding")}
+    assert declared(everything) - declared(dev) == room | budgets | {(keys.REQUESTS, "done_in")}
 
 
 def _has_index(field: Mapping[str, Any]) -> bool:
@@ -262,7 +266,7 @@ def test_no_query_is_left_out_of_that() -> None:
         and call.func.attr in ("find", "count")
         and len(call.args) >= 4
     }
-    assert asked == {"'due_at'", "'open_since'", "'following'", "'done_in'", "'day'"}
+    assert asked == {"'due_at'", "'open_since'", "'following'", "'done_in'", "'day'", "'holding'"}
 
 
 @pytest.mark.parametrize("rooms", ["an_alert_for_each_worry", "with_runs", "with_callbacks"])

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from penstock import paths
+from penstock.money.limits import MONEY_PATH
 from penstock.pause import PAUSE_PATH
 from penstock.settings import SETTINGS
 from penstock.timing import Timing
@@ -79,6 +80,9 @@ def test_its_documents_and_files_are_those_that_the_code_names() -> None:
         paths.cache_path("t", "k"),
         paths.usage_path("t", "r", "2026-11-21", "m"),
         paths.speed_path("some/target"),
+        paths.account_path("tenant:t", "2026-11"),
+        paths.allotment_path("a"),
+        paths.drawn_path("a", "t", "r"),
         paths.run_path("t", "r"),
         paths.audit_path("a"),
         paths.hour_path("2026-11-28T21"),
@@ -93,6 +97,7 @@ def test_its_documents_and_files_are_those_that_the_code_names() -> None:
         paths.file_path("t", "file-1"),
         paths.file_blob("t", "file-1"),
         PAUSE_PATH,
+        MONEY_PATH,
         paths.payload_blob("t", "0a"),
         paths.completion_blob("t", "0a"),
         paths.unsaved_blob("t", "r", day, 0),
@@ -102,7 +107,7 @@ def test_its_documents_and_files_are_those_that_the_code_names() -> None:
         paths.dead_letter_blob("0a"),
     }
     makers = [name for name in vars(paths) if name.endswith(("_path", "_blob"))]
-    assert len(makers) + 1 == len(named), "another name of paths.py needs its row in docs/design.md §5"
+    assert len(makers) + 2 == len(named), "another name of paths.py needs its row in docs/design.md §5"
     rows = [row["document"] for row in table("document")] + [row["file"] for row in table("file")]
     assert len(rows) == len(named)
     assert [name for name in named if sum(bool(pattern(row).fullmatch(name)) for row in rows) != 1] == []

@@ -13,6 +13,7 @@ from penstock.leases.document import LEASED
 from penstock.leases.lease import Lease
 from penstock.messages.addressee import Addressee
 from penstock.paths import callback_path, sharded
+from penstock.ports import Fields
 from penstock.timing import Timing
 
 #: How many attempts a document keeps.
@@ -126,6 +127,9 @@ class Callback(NamedTuple):
 
     def sent_as(self, write_id: str) -> Callback:
         return self._replace(write_id=write_id)
+
+    def told(self, left: Fields) -> Callback:
+        return self._replace(**left) if left else self
 
     def leased_until(self, lease: Lease, timing: Timing) -> Callback:
         due_at = sharded(self.tenant, self.callback_id, lease.over_at(timing))

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Protocol, Self, TypeVar
 
 from penstock.leases.lease import Lease
-from penstock.ports import REMOVE
+from penstock.ports import REMOVE, Fields, Transform
 from penstock.timing import Timing
 
 #: The `state` of a document that somebody holds.
@@ -57,6 +57,10 @@ class Leased(Protocol):
         """The same, leased until `lease` ends; `due_at` is when it must have expired."""
         ...
 
+    def told(self, left: Fields) -> Self:
+        """The same with what the store worked out at the write, by field (ports.Transform)."""
+        ...
+
     def ids(self) -> dict[str, Any]:
         """What a log line says of it."""
         ...
@@ -81,3 +85,8 @@ _Document = TypeVar("_Document", bound=Leased)
 def changed_fields(new: _Document, old: _Document) -> dict[str, Any]:
     """The difference of two values as the store takes it."""
     return {name: REMOVE if value is None else value for name, value in new.changes(old).items()}
+
+
+def worked_out(sent: Fields, found: Fields) -> Fields:
+    """What the store made of the transforms in `sent`, read from the document that they were written to."""
+    return {name: found[name] for name, value in sent.items() if isinstance(value, Transform)}

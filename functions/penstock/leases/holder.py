@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 
 from penstock import log
 from penstock.errors import FencedOut, PreconditionFailed, StoreUnavailable
-from penstock.leases.document import LEASED, Leased, changed_fields
+from penstock.leases.document import LEASED, Leased, changed_fields, worked_out
 from penstock.leases.lease import Lease
 from penstock.ports import Snapshot, Update, Version, Write
 from penstock.services import Services
@@ -32,6 +32,7 @@ class Holder(Generic[Document]):
     def __init__(self, s: Services, record: Document, version: Version, lease: Lease) -> None:
         self.record = record
         self.path = record.path
+        self.owner = record.owner or ""
         #: Set while a provider call is under way: then a cut-off is of unknown outcome.
         self.calling = False
         self._s = s
@@ -47,8 +48,13 @@ class Holder(Generic[Document]):
         WriteRefused, or StoreUnavailable when nothing could be learned in `settle_s` seconds (the
         write may yet be found to have landed).
         """
+        await self.write_with(lambda document: (change(document), others))
+
+    async def write_with(self, change: Callable[[Document], tuple[Document, Sequence[Write]]]) -> None:
+        """The same, where what else is written depends on the document. Raises alike."""
         async with self._turn:
-            await self._write(change(self.record), others, self._s.timing.settle_s)
+            new, others = change(self.record)
+            await self._write(new, others, self._s.timing.settle_s)
 
     async def ensure(self, reserve_s: float) -> None:
         """Make sure that at least `reserve_s` seconds of the lease are left, renewing if need be.
@@ -118,20 +124,22 @@ class Holder(Generic[Document]):
         before = self.record
         give_up = self._s.clock.monotonic() + settle_s
         while True:
+            changes = changed_fields(new, before)
             try:
-                batch = [Update(self.path, changed_fields(new, before), self._version), *others]
+                batch = [Update(self.path, changes, self._version), *others]
                 committed = await self._s.store.commit(batch, timeout_s=self._s.timing.commit_s)
-                self._version = committed.versions[0]
+                self._version, left = committed.versions[0], committed.results[0]
                 break
             except (PreconditionFailed, StoreUnavailable):
                 found = await self._look(give_up)
             if self._is_written(found, new):
+                left = worked_out(changes, found.fields or {})
                 break
             # Not what we last knew: the sweeper, or a write of ours that was cancelled, may have landed.
             before = type(self.record).decode(found.fields or {})
             if self._s.clock.monotonic() >= give_up:
                 raise StoreUnavailable("A write found no confirmation in time.")
-        self.record = new
+        self.record = new.told(left)
 
     def _is_written(self, found: Snapshot, new: Document) -> bool:
         """Whether the document holds `new`; adopts its version if it is still ours. Raises FencedOut."""

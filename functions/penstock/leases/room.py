@@ -39,3 +39,11 @@ class Room(Protocol):
     def due(self, s: Services, fields: Fields) -> Due:
         """What to do with a due document. Raises BadMessage when this release cannot read it."""
         ...
+
+
+class Keeper(Protocol):
+    """What a room that is switched on has done once in each of the sweeper's minutes."""
+
+    async def keep(self, s: Services) -> None:
+        """Raises StoreError when it cannot look: the next minute does."""
+        ...

@@ -14,9 +14,10 @@ from penstock.errors import BlobError, FailureClass, ProviderFailure, Reason, St
 from penstock.leases.holder import Holder
 from penstock.messages.completion import Completion, Withheld
 from penstock.messages.request import Request
+from penstock.ports import Write
 from penstock.requests import transitions
 from penstock.requests.record import NOT_CALLED, Record
-from penstock.requests.seams import seams_of
+from penstock.requests.seams import seams_of, with_line
 from penstock.services import Services
 from penstock.targets.gate import GateRefusal
 from penstock.targets.retry import MAX_TRIES, Again, Fail, NextTarget, Park, decide
@@ -253,13 +254,14 @@ class Calls:
 
     async def _open_attempt(self) -> None:
         """The ledger is written before the next try (§3.6)."""
-        target = self._targets[self._index].name
+        target = self._targets[self._index]
         now = self._s.clock.now()
 
-        def next_line(record: Record) -> Record:
-            return transitions.calling(self.noted(record), target, now)._replace(target_index=self._index)
+        def next_line(record: Record) -> tuple[Record, list[Write]]:
+            line = transitions.calling(self.noted(record), target.name, now)
+            return with_line(self._s, self._request, line._replace(target_index=self._index), target)
 
-        await self._holder.write(next_line)
+        await self._holder.write_with(next_line)
         self._failure, self._asked, self._asked_ms = None, 0, 0
 
     async def _key_was_renewed(self, failure: ProviderFailure, target: Target) -> bool:

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 from penstock.errors import AlreadyExists, BadMessage, PreconditionFailed, StoreUnavailable
-from penstock.leases.document import changed_fields
+from penstock.leases.document import changed_fields, worked_out
 from penstock.leases.holder import Holder
 from penstock.leases.lease import Lease
 from penstock.messages.request import CacheMode
@@ -36,7 +36,7 @@ from penstock.requests.flight import (
 from penstock.requests.incoming import Incoming
 from penstock.requests.lifecycle import TABLE, Action, seen
 from penstock.requests.record import Record, State
-from penstock.requests.seams import seams_of
+from penstock.requests.seams import seams_of, with_line
 from penstock.services import Services
 
 #: How often a lost race or an unknown outcome is looked at again before the delivery gives up.
@@ -92,8 +92,20 @@ class _Claim:
         #: unknown until we look, and an early one may land late.
         self._sent: dict[str, tuple[Record, Lease]] = {}
         self._lease = self._new_lease()
+        #: Whether a batch of ours may land that we know nothing of.
+        self._unsure = False
 
     async def run(self) -> Holder[Record] | Settled:
+        step: Holder[Record] | Settled | None = None
+        try:
+            step = await self._run()
+            return step
+        finally:
+            if not isinstance(step, Holder):
+                for seam in seams_of(self._s):
+                    seam.unclaimed(self._owner, sure=step is not None and not self._unsure)
+
+    async def _run(self) -> Holder[Record] | Settled:
         if self._in.is_new:
             step = await self._attempt(self._enter_cold())
             if step is not None:
@@ -113,7 +125,10 @@ class _Claim:
         """The step's result; None when the race was lost or the outcome is unknown: look again."""
         try:
             return await step
-        except (AlreadyExists, PreconditionFailed, StoreUnavailable):
+        except (AlreadyExists, PreconditionFailed):
+            return None
+        except StoreUnavailable:
+            self._unsure = True
             return None
 
     async def _enter_cold(self) -> Holder[Record] | Settled | None:
@@ -145,6 +160,7 @@ class _Claim:
         """A batch of ours of unknown outcome had been written, or we follow and look again."""
         match record.state:
             case State.LEASED:
+                record = record.told(worked_out(record.encode(), look.request.fields or {}))
                 return Holder(self._s, record, look.request.version, lease)
             case State.PARKED:
                 return Settled(Action.ACK, record)
@@ -178,10 +194,13 @@ class _Claim:
         self._lease = self._new_lease()
         record = transitions.leased(base, self._owner, self._lease, self._s.timing)
         record = record._replace(flight=self._key if leads else None)
+        others: list[Write] = []
         if self._in.targets:
-            index = min(record.target_index, len(self._in.targets) - 1)
-            record = transitions.calling(record, self._in.targets[index].name, self._s.clock.now())
-        others = self._flight(look, record.fence) if leads else []
+            target = self._in.targets[min(record.target_index, len(self._in.targets) - 1)]
+            record = transitions.calling(record, target.name, self._s.clock.now())
+            record, others = with_line(self._s, self._request, record, target)
+        if leads:
+            others += self._flight(look, record.fence)
         for seam in seams_of(self._s):
             others += seam.with_claim(self._s, self._in, record)
         sent, version = await self._commit(look, record, others)
@@ -202,7 +221,7 @@ class _Claim:
         if look is not None and look.record is not None:
             write = Update(self._path, changed_fields(record, look.record), look.request.version)
         committed = await self._s.store.commit([write, *others], timeout_s=self._s.timing.commit_s)
-        return record, committed.versions[0]
+        return record.told(committed.results[0]), committed.versions[0]
 
     async def _look_until(self, give_up: float) -> _Look:
         """A look, tried again until `give_up` (monotonic seconds) where a batch of ours may have landed: who

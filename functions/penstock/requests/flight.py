@@ -145,7 +145,8 @@ def _flies(leader: Record | None, key: str, read_at: datetime, timing: Timing) -
         return False
     if leader.state is State.LEASED:
         return not is_expired(leader.lease_until, read_at, timing)
-    return leader.state is State.PARKED
+    # One that waits for money may wait for a month: whoever comes asks for some itself.
+    return leader.state is State.PARKED and leader.waits is None
 
 
 def _fits(leader: Record | None, record: Record, timing: Timing) -> bool:

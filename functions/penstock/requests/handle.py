@@ -18,6 +18,7 @@ from penstock.messages.result import Answer
 from penstock.messages.wake import Wake, is_of_a_later_release
 from penstock.paths import request_path
 from penstock.pause import Pause
+from penstock.ports import Write
 from penstock.requests import transitions
 from penstock.requests.call import Answered, Calls, Outcome, Refused
 from penstock.requests.claim import ENTERING, Settled, claim
@@ -27,7 +28,7 @@ from penstock.requests.lifecycle import TABLE, Action, arrival_of_wake, seen
 from penstock.requests.record import NOT_CALLED, Record, State
 from penstock.requests.room import NAMED
 from penstock.requests.save import recovered, save_answer, save_recovered, save_refusal
-from penstock.requests.seams import check_callback, seams_of
+from penstock.requests.seams import check_callback, put_aside, seams_of
 from penstock.services import Services
 from penstock.targets.retry import Park
 from penstock.verdict import Verdict
@@ -160,6 +161,17 @@ async def _work(s: Services, holder: Holder[Record], incoming: Incoming, began: 
 
     `began` is when the delivery came, in monotonic seconds.
     """
+    try:
+        await _call_and_save(s, holder, incoming, began)
+    finally:
+        for seam in seams_of(s):
+            seam.ended(s, holder)
+    if holder.record.state is State.TERMINAL:
+        _log_finished(holder.record)
+        await deliver(s, holder.record)
+
+
+async def _call_and_save(s: Services, holder: Holder[Record], incoming: Incoming, began: float) -> None:
     calls = Calls(s, holder, incoming.request, incoming.targets, began)
     try:
         async with holder.renewing():
@@ -167,14 +179,9 @@ async def _work(s: Services, holder: Holder[Record], incoming: Incoming, began: 
             await _save(s, holder, incoming, calls, outcome)
     except FencedOut:
         log.warning("request.fenced", "Somebody else holds the request; left to them.", **_ids(holder))
-        return
     except (StoreError, BlobError) as error:
         reason = type(error).__name__
         log.warning("request.unsaved", "Not saved; the sweeper will wake it.", reason=reason, **_ids(holder))
-        return
-    if holder.record.state is State.TERMINAL:
-        _log_finished(holder.record)
-        await deliver(s, holder.record)
 
 
 async def _within_limit(s: Services, holder: Holder[Record], calls: Calls, began: float) -> Ending | None:
@@ -217,17 +224,22 @@ async def _save(
             await save_recovered(s, holder, incoming, outcome)
         case Refused():
             await save_refusal(s, holder, incoming, calls, outcome)
-        case Park(wait_s):
-            await _park(s, holder, calls, wait_s)
+        case Park() as park:
+            await _park(s, holder, calls, park)
         case Pause() as pause:
             await _hold(s, holder, pause)
         case None:
             await _release(s, holder, calls)
 
 
-async def _park(s: Services, holder: Holder[Record], calls: Calls, wait_s: float) -> None:
-    until = s.clock.now() + timedelta(seconds=wait_s)
-    await holder.write(lambda record: transitions.parked(calls.noted(record).with_outcome(NOT_CALLED), until))
+async def _park(s: Services, holder: Holder[Record], calls: Calls, park: Park) -> None:
+    until, wait_s = s.clock.now() + timedelta(seconds=park.wait_s), park.wait_s
+
+    def change(record: Record) -> tuple[Record, list[Write]]:
+        known = calls.noted(record).with_outcome(NOT_CALLED, park.why)
+        return put_aside(s, holder, transitions.parked(known, until))
+
+    await holder.write_with(change)
     message = "Put aside; the sweeper will wake it."
     last, told = holder.record.attempts[-1] if holder.record.attempts else None, holder.record.last_answer
     log.event(
@@ -240,7 +252,11 @@ async def _park(s: Services, holder: Holder[Record], calls: Calls, wait_s: float
 async def _hold(s: Services, holder: Holder[Record], pause: Pause) -> None:
     """Durable, and nothing more while the pause lasts."""
     until = pause.held_until(s.clock.now(), s.jitter(), s.timing)
-    await holder.write(lambda record: transitions.held(record.with_outcome(NOT_CALLED), until))
+
+    def change(record: Record) -> tuple[Record, list[Write]]:
+        return put_aside(s, holder, transitions.held(record.with_outcome(NOT_CALLED), until))
+
+    await holder.write_with(change)
     log.event("request.held", "Paused: put aside until the operator resumes.", **holder.record.ids())
 
 
@@ -248,15 +264,15 @@ async def _release(s: Services, holder: Holder[Record], calls: Calls) -> None:
     """Cut off: record what was under way, and let the next delivery go on at once."""
     now = s.clock.now()
 
-    def change(record: Record) -> Record:
+    def change(record: Record) -> tuple[Record, list[Write]]:
         if holder.calling:
             record = calls.made(record, "ambiguous", "The call was cut off.")
             record = record._replace(tries=record.tries + 1)
         else:
             record = calls.noted(record).with_outcome(NOT_CALLED)
-        return transitions.parked(record, now)
+        return put_aside(s, holder, transitions.parked(record, now))
 
-    await holder.write(change)
+    await holder.write_with(change)
     log.warning("request.released", "Cut off and put back.", calling=holder.calling, **_ids(holder))
 
 

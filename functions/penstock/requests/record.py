@@ -18,9 +18,11 @@ from penstock.leases.document import LEASED
 from penstock.leases.lease import Lease
 from penstock.messages.addressee import Addressee
 from penstock.messages.completion import BlobRef
+from penstock.messages.hold import Hold
 from penstock.messages.parent import Parent
 from penstock.messages.plan import Plan
 from penstock.paths import request_path, sharded
+from penstock.ports import Fields, ServerTime
 from penstock.timing import Timing
 
 #: The outcome of an attempt whose call never started: it does not count as one.
@@ -157,6 +159,15 @@ class Record(NamedTuple):
     #: the lines, since a release that does not know it writes those anew.
     took: Mapping[str, int] | None = None
 
+    #: What budgets hold for its calls (penstock/budgets), all of one allotment, which `holding` names: found
+    #: by whoever closes that, and gone at rest. `held_at`: the store's time when the newest was written.
+    holds: tuple[Hold, ...] | None = None
+    holding: str | None = None
+    held_at: datetime | ServerTime | None = None
+    #: Nano-dollars that earlier allotments were charged for it; and that it is put aside for want of money.
+    charged: int | None = None
+    waits: str | None = None
+
     #: The result message of docs/design.md §2.2 as a map.
     result: Mapping[str, Any] | None = None
     confirmed_at: datetime | None = None
@@ -204,6 +215,8 @@ class Record(NamedTuple):
             known["plan"] = Plan.decode(known["plan"])
         if known.get("parent"):
             known["parent"] = Parent.decode(known["parent"])
+        if known.get("holds"):
+            known["holds"] = tuple(Hold.decode(value) for value in known["holds"])
         if known.get("callback"):
             known["callback"] = Addressee.decode(known["callback"])
         known["attempts"] = tuple(Attempt.decode(value) for value in document.get("attempts", ()))
@@ -221,6 +234,9 @@ class Record(NamedTuple):
 
     def sent_as(self, write_id: str) -> Record:
         return self._replace(write_id=write_id)
+
+    def told(self, left: Fields) -> Record:
+        return self._replace(**left) if left else self
 
     def leased_until(self, lease: Lease, timing: Timing) -> Record:
         """Leased until `lease` ends; the sweeper looks when it must have expired."""
@@ -306,6 +322,6 @@ def _stored(name: str, value: Any) -> Any:
             return value.value
         case "payload_ref" | "plan" | "parent" | "callback":
             return value.encode()
-        case "attempts":
-            return [attempt.encode() for attempt in value]
+        case "attempts" | "holds":
+            return [line.encode() for line in value]
     return value

@@ -38,7 +38,7 @@ from penstock.requests.conclude import answered, gave_up
 from penstock.requests.flight import answered_document
 from penstock.requests.incoming import INLINE_LIMIT, Incoming
 from penstock.requests.record import NOT_CALLED, Record
-from penstock.requests.seams import seams_of
+from penstock.requests.seams import at_save, seams_of
 from penstock.services import Services
 from penstock.targets.routes import Target
 
@@ -113,7 +113,9 @@ async def save_refusal(
     withheld = await _withheld(s, incoming.request, outcome, holder.record.plan)
 
     def change(record: Record) -> Record:
-        return gave_up(s, incoming.request, calls.noted(record), failure, key, calls.provider_ms, withheld)
+        noted = calls.noted(record)
+        over = gave_up(s, incoming.request, noted, failure, key, calls.provider_ms, withheld)
+        return at_save(s, holder, over)
 
     await holder.write(change, *_of_seams(s, holder.record, failure))
     return holder.record
@@ -156,7 +158,7 @@ async def _write(
     if key is not None:
         document = answered_document(answer, s.clock.now(), s.timing)
         others.append(Put(cache_path(holder.record.tenant, key), document))
-    await holder.write(lambda record: change(record, answer), *others)
+    await holder.write(lambda record: at_save(s, holder, change(record, answer)), *others)
 
 
 def _of_seams(s: Services, record: Record, outcome: Answer | Failure) -> list[Write]:

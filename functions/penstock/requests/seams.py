@@ -13,6 +13,7 @@ from penstock.leases.holder import Holder
 from penstock.messages.addressee import Addressee
 from penstock.messages.completion import Completion
 from penstock.messages.envelope import Envelope
+from penstock.messages.request import Request
 from penstock.messages.result import Answer, Failure
 from penstock.ports import Write
 from penstock.requests.incoming import Incoming
@@ -47,6 +48,18 @@ class Seam:
         """Writes in the batch that leases `record`."""
         return ()
 
+    def with_line(
+        self, s: Services, request: Request, record: Record, target: Target
+    ) -> tuple[Record, Sequence[Write]]:
+        """`record` as it is written with the ledger's new line, of a call to `target`, and writes that lie
+        with it: at the claim, and before each further call that may be paid. A claim that looks again asks
+        again. It must not raise."""
+        return record, ()
+
+    def unclaimed(self, owner: str, *, sure: bool) -> None:
+        """The delivery `owner` leaves its claim without a lease; `sure`: nothing that it wrote can land any
+        more. It must not raise."""
+
     async def before_call(self, s: Services, holder: Holder[Record], target: Target) -> Park | Fail | None:
         """A step before each call to `target`; None: call. What is parked was not called, and not paid.
 
@@ -59,6 +72,19 @@ class Seam:
     ) -> None:
         """A step after each call. Raises ProviderFailure to refuse an answer, which is then a failure like
         any other, and nothing else: what is paid for waits to be saved."""
+
+    def put_aside(
+        self, s: Services, holder: Holder[Record], record: Record
+    ) -> tuple[Record, Sequence[Write]]:
+        """`record` as it is written when it is put aside without an outcome, and writes that lie with it."""
+        return record, ()
+
+    def at_save(self, s: Services, holder: Holder[Record], record: Record) -> Record:
+        """`record` as it is written with its result, which a store may refuse: then it is asked again."""
+        return record
+
+    def ended(self, s: Services, holder: Holder[Record]) -> None:
+        """The work of a delivery is over, and what it last wrote is `holder.record`. It must not raise."""
 
     def with_save(self, s: Services, record: Record, outcome: Answer | Failure) -> Sequence[Write]:
         """Writes in the batch that makes `outcome` the result of `record`, an answer of its own call or the
@@ -100,3 +126,28 @@ async def check_callback(s: Services, tenant: str, callback: Addressee | None) -
 def seams_of(s: Services) -> tuple[Seam, ...]:
     """What the rooms that are switched on add, in the order of the rooms."""
     return s.seams
+
+
+def with_line(s: Services, request: Request, record: Record, target: Target) -> tuple[Record, list[Write]]:
+    """What every room adds to the ledger's new line."""
+    writes: list[Write] = []
+    for seam in seams_of(s):
+        record, more = seam.with_line(s, request, record, target)
+        writes += more
+    return record, writes
+
+
+def put_aside(s: Services, holder: Holder[Record], record: Record) -> tuple[Record, list[Write]]:
+    """What every room adds to a record that is put aside."""
+    writes: list[Write] = []
+    for seam in seams_of(s):
+        record, more = seam.put_aside(s, holder, record)
+        writes += more
+    return record, writes
+
+
+def at_save(s: Services, holder: Holder[Record], record: Record) -> Record:
+    """What every room adds to a record with its result."""
+    for seam in seams_of(s):
+        record = seam.at_save(s, holder, record)
+    return record

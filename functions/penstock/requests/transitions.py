@@ -92,12 +92,13 @@ def reopened(
         parks=0,
         takeovers=0,
         sweeps=0,
+        charged=None,
     )
 
 
 def leased(record: Record, owner: str, lease: Lease, timing: Timing) -> Record:
     """`record` held by `owner` until `lease` ends."""
-    waiting_no_more = record._replace(owner=owner, not_before=None, following=None, leader=None)
+    waiting_no_more = record._replace(owner=owner, not_before=None, following=None, leader=None, waits=None)
     return waiting_no_more.leased_until(lease, timing)
 
 
@@ -163,6 +164,9 @@ def confirmed(record: Record, now: datetime, timing: Timing) -> Record:
     return record._replace(
         confirmed_at=now,
         perhaps_booked=record.perhaps_paid or None,
+        holds=None,
+        holding=None,
+        held_at=None,
         done_in=_done_in(record),
         due_at=None,
         open_since=None,
@@ -209,6 +213,7 @@ def _terminal(record: Record, result: Result, key: str | None, now: datetime, ti
         not_before=None,
         following=None,
         leader=None,
+        waits=None,
         answer_key=key,
         result=result.encode(),
         due_at=sharded(record.tenant, record.request_id, now + timedelta(seconds=timing.republish_s)),

@@ -16,6 +16,7 @@ from penstock.leases.lease import Lease
 from penstock.messages.completion import BlobRef
 from penstock.messages.parent import Parent, page_name
 from penstock.paths import page_path
+from penstock.ports import Fields
 from penstock.runs.record import stage_name
 from penstock.runs.rows import PAGE_ROWS
 from penstock.timing import Timing
@@ -110,6 +111,9 @@ class Page(NamedTuple):
 
     def sent_as(self, write_id: str) -> Page:
         return self._replace(write_id=write_id)
+
+    def told(self, left: Fields) -> Page:
+        return self._replace(**left) if left else self
 
     def leased_until(self, lease: Lease, timing: Timing) -> Page:
         return self._replace(state=PageState.LEASED, lease_until=lease.wall_end)

@@ -14,6 +14,7 @@ from penstock.leases.lease import Lease
 from penstock.messages.addressee import Addressee
 from penstock.messages.completion import BlobRef
 from penstock.paths import run_path, sharded
+from penstock.ports import Fields
 from penstock.runs.rows import PAGE_ROWS
 from penstock.timing import Timing
 
@@ -190,6 +191,9 @@ class Run(NamedTuple):
 
     def sent_as(self, write_id: str) -> Run:
         return self._replace(write_id=write_id)
+
+    def told(self, left: Fields) -> Run:
+        return self._replace(**left) if left else self
 
     def leased_until(self, lease: Lease, timing: Timing) -> Run:
         due_at = sharded(self.tenant, self.run_id, lease.over_at(timing))

@@ -34,9 +34,11 @@ class NextTarget:
 
 @dataclass(frozen=True, slots=True)
 class Park:
-    """Put the request aside for `wait_s` seconds, then start at the first target again."""
+    """Put the request aside for `wait_s` seconds, then start at the first target again. `why`: in a sentence,
+    where no answer of a provider's tells it."""
 
     wait_s: float
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,10 @@ EXPLAINED = {
     Reason.DEADLINE_EXCEEDED: (
         "No answer came before its deadline. `penstock redrive` tries it with a new one."
     ),
+    Reason.BUDGET_EXHAUSTED: (
+        "A budget let no call start, so nothing was paid. `penstock budget list` says what is left; after "
+        "`penstock budget set`, `penstock redrive` tries it once more."
+    ),
     Reason.INTERNAL: "Penstock itself failed on it; its logs say how. `penstock redrive` tries it once more.",
     Reason.CANCELLED: "Its run had ended before it was asked; `penstock run redrive` asks it.",
     Reason.UNDELIVERABLE: (

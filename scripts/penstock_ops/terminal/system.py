@@ -92,6 +92,7 @@ def operator_settings(env: Mapping[str, str]) -> Settings:
     """
     given = {name: value for name, value in env.items() if value and name not in _MODELS}
     given["PENSTOCK_ROUTES"] = _UNUSED["PENSTOCK_ROUTES"]
+    given.pop("PENSTOCK_BUDGETS", None)  # they may speak of targets of the routes
     if is_local(env):
         given["PENSTOCK_LOCAL"] = str(writable(local_folder(env)))
     elif "PUBSUB_EMULATOR_HOST" not in given:

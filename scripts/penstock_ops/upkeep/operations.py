@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
+from penstock_ops.upkeep.budget_verbs import verbs
+
 _Json = Annotated[bool, typer.Option("--json", help="Data for a program on stdout.")]
 
 
@@ -18,6 +20,7 @@ def add_operations(app: typer.Typer) -> None:
     """Register the verbs with the operator's command."""
     for verb in (redrive, pause, resume, forget, spend):
         app.command()(verb)
+    app.add_typer(verbs, name="budget")
 
 
 def redrive(

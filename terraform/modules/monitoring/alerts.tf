@@ -45,6 +45,18 @@ locals {
       severity = "CRITICAL"
       text     = "Model calls cost more in an hour than allowed for. `penstock pause` stops new ones within seconds; BigQuery's daily_cost says which tenant and model. Models without a known price are not in this figure."
     }
+    budget-low = {
+      query    = "sum by (scope, period) (increase(${local.log.budgets_low}{${local.run}}[10m])) > 0"
+      for_s    = 0
+      severity = "WARNING"
+      text     = "Over 80 % of a budget is spent or held. `penstock budget list` says of which and how much is left; `penstock spend --by model` says what it went to; `penstock budget set` raises it."
+    }
+    budget-exhausted = {
+      query    = "sum by (scope, period) (increase(${local.log.budgets_out}{${local.run}}[10m])) > 0"
+      for_s    = 0
+      severity = "CRITICAL"
+      text     = "A budget lets calls no longer start: they wait for its next period, or fail with budget_exhausted where it says so. Nothing is lost; `penstock budget set` raises it and wakes them."
+    }
     }, !local.with_callbacks ? {} : {
     endpoint-off = {
       query    = "sum by (endpoint) (increase(${local.log.endpoints_off}{${local.run}}[10m])) > 0"

@@ -12,6 +12,8 @@ locals {
     calls        = { action = "provider.called", labels = ["target", "outcome"] }
     parkings     = { action = "request.parked", labels = ["target", "reason"] }
     dead_letters = { action = "deadletter.published", labels = ["reason"] }
+    budgets_low  = { action = "budget.low", labels = ["scope", "period"] }
+    budgets_out  = { action = "budget.exhausted", labels = ["scope", "period"] }
     sweeps       = { action = "sweep.finished", labels = [] }
     }, !local.with_callbacks ? {} : {
     callbacks     = { action = "callback.attempted", labels = ["outcome"] }

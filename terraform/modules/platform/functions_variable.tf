@@ -5,6 +5,7 @@ variable "functions" {
     `peak_in_flight`: how many requests may wait for a model at the same moment (requests per second x seconds per answer); the handler must have room for them. Pub/Sub's push window lets about 3,000 per subscription be in flight, however many instances there are.
     `timing`: the function's timeout and the ack deadline, see modules/timing. `max_delivery_attempts`: 5-100, see modules/topic.
     `traces`: null, or where traces go and which are kept, see docs/traces.md: `endpoint`, the collector's whole address (default: Cloud Trace), `share` of the unremarkable ones, `slow_s` from which a request is slow.
+    `budgets`: null (off), or the budgets that hold where `penstock budget set` says nothing else, see docs/money.md: `scope` (all, tenant:NAME, target:NAME), `period` (day, month), `model`, `usd`, `on_exhausted` (park, fail).
     `workflow`: null, or a workflow of Google's that begins runs and waits for them, see docs/callbacks.md: `notify_topic`, a topic that is told of those that succeeded; `project_number`, where executions name the project by its number.
     `endpoints`: where callbacks may go, see docs/callbacks.md: name, or tenant/name => `url`, and for another key `version` with the time of the change in `rotated_at`.
     `door`: who may call the front door, see docs/door.md: `callers`, IAM members (default: everybody, since each call shows a key of the door's own), and `keys`, whether calls show such a key.
@@ -32,6 +33,13 @@ variable "functions" {
       share    = optional(number, 0.01)
       slow_s   = optional(number, 60)
     }))
+    budgets = optional(list(object({
+      scope        = string
+      period       = optional(string, "month")
+      model        = optional(string)
+      usd          = number
+      on_exhausted = optional(string, "park")
+    })))
     workflow = optional(object({
       notify_topic   = optional(string)
       project_number = optional(string)
@@ -75,6 +83,10 @@ variable "functions" {
     error_message = "functions.traces: share must be a number from 0 to 1, slow_s from 0 to 86400."
   }
 
+  validation {
+    condition     = alltrue([for b in coalesce(var.functions.budgets, []) : can(regex("^(all|tenant:[A-Za-z0-9][A-Za-z0-9._:-]{0,63}|target:[A-Za-z0-9][A-Za-z0-9._:/-]{0,127})$", b.scope)) && contains(["day", "month"], b.period) && contains(["park", "fail"], b.on_exhausted) && b.usd >= 0 && b.usd <= 1000000000])
+    error_message = "functions.budgets: scope is all, tenant:NAME or target:NAME, period day or month, on_exhausted park or fail, usd 0 to 1000000000."
+  }
   validation {
     condition     = var.functions.workflow == null || length(setsubtract(["runs", "callbacks"], var.functions.rooms)) == 0
     error_message = "functions.workflow begins runs and waits for callbacks: add \"runs\" and \"callbacks\" to functions.rooms."

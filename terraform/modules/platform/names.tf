@@ -37,5 +37,9 @@ locals {
     responses     = "responses"
     files         = "files"
     batches       = "batches"
+
+    accounts   = "accounts"
+    allotments = "allotments"
+    drawn      = "drawn"
   }
 }

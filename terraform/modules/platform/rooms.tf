@@ -20,7 +20,13 @@ locals {
         usage    = { indexed = ["day"] }
         control  = {}
       }
-      beside = { runs = { indexed = { requests = ["done_in"] } } }
+      beside = {
+        runs = { indexed = { requests = ["done_in"] } }
+        budgets = {
+          indexed     = { requests = ["holding"] }
+          collections = { accounts = {}, allotments = { expires = true, indexed = ["due_at"] }, drawn = {} }
+        }
+      }
     }
     responder = {
       core         = true
@@ -116,16 +122,16 @@ locals {
     blobs        = null  # the folder of the bucket that it reads and writes; "": all of it
     open         = false # whether functions.door.callers may call it from the internet
     models       = false # calls models: reads the provider keys, may ask the engine and Google's models
-    beside       = {}    # another room => what this one has more while that is on: a subscription, and by collection indexed fields
+    beside       = {}    # another room => what this one has more while that is on: a subscription, collections, and by collection indexed fields
     collections  = {}    # label in names.tf => whether its documents expire, and the fields that are asked for
     needs        = {}    # sentence that says what to set => whether it is set
   }
 
-  beside = { for label, room in local.rooms : label => [for other, more in try(room.beside, {}) : more if contains(var.functions.rooms, other)] }
+  beside = { for label, room in local.rooms : label => [for other, more in try(room.beside, {}) : more if contains(local.switched_on, other)] }
 
   functions = { for label, room in local.rooms : label => merge(local.usual, room, {
     subscription = merge(try(room.subscription, {}), [for more in local.beside[label] : try(more.subscription, {})]...)
-    collections = { for name, collection in try(room.collections, {}) : name => merge(collection, {
+    collections = { for name, collection in merge(try(room.collections, {}), [for more in local.beside[label] : try(more.collections, {})]...) : name => merge(collection, {
       indexed = concat(try(collection.indexed, []), flatten([for more in local.beside[label] : try(more.indexed[name], [])]))
     }) }
   }) if try(room.core, false) || contains(var.functions.rooms, label) }

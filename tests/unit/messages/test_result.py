@@ -119,7 +119,9 @@ def test_a_reused_answer_costs_nothing_and_saves_what_it_cost() -> None:
 
 @pytest.mark.parametrize("reason", list(Reason))
 def test_only_what_may_succeed_another_time_is_retriable(reason: Reason) -> None:
-    retriable = {Reason.ATTEMPTS_EXHAUSTED, Reason.DEADLINE_EXCEEDED, Reason.INTERNAL}
+    retriable = {
+        *(Reason.ATTEMPTS_EXHAUSTED, Reason.DEADLINE_EXCEEDED, Reason.INTERNAL, Reason.BUDGET_EXHAUSTED)
+    }
     assert Failure(reason, "m").encode()["retriable"] == (reason in retriable)
 
 

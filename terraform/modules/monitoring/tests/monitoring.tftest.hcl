@@ -10,7 +10,7 @@ variables {
 run "an_alert_for_each_worry" {
   variables { emails = ["ops@example.com"] }
   assert {
-    condition     = toset(keys(google_monitoring_alert_policy.this)) == toset(["dead-letters", "undeliverable", "oldest-open", "sweeper-absent", "error-ratio", "latency-p95", "spend"])
+    condition     = toset(keys(google_monitoring_alert_policy.this)) == toset(["dead-letters", "undeliverable", "oldest-open", "sweeper-absent", "error-ratio", "latency-p95", "spend", "budget-low", "budget-exhausted"])
     error_message = "An alert is missing, or one for a GPU that is not there."
   }
   assert {

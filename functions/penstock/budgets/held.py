@@ -1,0 +1,77 @@
+"""What holds a record carries, step by step: pure functions on the request's own document.
+
+All its holds are of one allotment. Whoever goes over to another, or lets go, charges the one before in the
+same write, so that nobody can charge it twice, and whoever closes it finds nobody in between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from penstock.messages.hold import OPEN, UNSURE, VOID, Hold
+from penstock.paths import drawn_path
+from penstock.ports import Increment, Merge, ServerTime
+from penstock.requests.record import Record
+
+#: The field of a shard of what is spent of an allotment.
+DRAWN = "nano"
+
+
+def is_void(record: Record) -> bool:
+    """Whether its newest hold was written too late: by the store's clock, at or after the end of its
+    lease."""
+    if not record.holds or not isinstance(record.held_at, datetime):
+        return False
+    return record.held_at >= record.holds[-1].lease_end
+
+
+def with_outcome(record: Record, outcome: str, cost: int = 0) -> Record:
+    """What became of the newest hold."""
+    if not record.holds:
+        return record
+    newest = replace(record.holds[-1], outcome=outcome, cost=cost)
+    return record._replace(holds=(*record.holds[:-1], newest))
+
+
+def decided(record: Record) -> Record:
+    """Nobody will say any more what became of the newest hold: a call may have been made under an open one,
+    unless it was void."""
+    if not record.holds or record.holds[-1].outcome != OPEN:
+        return record
+    return with_outcome(record, VOID if is_void(record) else UNSURE)
+
+
+def charge(record: Record) -> int:
+    """What its allotment is to be charged for it now."""
+    return sum(hold.charge for hold in decided(record).holds or ())
+
+
+def with_hold(record: Record, hold: Hold) -> tuple[Record, list[Merge]]:
+    """The record with a new hold, and what its former allotment is charged where it is another."""
+    writes: list[Merge] = []
+    if record.holding not in (None, hold.allotment):
+        record, writes = let_go(record)
+    known = decided(record)
+    return (
+        known._replace(holds=(*(known.holds or ()), hold), holding=hold.allotment, held_at=ServerTime()),
+        writes,
+    )
+
+
+def let_go(record: Record) -> tuple[Record, list[Merge]]:
+    """The record without holds, and what their allotment is charged."""
+    spent = charge(record)
+    free = record._replace(
+        holds=None, holding=None, held_at=None, charged=(record.charged or 0) + spent or None
+    )
+    return free, charged(record)
+
+
+def charged(record: Record) -> list[Merge]:
+    """The increment that charges its allotment, if it holds anything of one that costs."""
+    spent = charge(record)
+    if record.holding is None or not spent:
+        return []
+    path = drawn_path(record.holding, record.tenant, record.request_id)
+    return [Merge(path, {DRAWN: Increment(spent)})]

@@ -1,0 +1,62 @@
+"""The pools of one instance: one for everything that may be paid out of the same allotment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, time, timedelta
+from functools import partial
+
+from penstock.budgets.accounts import Touched, governing, touched
+from penstock.budgets.allotment import Allotment
+from penstock.budgets.known import Known
+from penstock.budgets.pool import Pool
+from penstock.money.limits import Limit
+from penstock.services import Services
+from penstock.targets.routes import Target
+
+
+class Pools:
+    """Made when they are first needed; one whose time is over is left to whoever closes its allotment."""
+
+    def __init__(self, known: Known) -> None:
+        self._known = known
+        self._pools: dict[Touched, Pool] = {}
+
+    def touched(self, s: Services, limits: Sequence[Limit], target: Target) -> Touched:
+        """What a hold that is written now is counted on; near midnight that is the next day already."""
+        near = self._known.now(s.clock) + timedelta(seconds=s.timing.allotment_reserve_s)
+        return touched(limits, near.astimezone(UTC).date(), target.priced_as)
+
+    def of(self, s: Services, touched: Touched) -> Pool:
+        """The pool to take from."""
+        pool = self._pools.get(touched)
+        if pool is None or not pool.is_usable:
+            self._drop_old()
+            allotment = Allotment(s.new_id(), touched, self._lease_end(s, touched))
+            pool = Pool(s, self._known, allotment, partial(self._limits, touched))
+            self._pools[touched] = pool
+        return pool
+
+    def take_all(self) -> list[Pool]:
+        """All of them; from here on others are made."""
+        pools = list(self._pools.values())
+        self._pools.clear()
+        return pools
+
+    def close(self) -> None:
+        for pool in self._pools.values():
+            pool.close()
+
+    def _limits(self, touched: Touched) -> tuple[Limit, ...]:
+        return governing(self._known.limits or (), touched)
+
+    def _drop_old(self) -> None:
+        for old in [key for key, pool in self._pools.items() if not pool.is_usable]:
+            del self._pools[old]
+        self._known.forget({path for key in self._pools for path in key.accounts})
+
+    def _lease_end(self, s: Services, touched: Touched) -> datetime:
+        """Not past the day that is counted; in whole milliseconds, as the store's time of a write is."""
+        end = self._known.now(s.clock) + timedelta(seconds=s.timing.allotment_s)
+        midnight = datetime.combine(touched.day + timedelta(days=1), time(), UTC)
+        return min(midnight, end.replace(microsecond=end.microsecond // 1000 * 1000))

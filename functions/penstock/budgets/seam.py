@@ -1,0 +1,191 @@
+"""Where budgets touch a request's life (requests/seams.py): no call starts without an accepted hold.
+
+The hold lies in the claim's write, or in that of a further line of the ledger; the call waits for its
+verdict, which is mostly there already. What it really cost stands in the save, is charged with the
+confirmation, and the rest goes back into this instance's pool as soon as the save is written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from penstock.budgets.allotment import Lapsed
+from penstock.budgets.held import charged, is_void, let_go, with_hold
+from penstock.budgets.known import Known
+from penstock.budgets.live import Live
+from penstock.budgets.pool import Wish
+from penstock.budgets.pools import Pools
+from penstock.budgets.receipt import with_receipt
+from penstock.budgets.refused import WAITS, refused, too_dear
+from penstock.budgets.worst import Boundless, paid_nano, worst_nano
+from penstock.errors import FailureClass, ProviderFailure, Reason, StoreUnavailable
+from penstock.leases.holder import Holder
+from penstock.messages.completion import Completion, Withheld
+from penstock.messages.hold import PAID, UNPAID, UNSURE, VOID
+from penstock.messages.request import Request
+from penstock.money.limits import Limit
+from penstock.ports import Write
+from penstock.requests.incoming import Incoming
+from penstock.requests.record import Record, State
+from penstock.requests.seams import Seam
+from penstock.services import Services
+from penstock.targets.retry import Fail, Park
+from penstock.targets.routes import Target
+
+#: How often a hold that came too late, or whose allotment was closed, is asked for anew in one delivery.
+_TRIES = 3
+
+
+class Budgets(Seam):
+    """`settings`: the limits that the deployment's settings name."""
+
+    def __init__(self, settings: Iterable[Limit] = ()) -> None:
+        self._known = Known(settings, self._limits_changed)
+        self._pools = Pools(self._known)
+        #: Each delivery that has a lease, or asks for one, by its owner.
+        self._live: dict[str, Live] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def plan(self, s: Services, incoming: Incoming) -> Incoming:
+        self._known.watch(s)
+        return incoming
+
+    def with_line(
+        self, s: Services, request: Request, record: Record, target: Target
+    ) -> tuple[Record, Sequence[Write]]:
+        live = self._live.setdefault(record.owner or "", Live(request))
+        record = live.noted(record)
+        limits = self._known.touching(record.tenant, target.name, target.priced_as)
+        if not limits:
+            return record, ()
+        try:
+            nano = worst_nano(request, target, s.prices)
+        except Boundless:
+            return record, ()  # it is refused before the call
+        if not nano or too_dear(nano, limits):
+            return record, ()
+        return with_hold(record, self._wish(s, live, limits, target, nano).hold)
+
+    def unclaimed(self, owner: str, *, sure: bool) -> None:
+        live = self._live.pop(owner, None)
+        if live is not None:
+            live.drop(sure=sure)
+
+    async def before_call(self, s: Services, holder: Holder[Record], target: Target) -> Park | Fail | None:
+        live, record = self._live[holder.owner], holder.record
+        limits = await self._limits(s, record, target)
+        if not limits:
+            return None
+        try:
+            nano = worst_nano(live.request, target, s.prices)
+        except Boundless as error:
+            return Fail(Reason.BUDGET_EXHAUSTED, str(error))
+        if dear := too_dear(nano, limits):
+            return Fail(Reason.BUDGET_EXHAUSTED, dear)
+        return await self._accepted(s, holder, live, limits, target, nano) if nano else None
+
+    async def after_call(
+        self, s: Services, holder: Holder[Record], target: Target, outcome: Completion | ProviderFailure
+    ) -> None:
+        self._live[holder.owner].note(*_outcome(s, target, outcome))
+
+    def put_aside(
+        self, s: Services, holder: Holder[Record], record: Record
+    ) -> tuple[Record, Sequence[Write]]:
+        live = self._live.get(holder.owner)
+        if live is None or not record.holds:
+            return self._waiting(live, record), ()
+        live.end(UNSURE if holder.calling else UNPAID)
+        free, writes = let_go(live.noted(record))
+        return self._waiting(live, free), writes
+
+    def at_save(self, s: Services, holder: Holder[Record], record: Record) -> Record:
+        live = self._live.get(holder.owner)
+        if live is not None:
+            live.end(UNSURE if holder.calling else UNPAID)
+            record = live.noted(record)
+        return with_receipt(record)
+
+    def ended(self, s: Services, holder: Holder[Record]) -> None:
+        live = self._live.pop(holder.owner, None)
+        if live is not None:
+            live.settle(durable=holder.record.state is not State.LEASED)
+
+    def with_confirmation(self, s: Services, record: Record) -> Sequence[Write]:
+        return charged(record)
+
+    def at_the_end(self) -> None:
+        """What is drawn and not held is given back at once, beside what still runs."""
+        self._limits_changed()
+
+    def close(self) -> None:
+        self._pools.close()
+        for task in self._tasks:
+            task.cancel()
+
+    async def _limits(self, s: Services, record: Record, target: Target) -> tuple[Limit, ...]:
+        """Raises StoreUnavailable: nobody can say whether there is a budget."""
+        if self._known.limits is None:
+            await s.pause.current(s.store, s.clock, s.timing)
+        if self._known.limits is None:
+            raise StoreUnavailable("Nobody can say whether there is a budget.")
+        return self._known.touching(record.tenant, target.name, target.priced_as)
+
+    async def _accepted(
+        self, s: Services, holder: Holder[Record], live: Live, limits: tuple[Limit, ...], target: Target,
+        nano: int,
+    ) -> Park | Fail | None:  # fmt: skip
+        """None: the hold that lies in the record, or a new one written now, is accepted and counts."""
+        wish = live.serving(holder.record, limits, target.priced_as, nano)
+        for _ in range(_TRIES):
+            written = wish is not None
+            wish = wish or self._wish(s, live, limits, target, nano)
+            try:
+                refusal = await wish.verdict
+            except Lapsed:
+                live.note(UNPAID)
+                wish = None
+                continue
+            if refusal is not None:
+                live.waits = True
+                return refused(s, refusal, holder.record, self._known.now(s.clock))
+            if not written:
+                hold = wish.hold
+                await holder.write_with(lambda record: with_hold(live.noted(record), hold))  # noqa: B023
+                live.begin(holder.record)
+            if not is_void(holder.record):
+                return None
+            live.note(VOID)
+            wish = None
+        return Park(s.timing.park_min_s)
+
+    def _wish(self, s: Services, live: Live, limits: tuple[Limit, ...], target: Target, nano: int) -> Wish:
+        """A hold of this delivery; the same, as long as none of its writes can have brought it there."""
+        pool = self._pools.of(s, self._pools.touched(s, limits, target))
+        return live.ask(pool, nano)
+
+    def _waiting(self, live: Live | None, record: Record) -> Record:
+        """Put aside for want of money: whoever adds some may wake it before its time."""
+        if live is None or not live.waits:
+            return record
+        return record._replace(waits=WAITS, not_before=None)
+
+    def _limits_changed(self) -> None:
+        """What was drawn under other limits is void: it goes back."""
+        for pool in self._pools.take_all():
+            task = asyncio.get_running_loop().create_task(pool.retire())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+
+def _outcome(s: Services, target: Target, outcome: Completion | ProviderFailure) -> tuple[str, int]:
+    """What a call means for its hold. What came without a usage that its provider vouches for counts in
+    full."""
+    answer = outcome.completion if isinstance(outcome, Withheld) else outcome
+    if isinstance(answer, Completion):
+        cost = paid_nano(target.priced_as, answer.usage, s.prices)
+        return (UNSURE, 0) if cost is None else (PAID, cost)
+    if answer.kind is FailureClass.AMBIGUOUS or answer.reason is Reason.CONTENT_REFUSED:
+        return UNSURE, 0
+    return UNPAID, 0

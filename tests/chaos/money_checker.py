@@ -1,0 +1,72 @@
+"""What budgets promise, told from the provider's own ledger and from what lies in the store at rest.
+
+It knows docs/money.md and nothing of the code's inside.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from penstock.messages.completion import Usage
+from tests.chaos.evidence import Evidence
+from tests.chaos.provider import Call
+from tests.chaos.world import PRICES
+
+#: What the simulated model uses of tokens in each call that it bills.
+USED = Usage(10, 5)
+
+
+def bill(evidence: Evidence, scope: str = "all") -> int:
+    """What the provider bills for the calls of a scope, in nano-dollars: its own sum."""
+    calls = [call for call in evidence.calls if call.paid and scope in ("all", *_scopes(call))]
+    return sum(_nano(evidence.priced[call.target]) for call in calls)
+
+
+def money_violations(evidence: Evidence) -> Iterator[str]:
+    """Every way in which a budget of a month did not hold, or money is held that nobody spends."""
+    limits = evidence.documents.get("control/money", {}).get("limits", ())
+    for limit in limits:
+        paid = bill(evidence, limit["scope"])
+        if limit["nano"] is not None and limit["model"] is None and paid > limit["nano"]:
+            yield f"budget {limit['scope']}: {limit['nano']} nano-dollars, {paid} were really paid"
+    if limits and evidence.at_rest:
+        yield from _stranded(evidence)
+
+
+def _stranded(evidence: Evidence) -> Iterator[str]:
+    spent: Counter[str] = Counter()
+    drawn: Counter[str] = Counter()
+    for path, fields in evidence.documents.items():
+        if "/drawn/" in path:
+            drawn[path.rpartition("/drawn/")[0]] += fields["nano"]
+        if "/requests/" in path and {"holds", "holding", "held_at", "waits"} & set(fields):
+            yield f"{path}: at rest, and still holds money"
+    for path, fields in _of(evidence, "allotments/"):
+        if "/drawn/" in path:
+            continue
+        if "closed" not in fields:
+            yield f"{path}: at rest, and not closed"
+        # A hold whose draw never came about, and whose holder died, was charged though nobody granted it.
+        counted = min(drawn[path], fields["granted"] - fields["returned"])
+        for account in fields["accounts"]:
+            spent[account] += counted
+    for path, fields in _of(evidence, "accounts/"):
+        held = fields["granted"] - fields.get("returned", 0)
+        if held != spent[path]:
+            yield f"{path}: {held} nano-dollars are counted, {spent[path]} were charged"
+        if path.startswith("accounts/all~") and held < bill(evidence):
+            yield f"{path}: {held} nano-dollars are counted, {bill(evidence)} were really paid"
+
+
+def _of(evidence: Evidence, prefix: str) -> list[tuple[str, Mapping[str, Any]]]:
+    return [(path, fields) for path, fields in evidence.documents.items() if path.startswith(prefix)]
+
+
+def _scopes(call: Call) -> tuple[str, str]:
+    return f"tenant:{call.tenant}", f"target:{call.target}"
+
+
+def _nano(price: str) -> int:
+    return round(PRICES.price(price).dollars(USED) * 1_000_000_000)

@@ -1,0 +1,126 @@
+"""The end of an allotment, of a holder, of a day: what is held then, and what is charged."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from penstock.budgets.closing import Closing
+from penstock.budgets.held import charge, decided, with_hold
+from penstock.messages.hold import OPEN, UNSURE, VOID, Hold
+from penstock.money.limits import Limit
+from penstock.ports import Create
+from penstock.timing import Timing
+from tests.chaos.money_checker import bill
+from tests.chaos.money_stage import BUDGETS, money, set_limits
+from tests.chaos.provider import Reply
+from tests.chaos.stage import Stage, play
+from tests.unit.requests.records import record
+
+_PLENTY = Limit("all", "month", None, 1_000_000_000)
+_ONE = replace(BUDGETS, instances=1)
+#: The last moment at which a pool that began with the first request is drawn from.
+_LATE_S = Timing().allotment_s - Timing().allotment_reserve_s - 2
+RECORD = record()
+_BROKEN = Reply("broken", 0.2)
+
+
+def test_an_allotment_is_not_closed_while_a_call_under_it_goes_on() -> None:
+    async def scene(stage: Stage) -> None:
+        await set_limits(stage.world, _PLENTY)
+        await asyncio.sleep(30)
+        await stage.ask("first")
+        await asyncio.sleep(_LATE_S)
+        await stage.ask("late", "another question")
+        await asyncio.sleep(50)  # a sweep has been there since the end of the lease
+        document, (_, allotments) = await stage.document("late"), await money(stage)
+        assert document["state"] == "leased"
+        assert [allotment.get("closed") for allotment in allotments] == [None]
+
+    play(scene, shape=_ONE, replies=[Reply(), Reply("ok", 59.0)] * 2)
+
+
+def test_a_hold_that_is_written_after_the_end_of_its_lease_is_void() -> None:
+    async def scene(stage: Stage) -> None:
+        await set_limits(stage.world, _PLENTY)
+        await stage.ask("first")
+        await asyncio.sleep(_LATE_S)
+        await stage.ask("late", "another question")
+        stage.world.instances[0].pause(20)  # the claim is under way, and shorter than its own lease
+        await stage.rest()
+        budget = (await stage.result("late"))["cost"]["budget"]
+        account, allotments = await money(stage)
+        assert len(allotments) == 2
+        assert len((await stage.document("late"))["attempts"]) == 1
+        assert budget["unsure_usd"] == 0
+        assert account["granted"] - account["returned"] == 2 * round(1e9 * budget["charged_usd"])
+
+    play(scene, shape=_ONE)
+
+
+def test_who_disappears_with_a_void_hold_has_called_nobody() -> None:
+    ends = datetime(2026, 11, 21, tzinfo=UTC)
+    held, _ = with_hold(RECORD, Hold("a", 5, ends))
+    in_time, late = (held._replace(held_at=ends - timedelta(seconds=by)) for by in (1, 0))
+    outcomes = [hold.outcome for each in (in_time, late) for hold in decided(each).holds or ()]
+    assert outcomes == [UNSURE, VOID]
+    assert (charge(in_time), charge(late)) == (5, 0)
+
+
+def test_another_allotment_charges_the_one_before() -> None:
+    ends = datetime(2026, 11, 21, tzinfo=UTC)
+    held, none = with_hold(RECORD, Hold("a", 5, ends))
+    moved, [charged] = with_hold(held._replace(held_at=ends - timedelta(1)), Hold("b", 7, ends))
+    assert none == []
+    assert charged.path.startswith("allotments/a/drawn/")
+    assert (moved.holding, moved.charged, [hold.outcome for hold in moved.holds or ()]) == ("b", 5, [OPEN])
+
+
+def test_what_was_perhaps_paid_is_charged_when_the_request_is_put_aside() -> None:
+    async def scene(stage: Stage) -> None:
+        await set_limits(stage.world, _PLENTY)
+        await stage.ask("r1")
+        await asyncio.sleep(10)
+        parked = await stage.document("r1")
+        assert parked["state"] == "parked"
+        assert "holding" not in parked
+        assert parked["charged"] > 0
+        await stage.rest()
+        account, _ = await money(stage)
+        evidence = await stage.evidence()
+        assert account["granted"] - account["returned"] > bill(evidence)
+
+    play(scene, shape=BUDGETS, replies=[_BROKEN, _BROKEN])
+
+
+def test_an_allotment_whose_time_is_not_over_is_left_alone() -> None:
+    async def scene(stage: Stage) -> None:
+        s = stage.world.operator
+        now = stage.world.clock.now()
+        due_at = f"00:{now - timedelta(seconds=9):%Y-%m-%dT%H:%M:%SZ}"
+        account = {"accounts": ["accounts/all~2026-01"], "day": "2026-01-01", "model": "m"}
+        money = {"granted": 9, "returned": 0, "lease_end": now + timedelta(seconds=90)}
+        fields = account | money | {"due_at": due_at}
+        await s.store.commit([Create("allotments/a", fields)], timeout_s=8)
+        await Closing().keep(s)
+        [found] = await s.store.read(["allotments/a"], timeout_s=8)
+        assert "closed" not in (found.fields or {})
+        assert (found.fields or {})["due_at"] > due_at
+
+    play(scene, shape=BUDGETS, checked=False)
+
+
+def test_the_end_of_an_instance_gives_back_what_it_holds_for_nobody() -> None:
+    async def scene(stage: Stage) -> None:
+        await set_limits(stage.world, _PLENTY)
+        for number in range(4):
+            await stage.ask(f"r{number}", f"question {number}")
+        await asyncio.sleep(5)
+        before, _ = await money(stage)
+        stage.caller().terminate()
+        await asyncio.sleep(5)
+        after, _ = await money(stage)
+        assert after.get("returned", 0) > before.get("returned", 0)
+
+    play(scene, shape=_ONE)
