@@ -46,6 +46,14 @@ async def run_handler(request: Request) -> Response:
 
 
 @functions_framework.aio.http
+async def batcher(request: Request) -> Response:
+    """A wake of a pile or a batch → sealed, sent to a provider, asked after, collected."""
+    from penstock.batches.story import batch
+
+    return await _deliver(request, batch)
+
+
+@functions_framework.aio.http
 async def sweeper(request: Request) -> Response:
     """Cloud Scheduler's minute → wakes for everything that is due."""
     from penstock.sweep import sweep

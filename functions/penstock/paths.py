@@ -23,6 +23,7 @@ REQUESTS = "requests"
 #: The collection that `penstock spend` runs over.
 USAGE = "usage"
 RUNS = "runs"
+PILES, BATCHES = "piles", "batches"
 
 
 def request_path(tenant: str, request_id: str) -> str:
@@ -52,6 +53,19 @@ def speed_path(target: str) -> str:
 
 def run_path(tenant: str, run_id: str) -> str:
     return f"tenants/{tenant}/{RUNS}/{run_id}"
+
+
+def pile_path(tenant: str, pile: str) -> str:
+    return f"tenants/{tenant}/{PILES}/{pile}"
+
+
+def batch_path(tenant: str, batch: str) -> str:
+    return f"tenants/{tenant}/{BATCHES}/{batch}"
+
+
+def batch_blob(tenant: str, batch: str, name: str) -> str:
+    """Who is in a batch, and the files that its provider gave back."""
+    return f"tenants/{tenant}/{BATCHES}/{batch}/{name}"
 
 
 def page_path(tenant: str, page_name: str) -> str:

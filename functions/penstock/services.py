@@ -12,6 +12,7 @@ from typing import Any
 from penstock.money.pricing import PriceBook
 from penstock.pause import PauseWatch
 from penstock.ports import Blobs, Bus, Clock, Provider, Store
+from penstock.runner import Runner
 from penstock.targets.gate import Gate
 from penstock.targets.routes import Routes
 from penstock.timing import Timing
@@ -27,6 +28,8 @@ class Topics:
     #: Used where runs are switched on: what they are told, and what their members are answered.
     runs: str = "llm-runs"
     internal: str = "llm-internal"
+    #: Used where a target's lane is batch: wakes of piles and batches.
+    batches: str = "llm-batches"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class Services:
     seams: tuple[Any, ...] = ()
     #: The rooms that the sweeper looks through beside the requests', each a Room of leases/room.py.
     rooms: tuple[Any, ...] = ()
+    #: By target name, of the targets whose lane is batch.
+    runners: Mapping[str, Runner] = field(default_factory=dict)
     #: Uniform in [0, 1), for back-off.
     jitter: Callable[[], float] = random.random
     #: Unguessable: owners and write ids.
@@ -65,6 +70,8 @@ class Services:
             seam.close()
         for provider in self.providers.values():
             await provider.close()
+        for runner in self.runners.values():
+            await runner.close()
         await self.store.close()
         await self.bus.close()
         await self.blobs.close()

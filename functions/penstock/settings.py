@@ -39,6 +39,7 @@ SETTINGS: Final = (
     Setting("PENSTOCK_DEAD_LETTER_TOPIC", "cloud", "topic of dead letters"),
     Setting("PENSTOCK_RUNS_TOPIC", "cloud", "topic of runs; set: runs are switched on"),
     Setting("PENSTOCK_INTERNAL_TOPIC", "cloud", "topic of the results that runs ask for themselves"),
+    Setting("PENSTOCK_BATCHES_TOPIC", "cloud", "topic of batches; needed where a lane is batch"),
     Setting("PENSTOCK_DATABASE", "cloud", "Firestore database"),
     Setting("PENSTOCK_BUCKET", "cloud", "gs://… for long payloads and completions; locally a folder"),
     Setting("PENSTOCK_ROUTES", "cloud", "the routes: a file's path, or the JSON itself"),
@@ -108,6 +109,8 @@ class Settings:
     time_scale: float
     #: None: runs are switched off.
     runs_topic: str | None = None
+    #: None: no target's lane is batch.
+    batches_topic: str | None = None
     internal_topic: str = "llm-internal"
     openai_api_key: str | None = field(repr=False, default=None)
     #: The address that the key belongs to; None: OpenAI's own.
@@ -177,6 +180,7 @@ class _Reader:
             prices=self._prices(),
             time_scale=self._time_scale(),
             runs_topic=env.get("PENSTOCK_RUNS_TOPIC"),
+            batches_topic=env.get("PENSTOCK_BATCHES_TOPIC"),
             internal_topic=env.get("PENSTOCK_INTERNAL_TOPIC", "llm-internal"),
             openai_api_key=env.get("OPENAI_API_KEY"),
             openai_base_url=env.get("OPENAI_BASE_URL"),
@@ -262,9 +266,19 @@ class _Reader:
         except SettingsError as error:
             self.faults.extend(error.faults)
             return _offline()
+        self.faults.extend(self._batch_faults(routes))
         self.faults.extend(access_faults(routes, in_cloud=self._mode == "cloud"))
         self._warnings.extend(access_warnings(routes))
         return routes
+
+    def _batch_faults(self, routes: Routes) -> list[str]:
+        waiting = sorted(target.name for target in routes.targets.values() if target.waits)
+        if not waiting or self._env.get("PENSTOCK_BATCHES_TOPIC"):
+            return []
+        return [
+            f"PENSTOCK_ROUTES: target {waiting[0]!r} is in lane batch: set PENSTOCK_BATCHES_TOPIC too, the "
+            "topic of batches (llm-batches), or say lane: sync."
+        ]
 
     def _routes_text(self, value: str) -> str:
         if value.lstrip().startswith("{"):

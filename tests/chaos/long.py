@@ -27,7 +27,9 @@ def add_simulate(parser: argparse.ArgumentParser) -> None:
 
 def add_matrix(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--path", choices=[path.name for path in (*matrix.PATHS, *matrix.RUN_PATHS)], help="this path only"
+        "--path",
+        choices=[path.name for path in (*matrix.PATHS, *matrix.RUN_PATHS, *matrix.BATCH_PATHS)],
+        help="this path only",
     )
     parser.add_argument("--company", choices=list(matrix.COMPANY), help="deliveries of this kind only")
     parser.add_argument("--pairs", action="store_true", help="every ordered pair of faults (long)")
@@ -92,7 +94,11 @@ def _report_seeds(totals: simulate.Totals) -> None:
 def _matrix(said: argparse.Namespace) -> int:
     if said.cell is not None:
         return _replay(said.cell)
-    paths = [path for path in (*matrix.PATHS, *matrix.RUN_PATHS) if said.path in (None, path.name)]
+    paths = [
+        path
+        for path in (*matrix.PATHS, *matrix.RUN_PATHS, *matrix.BATCH_PATHS)
+        if said.path in (None, path.name)
+    ]
     companies = [company for company in matrix.COMPANY if said.company in (None, company)]
     run = Run(
         "cells",

@@ -24,6 +24,7 @@ from penstock.messages.envelope import format_time
 from penstock.messages.request import Request
 from penstock.requests.seams import Seam
 from penstock.runs.message import Told, Verb
+from tests.chaos.batch_stage import PATIENT, with_batches
 from tests.chaos.checker import SECRET, violations
 from tests.chaos.evidence import Evidence, collect
 from tests.chaos.faults import TRANSIENT, AtSteps, Fault, Plan
@@ -36,10 +37,13 @@ from tests.chaos.workload import ROUTES
 from tests.chaos.world import TOPICS, Shape, World, world
 
 #: Nothing of a matrix cell takes longer than this to come to rest, in seconds.
-_REST_S = 2 * 3600.0
+_REST_S = 8 * 3600.0
 
 #: How the names of steps without an effect begin.
-_READS = ("store.read", "store.find", "store.count", "store.scan", "blobs.get", "blobs.find")
+_READS = (
+    *("store.read", "store.find", "store.count", "store.scan", "blobs.get", "blobs.find"),
+    *("runner.job", "runner.since", "runner.fetch"),
+)
 _OF_READS = tuple(fault for fault in Fault if fault not in (Fault.LOST_RESPONSE, Fault.KILL_AFTER))
 
 
@@ -61,6 +65,10 @@ class Path:
     #: A run instead of requests: its message, and what it is told after how many seconds.
     run: Mapping[str, Any] | None = None
     told: tuple[tuple[float, Told], ...] = ()
+    #: Whether a route has a lane that waits; and who is asked beside `bodies`, after how many seconds.
+    batched: bool = False
+    slow: bool = False
+    then: tuple[tuple[float, dict[str, Any]], ...] = ()
 
 
 def _ask(said: str = "hello", **more: Any) -> dict[str, Any]:
@@ -94,6 +102,10 @@ def _run(items: Sequence[Any], *steps: dict[str, Any], **more: Any) -> Mapping[s
     return {"run_id": "r", "pipeline": pipeline(*steps), "items": list(items)} | more
 
 
+def _wait(said: str = "hello", **more: Any) -> dict[str, Any]:
+    return _ask(said, **{"max_wait_s": PATIENT} | more)
+
+
 def _told(verb: Verb, generation: int = 0) -> Told:
     return Told(verb, "default", "r", generation)
 
@@ -102,6 +114,7 @@ _CHAIN = {"id": "c", "map": {"request": ask(), "then": [{"request": ask()}]}}
 _CUT = {"id": "cut", "split": {"field": "text", "max_tokens": 4}}
 _SUM = {"id": "sum", "reduce": {"request": ask("{{inputs}}"), "max_input_tokens": 45}}
 _REJECTED = Reply("rejected", 0.2)
+_NO_LINE = Reply("unreadable", 0.2)
 
 #: The same of runs: what a message, a page, a chain, a tree, an end and a beginning anew are made of.
 RUN_PATHS = (
@@ -121,6 +134,19 @@ RUN_PATHS = (
         exact=False, told=((3600.0, _told(Verb.REDRIVE, 1)),),
     ),
 )  # fmt: skip
+
+#: The same of batches: one that answers, one question asked twice, who cannot wait beside who does, who gets
+#: no line, a refusal, and one that is called back.
+BATCH_PATHS = (
+    Path("batch", (_wait(), _wait("another")), at_once=True, batched=True),
+    Path("batch of one question", (_wait(), _wait()), at_once=True, batched=True),
+    Path("batch displaced", (_wait(),), at_once=True, batched=True, then=((20.0, _ask()),)),
+    Path("batch and alone", (_wait(),), at_once=True, batched=True, then=((260.0, _ask()),), exact=False),
+    Path("batch unpaid", (_wait(), _wait("another")), (_THROTTLED,), at_once=True, batched=True),
+    Path("batch without a line", (_wait(),), (_NO_LINE,), at_once=True, batched=True),
+    Path("batch refused", (_wait(),), (_REJECTED,), at_once=True, batched=True),
+    Path("batch called back", (_wait(max_wait_s=7900),), at_once=True, batched=True, slow=True),
+)
 
 #: How each push is delivered: once; twice at the same time; once more after the lease.
 COMPANY: dict[str, tuple[float, tuple[float, ...]]] = {
@@ -160,7 +186,7 @@ def steps(path: Path, company: str) -> tuple[list[str], Evidence]:
 
 @cache
 def _clean(name: str, company: str) -> tuple[list[str], Evidence]:
-    [path] = [path for path in (*PATHS, *RUN_PATHS) if path.name == name]
+    [path] = [path for path in (*PATHS, *RUN_PATHS, *BATCH_PATHS) if path.name == name]
     plan = AtSteps(dict(path.dealt))
     evidence = run_virtual(_live(path, company, plan))
     return plan.steps, evidence
@@ -255,6 +281,8 @@ async def _live(path: Path, company: str, plan: Plan) -> Evidence:
     shape = Shape(ROUTES, seed=7, instances=2, duplicates=likely, later_s=later_s, seams=path.seams)
     if path.run is not None:
         shape = with_runs(shape)
+    if path.batched:
+        shape = with_batches(shape)
     replies = iter(path.replies)
     log = io.StringIO()
 
@@ -263,10 +291,14 @@ async def _live(path: Path, company: str, plan: Plan) -> Evidence:
 
     with contextlib.redirect_stdout(log):
         async with world(shape, script, plan) as made:
+            made.batches.takes_s = 30_000.0 if path.slow else 300.0
             for number, body in enumerate(path.bodies):
                 await made.publish(json.dumps(body | {"request_id": f"r{number}"}).encode(), {})
                 if not path.at_once:
                     await made.rest(_REST_S)
+            for number, (after_s, body) in enumerate(path.then, len(path.bodies)):
+                await asyncio.sleep(after_s)
+                await made.publish(json.dumps(body | {"request_id": f"r{number}"}).encode(), {})
             if path.run is not None:
                 await _begin_run(made, path)
             await made.rest(_REST_S)

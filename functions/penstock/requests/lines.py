@@ -1,8 +1,8 @@
 """What a line of a batch makes of its request: the result, a place in the next batch, or an orphan.
 
 A paid line is never thrown away: whoever waits without a lease is answered by it, whatever became of its
-place in the batch; beside whoever is held, or has a result, it lies as an orphan, whose create and a mark on the
-request's document are one commit: so no orphan comes to a request that waits.
+place in the batch; beside whoever is held, or has a result, it lies as an orphan, whose create and a mark on
+the request's document are one commit: so no orphan comes to a request that waits.
 """
 
 from __future__ import annotations

@@ -150,7 +150,8 @@ async def recovered(s: Services, holder: Holder[Record]) -> Answer | None:
     for fields in (orphan.fields or {} for orphan in orphans):
         count = fields.get("redrive_count")
         # A line of a batch was out when its life ended, and answers a later one.
-        ours = count == record.redrive_count or ("line" in fields and count < record.redrive_count)
+        earlier = "line" in fields and (count or 0) < record.redrive_count
+        ours = count == record.redrive_count or earlier
         if ours and fields.get("life") == record.created_at:
             return Answer.decode(fields["answer"])
     return None

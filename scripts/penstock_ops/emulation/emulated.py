@@ -57,7 +57,11 @@ def emulated(env: Mapping[str, str], project: str, folder: Path, source: Path) -
         asyncio.run(create_on_pubsub(topology, project, exports["PUBSUB_EMULATOR_HOST"], {}))
         children: dict[str, Leashed] = {}
         urls: dict[str, str] = {}
-        targets = (*TARGETS, "run_handler") if topology.runs_topic else TARGETS
+        targets = (
+            *TARGETS,
+            *(["run_handler"] if topology.runs_topic else []),
+            *(["batcher"] if topology.batches_topic else []),
+        )
         for target in targets:
             port = _free_port()
             urls[target] = f"http://127.0.0.1:{port}/"
@@ -78,6 +82,7 @@ def _topology(env: Mapping[str, str]) -> Topology:
         dead_letter_topic=env.get("PENSTOCK_DEAD_LETTER_TOPIC") or normal.dead_letter_topic,
         runs_topic=env.get("PENSTOCK_RUNS_TOPIC") or None,
         internal_topic=env.get("PENSTOCK_INTERNAL_TOPIC") or normal.internal_topic,
+        batches_topic=env.get("PENSTOCK_BATCHES_TOPIC") or None,
     )
 
 

@@ -34,8 +34,8 @@ from penstock_ops.terminal.system import local_topology
 from penstock_ops.terminal.topology import create_local
 
 TARGETS = ("request_handler", "response_processor", "sweeper")
-#: Served beside them while runs are switched on.
-RUN_HANDLER = "run_handler"
+#: Served beside them while runs are switched on, and while a target's lane is batch.
+RUN_HANDLER, BATCHER = "run_handler", "batcher"
 #: functions/main.py, beside the package: the very file that is deployed.
 SOURCE = Path(str(penstock.__file__)).parent.parent / "main.py"
 
@@ -44,7 +44,8 @@ _App = Callable[[Any, Any, Any], Awaitable[None]]
 
 async def serve(settings: Settings, token: str) -> None:
     """Serve `settings.folder` until SIGTERM or SIGINT; the folder is ours when this is called."""
-    targets = (*TARGETS, RUN_HANDLER) if settings.runs_topic else TARGETS
+    runs = [RUN_HANDLER] if settings.runs_topic else []
+    targets = [*TARGETS, *runs, *([BATCHER] if settings.batches_topic else [])]
     sockets = {target: _listen() for target in targets}
     urls = {target: f"http://127.0.0.1:{_port(sock)}/" for target, sock in sockets.items()}
     apps = {_port(sock): _app(target) for target, sock in sockets.items()}

@@ -26,7 +26,8 @@ MAX_ATTEMPTS = 100
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """The names of the topics, and what is subscribed to them; those of runs where `runs_topic` is given.
+    """The names of the topics, and what is subscribed to them; those of runs and batches where
+    their topics are given.
 
     Subscriptions: `request_subscription` and `response_subscription` feed the functions, by push or, where a
     bridge delivers, by pull; `dead_letter_subscription` and `results_subscription` are for people and clients
@@ -38,6 +39,7 @@ class Topology:
     dead_letter_topic: str = "llm-dead-letters"
     runs_topic: str | None = None
     internal_topic: str = "llm-internal"
+    batches_topic: str | None = None
     ack_deadline_s: float = Timing().ack_deadline_s
     max_attempts: int = MAX_ATTEMPTS
     min_backoff_s: float | None = 10
@@ -47,7 +49,8 @@ class Topology:
     def topics(self) -> list[str]:
         """All topics that there are."""
         always = [self.request_topic, self.response_topic, self.dead_letter_topic]
-        return always + ([self.runs_topic, self.internal_topic] if self.runs_topic else [])
+        runs = [self.runs_topic, self.internal_topic] if self.runs_topic else []
+        return always + runs + ([self.batches_topic] if self.batches_topic else [])
 
     def endpoints(self, urls: Mapping[str, str]) -> dict[str, str]:
         """Which function answers a subscription, by the URLs of the functions."""
@@ -55,6 +58,8 @@ class Topology:
             self.request_subscription: urls["request_handler"],
             self.response_subscription: urls["response_processor"],
         }
+        if self.batches_topic:
+            fed[self.batches_subscription] = urls["batcher"]
         if not self.runs_topic:
             return fed
         internal = {self.internal_subscription: urls["response_processor"]}
@@ -63,6 +68,10 @@ class Topology:
     @property
     def runs_subscription(self) -> str:
         return f"{self.runs_topic}-handler"
+
+    @property
+    def batches_subscription(self) -> str:
+        return f"{self.batches_topic}-batcher"
 
     @property
     def internal_subscription(self) -> str:
@@ -110,6 +119,7 @@ class Topology:
                 if self.runs_topic
                 else []
             ),
+            *([fed(self.batches_subscription, self.batches_topic)] if self.batches_topic else []),
             Subscription(self.results_subscription, self.response_topic),
             Subscription(
                 self.dead_letter_subscription,

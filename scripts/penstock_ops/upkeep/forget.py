@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict, dataclass, field
 
 from penstock.messages.request import TENANT_LIMIT, id_fault
-from penstock.paths import REQUESTS, RUNS
+from penstock.paths import BATCHES, PILES, REQUESTS, RUNS
 from penstock.ports import Delete, Snapshot
 from penstock.requests.record import Record, State
 from penstock_ops.terminal.console import counted, print_json, say, stdout, warn
@@ -33,6 +33,7 @@ NOT_REACHED = (
     "the archive of dead letters, and originals over 9 MB that dead letters refer to (bucket, dead-letters/)",
     "the warehouse (BigQuery) and the logs, which hold ids, counts and costs",
     "backups of the database, and older generations where the bucket keeps them",
+    "files of batches at their provider, which expire there (two days after the batch's window)",
     "answers of abandoned attempts beside requests that were deleted before (collection orphans)",
 )
 
@@ -47,6 +48,7 @@ class Found:
     usage: int = 0
     runs: int = 0
     pages: int = 0
+    batches: int = 0
     blobs: int = 0
     #: The ids of unfinished requests, the first few, and how many there are.
     open: int = 0
@@ -56,7 +58,8 @@ class Found:
 
     @property
     def documents(self) -> int:
-        return self.requests + self.orphans + self.cache + self.usage + self.runs + self.pages
+        runs = self.runs + self.pages
+        return self.requests + self.orphans + self.cache + self.usage + runs + self.batches
 
 
 async def forget(tenant: str, *, yes: bool, force: bool, as_json: bool) -> int:
@@ -93,6 +96,9 @@ async def _count(system: System, tenant: str) -> Found:
             found.cache += len(page)
         async for page in _pages(system, f"tenants/{tenant}/usage"):
             found.usage += len(page)
+        for collection in (PILES, BATCHES):
+            async for page in _pages(system, f"tenants/{tenant}/{collection}"):
+                found.batches += len(page)
         async for page in _pages(system, f"tenants/{tenant}/{RUNS}"):
             found.runs += len(page)
             for run in page:
@@ -160,7 +166,7 @@ async def _delete(system: System, tenant: str, found: Found) -> int:
                 async for pages in _pages(system, f"{run.path}/pages"):
                     await delete([one.path for one in pages], advance)
             await delete([snapshot.path for snapshot in page], advance)
-        for collection in ("cache", "usage"):
+        for collection in ("cache", "usage", PILES, BATCHES):
             async for page in _pages(system, f"tenants/{tenant}/{collection}"):
                 await delete([snapshot.path for snapshot in page], advance)
     return await _delete_blobs(system, tenant)
@@ -219,6 +225,7 @@ def _print(tenant: str, found: Found, done: bool, blobs: int) -> None:
         (found.cache, "cache entries"),
         (found.usage, "usage counters"),
         (found.runs + found.pages, "runs and their pages"),
+        (found.batches, "batches and their piles"),
     ):
         out.print(f"  {count:>9,}  {kind}")
     if done:

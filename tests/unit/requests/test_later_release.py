@@ -38,7 +38,11 @@ def test_a_request_in_a_state_of_a_later_release_is_left_alone() -> None:
         await asyncio.sleep(20)
         document = await stage.document("r")
         assert (await stage.letters(), stage.calls()) == ([], 1)
-        assert (document["state"], document["batch"], document["fence"]) == ("of tomorrow", "b-1", before["fence"])
+        assert (document["state"], document["batch"], document["fence"]) == (
+            "of tomorrow",
+            "b-1",
+            before["fence"],
+        )
         await stage.ask("r", "something else")
         await asyncio.sleep(20)
         assert await stage.letters() == ["conflict"]

@@ -1,0 +1,39 @@
+"""A deployment with a lane that waits, on the stage of a world."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from penstock.batches.rooms import BatchesRoom, PilesRoom
+from penstock.batches.seam import Piles
+from penstock.batches.story import batch
+from penstock.lanes.seam import Lanes
+from penstock.sweep import ROOMS
+from penstock.targets.routes import Route, Routes, Target
+from tests.chaos.world import TOPICS, Shape
+
+_MODEL = "gpt-5.4-nano"
+LAZY = Target(name="lazy", provider="openai", model=_MODEL, lane="batch", max_output=1000)
+PROMPT = Target(name="prompt", provider="openai", model=_MODEL, max_output=1000)
+BATCHED = Routes("one", {"one": Route(targets=[LAZY, PROMPT], choose="cheapest")})
+#: Long enough for a batch to be likely in time, in seconds.
+PATIENT = 6 * 3600
+
+
+class _Lanes(Lanes):
+    def __init__(self) -> None:
+        super().__init__(BATCHED)
+
+
+def with_batches(shape: Shape) -> Shape:
+    """The same deployment with piles kept, and routes that have such a target."""
+    return replace(
+        shape,
+        routes=BATCHED,
+        rooms=(*ROOMS, PilesRoom(), BatchesRoom()),
+        seams=(*shape.seams, _Lanes, Piles),
+        stories={**shape.stories, TOPICS.batches: batch},
+    )
+
+
+BATCHES = with_batches(Shape(BATCHED, seed=1))
