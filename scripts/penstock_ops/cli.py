@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from penstock_ops.batching.cli import add_batches
 from penstock_ops.running.cli import add_runs
 from penstock_ops.terminal.faults import exit_code, sentence
 from penstock_ops.terminal.mounted import Tools
@@ -213,6 +214,7 @@ def watch(
 
 add_operations(app)
 add_runs(app)
+add_batches(app)
 
 
 def _run(verb: Callable[[], Coroutine[Any, Any, int]]) -> None:

@@ -8,16 +8,18 @@ from penstock.batches.rooms import BatchesRoom, PilesRoom
 from penstock.batches.seam import Piles
 from penstock.batches.story import batch
 from penstock.lanes.seam import Lanes
-from penstock.sweep import ROOMS
 from penstock.targets.routes import Route, Routes, Target
+from tests.chaos.workload import ROUTES
 from tests.chaos.world import TOPICS, Shape
 
 _MODEL = "gpt-5.4-nano"
 LAZY = Target(name="lazy", provider="openai", model=_MODEL, lane="batch", max_output=1000)
 PROMPT = Target(name="prompt", provider="openai", model=_MODEL, max_output=1000)
 BATCHED = Routes("one", {"one": Route(targets=[LAZY, PROMPT], choose="cheapest")})
-#: Long enough for a batch to be likely in time, in seconds.
-PATIENT = 6 * 3600
+
+
+#: The routes of the other simulations, and one that waits.
+MIXED = Routes(ROUTES.default, {**ROUTES.routes, "lazy": BATCHED.routes["one"]})
 
 
 class _Lanes(Lanes):
@@ -25,12 +27,12 @@ class _Lanes(Lanes):
         super().__init__(BATCHED)
 
 
-def with_batches(shape: Shape) -> Shape:
+def with_batches(shape: Shape, routes: Routes = BATCHED) -> Shape:
     """The same deployment with piles kept, and routes that have such a target."""
     return replace(
         shape,
-        routes=BATCHED,
-        rooms=(*ROOMS, PilesRoom(), BatchesRoom()),
+        routes=routes,
+        rooms=(*shape.rooms, PilesRoom(), BatchesRoom()),
         seams=(*shape.seams, _Lanes, Piles),
         stories={**shape.stories, TOPICS.batches: batch},
     )

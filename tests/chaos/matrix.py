@@ -24,7 +24,7 @@ from penstock.messages.envelope import format_time
 from penstock.messages.request import Request
 from penstock.requests.seams import Seam
 from penstock.runs.message import Told, Verb
-from tests.chaos.batch_stage import PATIENT, with_batches
+from tests.chaos.batch_stage import with_batches
 from tests.chaos.checker import SECRET, violations
 from tests.chaos.evidence import Evidence, collect
 from tests.chaos.faults import TRANSIENT, AtSteps, Fault, Plan
@@ -33,7 +33,7 @@ from tests.chaos.provider import Reply
 from tests.chaos.run_stage import ask, mapped, pipeline, with_runs
 from tests.chaos.sums import Sums
 from tests.chaos.tally import Tally
-from tests.chaos.workload import ROUTES
+from tests.chaos.workload import PATIENT, ROUTES
 from tests.chaos.world import TOPICS, Shape, World, world
 
 #: Nothing of a matrix cell takes longer than this to come to rest, in seconds.

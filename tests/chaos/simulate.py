@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import Any
 
 from penstock.messages.envelope import format_time
+from tests.chaos.batch_stage import MIXED, with_batches
 from tests.chaos.checker import violations
 from tests.chaos.evidence import Evidence, collect
 from tests.chaos.loop import run_virtual
@@ -45,6 +46,7 @@ class Totals(Sums):
     seeds: int = 0
     requests: int = 0
     runs: int = 0
+    batches: int = 0
     calls: int = 0
     paid: int = 0
     redriven: int = 0
@@ -60,6 +62,7 @@ class Totals(Sums):
         documents = [fields for path, fields in evidence.documents.items() if "/requests/" in path]
         self.requests += len(documents)
         self.runs += sum(path.split("/")[2::2] == ["runs"] for path in evidence.documents)
+        self.batches += sum(path.split("/")[2::2] == ["batches"] for path in evidence.documents)
         self.calls += len(evidence.calls)
         self.paid += sum(call.paid for call in evidence.calls)
         self.redriven += sum(fields["redrive_count"] for fields in documents)
@@ -117,9 +120,13 @@ async def _live(seed: int, work: Workload) -> Outcome:
     shape = Shape(ROUTES, seed=seed, instances=rng.choice((1, 2, 3)), skew_s=0.4, duplicates=work.duplicates)
     if work.runs:
         shape = with_runs(shape)
+    if work.batches is not None:
+        shape = with_batches(shape, MIXED)
     log = io.StringIO()
     with contextlib.redirect_stdout(log):
         async with world(shape, work.mood, work.plan) as made:
+            if work.batches is not None:
+                made.batches.takes_s, made.batches.lag_s = work.batches
             for blow in work.blows:
                 asyncio.get_running_loop().call_later(blow.at, _strike, made, blow)
             running = made.spawn(_publish_runs(made, work))
@@ -127,10 +134,15 @@ async def _live(seed: int, work: Workload) -> Outcome:
                 await asyncio.sleep(max(0.0, sent.at - made.now()))
                 await made.publish(sent.data, sent.attributes)
             await running
-            await made.rest(TROUBLE_S + REST_S)
+            await made.rest(TROUBLE_S + _rest_s(made))
             await _end_trouble(made, work)
             evidence, still_failing = await _redrive(made, log)
             return Outcome(seed, violations(evidence) + still_failing, evidence, made.now())
+
+
+def _rest_s(made: World) -> float:
+    """Where a lane waits, a redrive may wait for most of its day."""
+    return REST_S + (30 * 3600 if TOPICS.batches in made.shape.stories else 0)
 
 
 async def _publish_runs(made: World, work: Workload) -> None:
@@ -167,7 +179,7 @@ async def _redrive(made: World, log: io.StringIO) -> tuple[Evidence, list[str]]:
         await made.publish(originals[fields["message_id"]], attributes)
     if not failed:
         return evidence, []
-    await made.rest(REST_S)
+    await made.rest(_rest_s(made))
     evidence = await collect(made, log.getvalue())
     return evidence, [f"{path}: still fails after repair and redrive" for path in _retriable(evidence)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from penstock.messages.request import Request
@@ -29,6 +29,10 @@ ROUTES = Routes(
         "two": Route(targets=[_target("b"), _target("c")], fallback=True),
     },
 )
+
+
+#: Long enough for a batch to be likely in time, in seconds.
+PATIENT = 6 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,8 @@ class Workload:
     blows: list[Blow]
     #: Messages of runs; without any, runs are switched off.
     runs: list[RunSent]
+    #: Seconds that a batch takes, and by which its listing lags; None: no lane waits.
+    batches: tuple[float, float] | None = None
 
 
 def workload(seed: int) -> Workload:
@@ -110,14 +116,32 @@ def workload(seed: int) -> Workload:
         part = rng.choice(("store", "publish", "blobs", "provider"))
         stretches.append(Unreachable(part, start, start + rng.choice((30.0, 120.0, 600.0))))
     blows = [_blow(rng) for _ in range(rng.choice((0, 0, 1, 3)))]
-    return Workload(
-        sent=_sent(rng),
+    sent = _sent(rng)
+    work = Workload(
+        sent=sent,
         mood=Mood(random.Random(rng.getrandbits(64)), rng.uniform(0, TROUBLE_S), weights),
         plan=Outages(AtRandom(random.Random(rng.getrandbits(64)), rate, until), stretches),
         duplicates=rng.choice((0.0, 0.0, 0.2)),
         blows=blows,
         runs=runs_of(rng),
     )
+    return _batched(work, rng) if rng.random() < 0.12 else work
+
+
+def _batched(work: Workload, rng: random.Random) -> Workload:
+    """The same with most requests in a lane that waits, and some that cannot."""
+    sent = []
+    for one in work.sent:
+        try:
+            body = json.loads(one.data)
+        except ValueError:
+            body = {}
+        if isinstance(body, dict) and "request_id" in body and "prompt" in body and rng.random() < 0.8:
+            body |= {"model": "lazy"} | ({"max_wait_s": PATIENT} if rng.random() < 0.8 else {})
+            one = Sent(one.at, json.dumps(body).encode(), one.attributes)
+        sent.append(one)
+    batches = (rng.choice((30.0, 300.0, 3000.0, 1e6)), rng.choice((0.0, 0.0, 900.0)))
+    return replace(work, sent=sent, batches=batches)
 
 
 def _blow(rng: random.Random) -> Blow:

@@ -11,7 +11,7 @@ or as a process (port 0 picks a free one; the first line on stdout is `listening
 
     python -m tests.servers.openai_server --port 0 --latency 1.0 --ledger calls.jsonl
 
-Served: `POST /v1/chat/completions`, `GET /v1/models`, files and batches (openai_batches.py), and for the tester
+Served: `POST /v1/chat/completions`, `GET /v1/models`, files and batches (openai_batches.py); for the tester
 
 | endpoint | meaning |
 | --- | --- |

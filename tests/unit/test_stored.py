@@ -108,8 +108,8 @@ async def test_what_is_written_has_its_row_and_expires_as_the_row_says(
         if "expires_at" in fields:
             lasts = (fields["expires_at"] - datetime.now(UTC)).total_seconds()
             assert lasts == pytest.approx(getattr(timing, row["expires"].split()[0]), abs=60)
-    # the operator's pause is written by another process, the targets' speed where routes plan alone, piles and
-    # batches where a lane waits (tests/unit/batches)
+    # the operator's pause is written by another process, the targets' speed where routes plan alone, piles
+    # and batches where a lane waits (tests/unit/batches)
     elsewhere = {"control/pause", "control/speed-{target}"}
     elsewhere |= {
         row["document"] for row in DOCUMENTS if "/piles/" in row["document"] or "/batches/" in row["document"]

@@ -67,13 +67,13 @@ async def _pile(s: Services, pile: Pile, began: float) -> None:
     if found.fields is None or s.clock.now() < found.fields["ripe_at"]:
         return
     target = s.routes.targets.get(found.fields.get("target", ""))
-    if target is None or not target.waits:
-        log.error("pile.stranded", "No route has the target of this pile any more.", pile=pile.name)
-        return
-    most = min(target.max_lines, found.fields.get("at_most") or target.max_lines)
+    most = min(target.max_lines, found.fields.get("at_most") or target.max_lines) if target else 1
     some = await candidates(s, pile, most)
     if not some:
         await _close(s, found)
+        return
+    if target is None or not target.waits:
+        log.error("pile.stranded", "No route has the target of this pile any more.", pile=pile.name)
         return
     holder = await begin(s, pile, target, some)
     if holder is not None:
