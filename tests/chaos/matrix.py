@@ -198,6 +198,17 @@ def cells(path: Path, company: str) -> Iterator[Cell]:
         yield Cell(path, company, (*path.dealt, (number, fault)))
 
 
+def differing(path: Path, company: str) -> Iterator[Cell]:
+    """Those of them that leave different things behind."""
+    names, _ = steps(path, company)
+    return (cell for cell in cells(path, company) if _differs(names, cell))
+
+
+def _differs(names: Sequence[str], cell: Cell) -> bool:
+    number, fault = cell.faults[-1]
+    return fault in distinct(names[number])
+
+
 def firsts(path: Path, company: str) -> list[tuple[int, Fault]]:
     """With what a pair begins: every step with every fault that differs there."""
     names, _ = steps(path, company)

@@ -7,30 +7,50 @@ from collections.abc import Iterator
 import pytest
 from _pytest.mark.structures import ParameterSet
 
-from tests.chaos.matrix import BATCH_PATHS, COMPANY, PATHS, RUN_PATHS, Path, cells, run_cells, steps
+from tests.chaos.matrix import (
+    BATCH_PATHS,
+    COMPANY,
+    PATHS,
+    RUN_PATHS,
+    Path,
+    cells,
+    differing,
+    run_cells,
+    steps,
+)
 
 #: Cells of each path of runs in each company.
 _SAMPLE = 4
+#: In company, every third cell: next to a path alone, most of it is the same once more.
+_PART = 3
 
 #: The paths that scripts/test quick takes: the shortest, and the shortest with two targets.
 _QUICK = {"plain", "fallback"}
 
 
-def _told() -> Iterator[ParameterSet]:
-    """Every path in every company. scripts/test takes each alone and, by turns, in one company more; the rest
-    is long: scripts/test --all, or scripts/chaos matrix, which takes them all on both cores."""
+def _short() -> Iterator[ParameterSet]:
+    """Every path alone, and a part of it in one company more, by turns."""
     alone, *others = COMPANY
     for number, path in enumerate(PATHS):
+        quick = path.name in _QUICK
+        yield pytest.param(path, alone, 1, id=f"{path.name}-{alone}", marks=() if quick else pytest.mark.slow)
         turn = others[number % len(others)]
-        for company in COMPANY:
-            short = pytest.mark.slow if company in (alone, turn) else pytest.mark.long
-            quick = path.name in _QUICK and company == alone
-            yield pytest.param(path, company, id=f"{path.name}-{company}", marks=() if quick else short)
+        yield pytest.param(path, turn, _PART, id=f"{path.name}-{turn}", marks=pytest.mark.slow)
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(("path", "company"), list(_told()))
+@pytest.mark.parametrize(("path", "company", "part"), list(_short()))
+def test_the_faults_that_differ_at_every_step(path: Path, company: str, part: int) -> None:
+    figures = run_cells(list(differing(path, company))[::part])
+    assert figures.cells >= 4 * 6
+    assert figures.broken == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("company", COMPANY)
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
 def test_every_fault_at_every_step(path: Path, company: str) -> None:
+    """As `scripts/chaos matrix`, which takes both cores."""
     figures = run_cells(cells(path, company))
     assert figures.cells >= 7 * 6
     assert figures.broken == []

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from penstock.errors import BadMessage
+from penstock.messages.named_once import NamedTwice, named_once
 
 #: How deep objects and lists may nest, the outermost object included. OpenAI takes schemas of ten levels: if
 #: each is a list of objects that may be null (anyOf), it makes 5 here, below the 6 from the message to the
@@ -119,6 +120,9 @@ def _parse(data: bytes) -> Any:
         raise BadMessage(
             f"The message data is not JSON (line {error.lineno}, column {error.colno})."
         ) from None
+    except NamedTwice as error:
+        name = _shown(error.args[0])
+        raise BadMessage(f"The message data names {name} twice in one object: keep one.") from None
     except RecursionError:
         raise BadMessage(_TOO_DEEP) from None
 
@@ -149,17 +153,6 @@ def _shown(name: str) -> str:
     return f"`{name}`" if _PLAIN_NAME.fullmatch(name) else "a field with an unusual name"
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        seen: set[str] = set()
-        for name, _ in pairs:
-            if name in seen:
-                raise BadMessage(f"The message data names {_shown(name)} twice in one object: keep one.")
-            seen.add(name)
-    return found
-
-
 def _int(digits: str) -> int:
     # The length comes first: int() is quadratic in it, and Python refuses more than 4,300 digits.
     if len(digits) <= 20 and (number := int(digits)) in _INT64:
@@ -183,7 +176,7 @@ _CANONICAL: Final = json.JSONEncoder(
 )
 _TOO_DEEP: Final = f"The message data nests more than {MAX_DEPTH} levels deep: send a flatter object."
 _DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=_int, parse_float=_float, parse_constant=_constant
+    object_pairs_hook=named_once, parse_int=_int, parse_float=_float, parse_constant=_constant
 )
 
 #: What each of pydantic's faults asks of the client; `{…}` is filled from the fault's own bounds.

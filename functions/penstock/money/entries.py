@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from penstock.errors import SettingsError
 from penstock.messages.completion import STANDARD_TIERS
+from penstock.messages.named_once import NamedTwice, named_once
 from penstock.money.lane import WINDOWS
 from penstock.money.rates import Price, TokenPrices
 
@@ -132,11 +133,11 @@ def parse(text: str, whose: str) -> Book:
     """The book that `text` is. Raises SettingsError with every fault, each beginning with `whose`."""
     try:
         # Decimals from the digits as they are written: 0.075 is exactly that.
-        book = Book.model_validate(json.loads(text, parse_float=Decimal, object_pairs_hook=_once))
+        book = Book.model_validate(json.loads(text, parse_float=Decimal, object_pairs_hook=named_once))
     except ValidationError as error:
         faults = [_sentence(fault) for fault in error.errors()]
-    except _Twice as error:
-        faults = [f"the name {str(error)!r} stands twice in one object: only one of the two can be meant"]
+    except NamedTwice as error:
+        faults = [f"the name {error.args[0]!r} stands twice in one object: only one of the two can be meant"]
     except (ValueError, RecursionError):
         raise SettingsError([f"{whose} is not a JSON object."]) from None
     else:
@@ -144,20 +145,6 @@ def parse(text: str, whose: str) -> Book:
         if not faults:
             return book
     raise SettingsError([f"{whose}: {fault}." for fault in faults])
-
-
-class _Twice(Exception):
-    """A name that an object has twice."""
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """JSON readers take the last of two; which one was meant nobody knows."""
-    found: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in found:
-            raise _Twice(name)
-        found[name] = value
-    return found
 
 
 def _sentence(fault: Any) -> str:

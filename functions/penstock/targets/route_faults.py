@@ -12,6 +12,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from penstock.errors import SettingsError
+from penstock.messages.named_once import NamedTwice, named_once
 
 _VARIABLE: Final = "PENSTOCK_ROUTES"
 #: What each of pydantic's faults asks for; `{…}` is filled from the fault's own bounds.
@@ -48,11 +49,11 @@ _FORMS: Final[Mapping[str, str]] = {
 def read_json(text: str) -> Any:
     """The JSON value in `text`. Raises SettingsError with line and column."""
     try:
-        return json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_object)
+        return json.loads(text.removeprefix("\ufeff"), object_pairs_hook=named_once)
     except json.JSONDecodeError as error:
         at = f"line {error.lineno}, column {error.colno}: {error.msg}"
         raise SettingsError([f"{_VARIABLE} is not JSON ({at})."]) from None
-    except _Twice as error:
+    except NamedTwice as error:
         raise SettingsError([f"{_VARIABLE} names {error.args[0]!r} twice in one object: keep one."]) from None
     except (ValueError, RecursionError):
         raise SettingsError(
@@ -81,16 +82,3 @@ def _path(location: tuple[str | int, ...]) -> str:
         elif step != "[key]":
             path += ("." if path else "") + step
     return path or "the whole value"
-
-
-class _Twice(Exception):
-    """A name stands twice in one object: its reader would take one of them, and nobody knows which."""
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in found:
-            raise _Twice(name)
-        found[name] = value
-    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,6 +36,7 @@ def openai_params(
     return {name_of_limit if name == "max_tokens" else name: value for name, value in params.items()}
 
 
+@cache  # asked with every call, and a deployment has few targets
 def _name_of_limit(base_url: str, model: str) -> str:
     parts = urlsplit(base_url)
     host = parts.hostname or ""
