@@ -15,6 +15,7 @@ import pytest
 
 from penstock import paths as keys
 from penstock.adapters.stores.firestore import FirestoreStore
+from penstock.batches.rooms import BatchesRoom, PilesRoom
 from penstock.bootstrap import build
 from penstock.messages.envelope import Envelope
 from penstock.messages.result import response_message
@@ -114,7 +115,7 @@ def test_what_is_kept_outlives_what_points_to_it(everything: Run) -> None:
 
 
 def test_subscriptions_are_named_as_in_the_local_stack(everything: Run) -> None:
-    local = Topology(runs_topic="llm-runs")
+    local = Topology(runs_topic="llm-runs", batches_topic="llm-batches")
     names = {s.values["name"] for s in everything.of("google_pubsub_subscription")}
     assert {local.request_subscription, local.response_subscription, local.dead_letter_subscription} <= names
     assert {local.runs_subscription, local.internal_subscription} <= names
@@ -126,13 +127,25 @@ def test_each_name_stands_once() -> None:
     text = "\n".join(file.read_text() for file in TERRAFORM.rglob("*.tf"))
     text = re.sub(r"<<-EOT\n.*?\n +EOT\n", "", text, flags=re.DOTALL)
     text = re.sub(r"description +=.*|#.*", "", text)
-    topology = Topology(runs_topic="llm-runs")
+    topology = Topology(runs_topic="llm-runs", batches_topic="llm-batches")
     names = ["llm-runs", "llm-internal", "run-handler", topology.runs_subscription]
     names += ["llm-requests", "llm-responses", "llm-dead-letters", "request-handler", "response-processor"]
+    names += ["llm-batches", "batcher", topology.batches_subscription]
     names += [topology.request_subscription, topology.response_subscription]
     names += [topology.dead_letter_subscription]
     # I expect each once, as a value that is given a name
-    for name in [*names, "requests", "orphans", "cache", "usage", "control", "runs", "pages"]:
+    for name in [
+        *names,
+        "requests",
+        "orphans",
+        "cache",
+        "usage",
+        "control",
+        "runs",
+        "pages",
+        "piles",
+        "batches",
+    ]:
         assert len(re.findall(f'= "{name}"', text)) == 1, name
     assert not [name for name in names if len(re.findall(f'"{name}"', text)) > 1]
     # The database's default stands in the store's settings and in the platform's, which hands them on
@@ -147,6 +160,8 @@ def test_collections_are_the_codes(everything: Run) -> None:
         keys.usage_path("t", "r", "2026-11-21", "m"): "usage",
         PAUSE_PATH: "control",
         keys.run_path("t", "r"): "runs",
+        keys.pile_path("t", "p"): "piles",
+        keys.batch_path("t", "b"): "batches",
         keys.page_path("t", "r/0.0.0"): "pages",
     }
     assert {path.split("/")[-2] for path in written} == set(written.values())
@@ -195,14 +210,17 @@ async def test_every_query_has_its_index_and_every_index_its_query(
     assert {required_index(query) for query in recorder.queries} == declared
 
 
-def test_runs_add_the_indexes_that_they_ask_for_and_no_others(dev: Run, everything: Run) -> None:
+def test_rooms_add_the_indexes_that_they_ask_for_and_no_others(dev: Run, everything: Run) -> None:
     def declared(run: Run) -> set[tuple[str, str]]:
         fields = run.of("google_firestore_field")
         return {(f.values["collection"], f.values["field"]) for f in fields if _has_index(f.values)}
 
     # The sweeper's two of its room, and what a page counts
-    room = {(Runs.group, "due_at"), (Runs.group, "open_since")}
-    assert declared(everything) - declared(dev) == room | {(keys.REQUESTS, "done_in")}
+    rooms = {
+        (room.group, when) for room in (Runs, PilesRoom, BatchesRoom) for when in ("due_at", "open_since")
+    }
+    beside = {(keys.REQUESTS, "done_in"), (keys.REQUESTS, "waits")}
+    assert declared(everything) - declared(dev) == rooms | beside
 
 
 def _has_index(field: Mapping[str, Any]) -> bool:
@@ -220,7 +238,7 @@ def test_no_query_is_left_out_of_that() -> None:
         and call.func.attr in ("find", "count")
         and len(call.args) >= 4
     }
-    assert asked == {"'due_at'", "'open_since'", "'following'", "'done_in'", "'day'"}
+    assert asked == {"'due_at'", "'open_since'", "'following'", "'done_in'", "'waits'", "'day'"}
 
 
 def test_metrics_read_what_the_code_logs(workspace: Workspace) -> None:

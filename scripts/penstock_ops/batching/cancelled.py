@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from penstock.batches.record import CLOSED
-from penstock.batches.rooms import BATCH
 from penstock.errors import PreconditionFailed
-from penstock.leases.wake import publish_wake
-from penstock.messages.wake import Wake
 from penstock.paths import sharded
 from penstock.ports import Update
 from penstock_ops.batching.listed import told
@@ -40,9 +37,8 @@ async def cancel(tenant: str, name: str, *, as_json: bool) -> int:
                 continue
         else:
             raise OperatorFault(f"the batch {name} is being worked on; try again.")
-        await publish_wake(s, s.topics.batches, Wake(tenant, name, batch.fence), BATCH)
     if as_json:
         print_json(told(batch) | {"asked": "cancel"})
     else:
-        say(f"{name} is called back. `penstock batches show {name}` tells what became of it.")
+        say(f"{name} is called back within a minute. `penstock batches show {name}` tells what became of it.")
     return 0

@@ -8,6 +8,7 @@ locals {
     dead_letters = "llm-dead-letters"
     runs         = "llm-runs"
     internal     = "llm-internal"
+    batches      = "llm-batches"
   }
 
   letters_subscription = "llm-dead-letters-inspection"
@@ -20,5 +21,7 @@ locals {
     control  = "control"
     runs     = "runs"
     pages    = "pages"
+    piles    = "piles"
+    batches  = "batches"
   }
 }

@@ -20,7 +20,10 @@ locals {
         usage    = { indexed = ["day"] }
         control  = {}
       }
-      beside = { runs = { indexed = { requests = ["done_in"] } } }
+      beside = {
+        runs    = { indexed = { requests = ["done_in"] } }
+        batches = { indexed = { requests = ["waits"] } }
+      }
     }
     responder = {
       core         = true
@@ -42,7 +45,7 @@ locals {
       timeout_s   = 120
       schedule    = { cron = "* * * * *", description = "Calls the sweeper each minute." }
       pausable    = true
-      publishes   = ["requests", "runs"]
+      publishes   = ["requests", "runs", "batches"]
     }
     runs = {
       name        = "run-handler"
@@ -56,6 +59,21 @@ locals {
       collections = {
         runs  = { expires = true, indexed = ["due_at", "open_since"] }
         pages = { expires = true }
+      }
+    }
+    batches = {
+      name        = "batcher"
+      description = "Lanes that wait: seals piles of requests, sends them to a provider as files, collects what it answers."
+      # A file and its members' list are in memory at once.
+      shape        = { cpu = 1, memory = "1Gi", concurrency = 4, min_instances = 0, max_instances = 5 }
+      subscription = { batches = "llm-batches-batcher" }
+      pausable     = true
+      publishes    = ["responses", "internal", "dead_letters", "batches"]
+      models       = true
+      blobs        = ""
+      collections = {
+        piles   = { expires = true, indexed = ["due_at", "open_since"] }
+        batches = { expires = true, indexed = ["due_at", "open_since"] }
       }
     }
   }
@@ -100,5 +118,10 @@ output "functions" {
   precondition {
     condition     = length(local.lacking) == 0
     error_message = "A room is switched on without what it needs. ${join(" ", local.lacking)}"
+  }
+
+  precondition {
+    condition     = module.routes.batched == contains(var.functions.rooms, "batches")
+    error_message = module.routes.batched ? "A target is in lane batch, and nobody works batches off: add \"batches\" to functions.rooms, or take the target's lane away." : "functions.rooms names batches, and no target is in lane batch: take the room out, once `penstock batches list` shows none that is open."
   }
 }

@@ -45,6 +45,14 @@ override_resource {
   values = { member = "serviceAccount:run-handler-caller@my-project-1", email = "run-handler-caller@my-project-1", name = "accounts/run-handler-caller" }
 }
 override_resource {
+  target = google_service_account.function["batches"]
+  values = { member = "serviceAccount:batcher@my-project-1", email = "batcher@my-project-1", name = "accounts/batcher" }
+}
+override_resource {
+  target = module.function["batches"].google_service_account.caller
+  values = { member = "serviceAccount:batcher-caller@my-project-1", email = "batcher-caller@my-project-1", name = "accounts/batcher-caller" }
+}
+override_resource {
   target = module.build.google_service_account.builder
   values = { member = "serviceAccount:penstock-builder@my-project-1", email = "penstock-builder@my-project-1", name = "accounts/penstock-builder" }
 }
@@ -101,7 +109,7 @@ run "with_everything" {
   variables {
     publishers         = { app = "serviceAccount:publisher@elsewhere" }
     response_consumers = { app = { member = "serviceAccount:consumer@elsewhere", tenant = "acme" } }
-    functions          = { bundle = "tests/bundle.stand-in", rooms = ["runs"], peak_in_flight = 80, traces = {}, shapes = { handler = { max_instances = 2 } } }
+    functions          = { bundle = "tests/bundle.stand-in", rooms = ["runs", "batches"], peak_in_flight = 80, traces = {}, shapes = { handler = { max_instances = 2 } } }
     operations         = { operators = ["user:operator@example.com"], emails = ["ops@example.com"], thresholds = { p95_s = 60 }, budget = { billing_account = "012345-6789AB-CDEF01", units = 50 } }
     delivery           = { state_bucket = "my-state", repository = "projects/p/locations/us-central1/connections/c/repositories/r" }
     data               = { analysts = ["group:analyst@example.com"] }
@@ -121,6 +129,7 @@ run "with_everything" {
         fast = { targets = [{ name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "openai", secret_version = "3", max_tokens_as = "max_completion_tokens" }] }
         free = { targets = [{ name = "flash", provider = "openai", model = "google/gemini-3.5-flash", auth = "access_token", base_url = "https://us-central1-aiplatform.googleapis.com/v1/projects/my-project-1/locations/us-central1/endpoints/openapi" }] }
         own  = { fallback = true, targets = [{ name = "gpu", model = "some/model", engine = true, max_concurrency = 16 }, { name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "openai", secret_version = "3", max_tokens_as = "max_completion_tokens" }] }
+        lazy = { choose = "cheapest", targets = [{ name = "batch", provider = "openai", model = "gpt-5.4-nano", secret = "openai", lane = "batch", max_output = 1000 }, { name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "openai", secret_version = "3", max_tokens_as = "max_completion_tokens" }] }
       }
     }
   }
@@ -130,6 +139,10 @@ run "with_everything" {
       routes = {
         fast = { fallback = false, targets = [{ name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "projects/my-project-1/secrets/openai/versions/3", max_tokens_as = "max_completion_tokens" }] }
         free = { fallback = false, targets = [{ name = "flash", provider = "openai", model = "google/gemini-3.5-flash", base_url = "https://us-central1-aiplatform.googleapis.com/v1/projects/my-project-1/locations/us-central1/endpoints/openapi", auth = "access_token" }] }
+        lazy = { fallback = false, choose = "cheapest", targets = [
+          { name = "batch", provider = "openai", model = "gpt-5.4-nano", secret = "projects/my-project-1/secrets/openai/versions/latest", lane = "batch", max_output = 1000 },
+          { name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "projects/my-project-1/secrets/openai/versions/3", max_tokens_as = "max_completion_tokens" },
+        ] }
         own = { fallback = true, targets = [
           { name = "gpu", provider = "openai", model = "some/model", base_url = "https://engine.example.run.app/v1", auth = "id_token", max_concurrency = 16, scales_to_zero = true },
           { name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "projects/my-project-1/secrets/openai/versions/3", max_tokens_as = "max_completion_tokens" },
