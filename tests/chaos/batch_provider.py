@@ -42,6 +42,8 @@ class SimJob:
     answers: list[bytes] = field(default_factory=list)
     errors: list[bytes] = field(default_factory=list)
     problem: Problem | None = None
+    #: The files that were deleted when it was created.
+    gone: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -67,6 +69,7 @@ class SimBatches:
         lines = [json.loads(line) for line in self.files[file]]
         name = f"job-{len(self.jobs)}"
         job = SimJob(name, file, mark, by, target, now, lines, now + self.lag_s)
+        job.gone = frozenset(self.deleted)
         self.jobs[name] = job
         if self.fails:
             job.ended, job.problem = True, self.fails.pop(0)

@@ -153,8 +153,8 @@ class Calls:
     async def _before(self, target: Target) -> Outcome | Answer | None:
         """Why no further call is needed, or a room that is switched on lets none start."""
         try:
-            # Before the first one the delivery has looked.
-            if self._called and self._late is not None and (answer := await self._late()) is not None:
+            late = self._late if self._called else None  # before the first one the delivery has looked
+            if late is not None and (answer := await late()) is not None:
                 return answer
             for seam in seams_of(self._s):
                 stop = await seam.before_call(self._s, self._holder, target)

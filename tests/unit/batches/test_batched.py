@@ -165,8 +165,7 @@ def test_a_create_that_came_to_nothing_is_made_anew_with_a_new_file() -> None:
         await stage.rest()
         assert asked(stage) == ["lazy"]
         [job] = stage.world.batches.jobs.values()
-        assert job.file == "file-1"
-        assert stage.world.batches.deleted >= {"file-0", "file-1"}
+        assert (job.file, job.gone) == ("file-1", frozenset({"file-0"}))
 
     play(scene, plan=AtNamed({("runner.create", 1): Fault.KILL_BEFORE}), shape=BATCHES)
 
