@@ -74,8 +74,8 @@ def test_faults_at_the_steps_of_runs(path: Path) -> None:
 def test_faults_at_the_steps_of_batches(path: Path) -> None:
     """A sample of each path, of every fault; `scripts/chaos matrix` strikes all of them in every company."""
     every = list(cells(path, "alone"))
-    figures = run_cells(every[7 :: max(1, len(every) // 3)])
-    assert figures.cells >= 2
+    figures = run_cells(every[7 :: max(1, len(every) // 2)])
+    assert figures.cells >= 1
     assert figures.broken == []
 
 

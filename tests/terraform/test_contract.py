@@ -56,7 +56,11 @@ def _environment(run: Run) -> dict[str, str]:
 def test_functions_get_exactly_the_cloud_settings(dev: Run, everything: Run) -> None:
     assert set(_environment(everything)) == CLOUD
     # What switches a room on is there only where the room is
-    assert CLOUD - set(_environment(dev)) == {"PENSTOCK_RUNS_TOPIC", "PENSTOCK_INTERNAL_TOPIC"}
+    assert CLOUD - set(_environment(dev)) == {
+        "PENSTOCK_RUNS_TOPIC",
+        "PENSTOCK_INTERNAL_TOPIC",
+        "PENSTOCK_BATCHES_TOPIC",
+    }
     assert not CLOUD & LOCAL
 
 

@@ -22,6 +22,7 @@ from penstock.leases.take import take
 from penstock.paths import REQUESTS, batch_path, cache_path, request_path, sharded
 from penstock.ports import Snapshot
 from penstock.requests.flight import CacheEntry
+from penstock.requests.orphans import is_for
 from penstock.requests.record import NOT_CALLED, Record, State
 from penstock.requests.seams import seams_of
 from penstock.requests.unheld import Step, advance
@@ -143,4 +144,4 @@ def _refreshes(record: Record) -> bool:
 
 async def _has_orphan(s: Services, record: Record) -> bool:
     found = await s.store.scan(f"{record.path}/orphans", after="", limit=20, timeout_s=s.timing.read_s)
-    return any((orphan.fields or {}).get("life") == record.created_at for orphan in found)
+    return any(is_for(orphan.fields or {}, record) for orphan in found)

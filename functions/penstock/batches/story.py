@@ -64,7 +64,7 @@ async def _pile(s: Services, pile: Pile, began: float) -> None:
     """Seal what waits in `pile`, and work on it; an empty one is closed."""
     [found] = await s.store.read([pile.path], timeout_s=s.timing.read_s)
     # Whoever joined in this stretch of time relies on the look at its end.
-    if found.fields is None or s.clock.now() < found.fields["ripe_at"]:
+    if found.fields is None or s.clock.now() < found.fields.get("ripe_at", found.read_at):
         return
     target = s.routes.targets.get(found.fields.get("target", ""))
     most = min(target.max_lines, found.fields.get("at_most") or target.max_lines) if target else 1

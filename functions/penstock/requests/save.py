@@ -38,6 +38,7 @@ from penstock.requests.call import Answered, Calls, Refused
 from penstock.requests.conclude import answered, gave_up
 from penstock.requests.flight import answered_document
 from penstock.requests.incoming import INLINE_LIMIT, Incoming
+from penstock.requests.orphans import is_for
 from penstock.requests.record import NOT_CALLED, Record
 from penstock.requests.seams import seams_of
 from penstock.services import Services
@@ -148,11 +149,7 @@ async def recovered(s: Services, holder: Holder[Record]) -> Answer | None:
         f"{holder.path}/orphans", after="", limit=_ORPHANS, timeout_s=s.timing.read_s
     )
     for fields in (orphan.fields or {} for orphan in orphans):
-        count = fields.get("redrive_count")
-        # A line of a batch was out when its life ended, and answers a later one.
-        earlier = "line" in fields and (count or 0) < record.redrive_count
-        ours = count == record.redrive_count or earlier
-        if ours and fields.get("life") == record.created_at:
+        if is_for(fields, record):
             return Answer.decode(fields["answer"])
     return None
 

@@ -45,7 +45,7 @@ locals {
       severity = "CRITICAL"
       text     = "Model calls cost more in an hour than allowed for. `penstock pause` stops new ones within seconds; BigQuery's daily_cost says which tenant and model. Models without a known price are not in this figure."
     }
-    }, !contains(var.services, "batcher") ? {} : {
+    }, !var.batches ? {} : {
     batch-stuck = {
       query    = "sum(increase(${local.log.batches_stuck}{${local.run}}[30m])) > 0"
       for_s    = 600

@@ -4,15 +4,18 @@ locals {
   from_functions = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=(${join(" OR ", [for s in sort(var.services) : "\"${s}\""])})"
 
   # name => the action that is counted and the labels that are taken from its line
-  counters = {
-    requests       = { action = "request.finished", labels = ["status", "reason", "cache", "target"] }
-    calls          = { action = "provider.called", labels = ["target", "outcome"] }
-    parkings       = { action = "request.parked", labels = ["target", "reason"] }
-    dead_letters   = { action = "deadletter.published", labels = ["reason"] }
+  counters = merge({
+    requests     = { action = "request.finished", labels = ["status", "reason", "cache", "target"] }
+    calls        = { action = "provider.called", labels = ["target", "outcome"] }
+    parkings     = { action = "request.parked", labels = ["target", "reason"] }
+    dead_letters = { action = "deadletter.published", labels = ["reason"] }
+    sweeps       = { action = "sweep.finished", labels = [] }
+  }, { for name, counter in local.of_batches : name => counter if var.batches })
+
+  of_batches = {
     batches_stuck  = { action = "batch.unreachable", labels = [] }
     batches_late   = { action = "batch.escalated", labels = [] }
     batches_failed = { action = "batch.failed", labels = ["reason"] }
-    sweeps         = { action = "sweep.finished", labels = [] }
   }
 
   # name => the action, the field whose values are kept as a distribution, its unit, the bounds of its buckets

@@ -22,6 +22,13 @@ variable "engine" {
   default     = null
 }
 
+variable "batches" {
+  description = "Whether requests wait in lanes, which have alerts of their own."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "emails" {
   description = "Who is told. Without an address alerts still open incidents in the console."
   type        = set(string)

@@ -4,6 +4,7 @@ module "monitoring" {
   environment = var.environment
   services    = [for function in local.functions : function.name]
   engine      = try(local.engine.name, null)
+  batches     = contains(var.functions.rooms, "batches")
   emails      = var.operations.emails
   alerts      = var.operations.alerts
   thresholds  = var.operations.thresholds
