@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 import functions_framework.aio
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from penstock import log
 from penstock.bootstrap import instance
@@ -64,6 +65,26 @@ async def sweeper(request: Request) -> Response:
         log.error("sweep.failed", "The store did not answer; the next minute tries again.")
         return Response(status_code=Verdict.NACK.value)
     return JSONResponse({"woken": swept.woken, "oldest_open_s": swept.oldest_open_s})
+
+
+@functions_framework.aio.http
+async def console(request: Request) -> Response:
+    """An operator's browser → a page, or what its form asks for. Identity-Aware Proxy stands in front."""
+    from penstock.console.asgi import app
+    from penstock.operating import desk
+
+    return _Handed(app(desk))
+
+
+class _Handed(Response):
+    """The answer of an ASGI application."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__()
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
 
 
 async def _deliver(request: Request, story: Callable[[Services, Envelope], Awaitable[Verdict]]) -> Response:

@@ -126,6 +126,10 @@ def _seams(settings: Settings) -> Iterator[Seam]:
         from penstock.runs.seam import Members
 
         yield Members()
+    if settings.console is not None:
+        from penstock.pulse.seam import Pulse
+
+        yield Pulse()
     if settings.traces is not None:
         from penstock.traces.sampling import Sampling
         from penstock.traces.seam import Traces

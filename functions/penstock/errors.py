@@ -153,6 +153,14 @@ class PublishFailed(PenstockError):
     """The bus did not confirm a publish; the message may or may not have been taken."""
 
 
+class LettersOutOfReach(PenstockError):
+    """The dead letters' subscription is not there, or not for us; the sentence says what to do."""
+
+
+class NotLetIn(PenstockError):
+    """Nobody whom we believe says who came to the console; the sentence is fit for them."""
+
+
 class BlobError(PenstockError):
     """Something about the blob store."""
 

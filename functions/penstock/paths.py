@@ -24,6 +24,8 @@ REQUESTS = "requests"
 USAGE = "usage"
 RUNS = "runs"
 PILES, BATCHES = "piles", "batches"
+#: What was done by way of the console.
+AUDIT = "audit"
 
 
 def request_path(tenant: str, request_id: str) -> str:
@@ -49,6 +51,15 @@ def usage_path(tenant: str, request_id: str, day: str, *account: str) -> str:
 def speed_path(target: str) -> str:
     """What is known of a target's speed; its name may have characters that no document's id may."""
     return f"control/speed-{hashlib.sha256(target.encode()).hexdigest()[:32]}"
+
+
+def hour_path(hour: str) -> str:
+    """What was done in an hour of UTC (`2026-11-28T21`), minute by minute."""
+    return f"hours/{hour}"
+
+
+def audit_path(name: str) -> str:
+    return f"{AUDIT}/{name}"
 
 
 def run_path(tenant: str, run_id: str) -> str:

@@ -6,12 +6,13 @@ Documents are plain dicts of str, bytes, bool, int, float, None, aware datetimes
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol
 
 from penstock.messages.completion import BlobRef, Completion
+from penstock.messages.envelope import Envelope
 from penstock.messages.request import Request
 from penstock.messages.span import Span
 
@@ -205,6 +206,17 @@ class Bus(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class Waiting(Protocol):
+    """What waits in a subscription for a person. Whatever is not acked goes back when it is closed."""
+
+    async def look(self, advance: Callable[[int], None], limit: int) -> list[Envelope]:
+        """What is there, up to `limit` and a few more. Raises LettersOutOfReach, StoreUnavailable."""
+        ...
+
+    async def ack(self, message_ids: Sequence[str]) -> None:
+        """These are gone; a lost ack means that they come again. Raises StoreUnavailable."""
 
 
 class Blobs(Protocol):

@@ -31,6 +31,16 @@ class Topics:
     #: Used where a target's lane is batch: wakes of piles and batches.
     batches: str = "llm-batches"
 
+    @property
+    def dead_letter_subscription(self) -> str:
+        """Where dead letters wait for somebody to look at them."""
+        return f"{self.dead_letter}-inspection"
+
+    @property
+    def response_subscription(self) -> str:
+        """What feeds response_processor: Pub/Sub's copies of results name it."""
+        return f"{self.response}-processor"
+
 
 @dataclass(frozen=True, slots=True)
 class Services:

@@ -18,7 +18,15 @@ from penstock.targets.access import access_faults, access_warnings
 from penstock.targets.address import address_fault
 from penstock.targets.pasted import without_keys
 from penstock.targets.routes import Routes, Target, parse_routes, single_route
-from penstock.written import host_fault, key_fault, model_fault, project_fault, spoilt, topic_fault
+from penstock.written import (
+    console_fault,
+    host_fault,
+    key_fault,
+    model_fault,
+    project_fault,
+    spoilt,
+    topic_fault,
+)
 
 Where = Literal["cloud", "local"]
 
@@ -46,6 +54,7 @@ SETTINGS: Final = (
     Setting("PENSTOCK_TRACES", "cloud", "where traces go: an OTLP collector's whole HTTP address, or off"),
     Setting("PENSTOCK_TRACES_SHARE", "cloud", "the share of unremarkable traces that is kept"),
     Setting("PENSTOCK_TRACES_SLOW_S", "cloud", "from how many seconds on a request counts as slow"),
+    Setting("PENSTOCK_CONSOLE", "cloud", "off, local, or who may act in the console, as JSON"),
     Setting("PENSTOCK_PRICES", "local", "a price book laid over the one that comes with Penstock"),
     Setting("PENSTOCK_LOCAL", "local", "a folder: embedded mode, everything lies there"),
     Setting("PENSTOCK_DEFAULT_MODEL", "local", "the model without routes"),
@@ -64,6 +73,8 @@ DEFAULT_MODEL: Final = "gpt-5.4-nano"
 
 #: What switches a capability off that a setting switches on.
 OFF: Final = "off"
+#: The console of whoever sits at this machine.
+LOCAL: Final = "local"
 TRACES_SHARE, TRACES_SLOW_S = 0.01, 60.0
 
 #: What a value must be whatever the others are; for all others: not spoilt.
@@ -75,6 +86,7 @@ _RULES: Final[Mapping[str, Callable[[str], str]]] = {
     "PENSTOCK_ROUTES": lambda value: "" if value.lstrip().startswith("{") else spoilt(value),
     "PENSTOCK_DEFAULT_MODEL": model_fault,
     "PENSTOCK_TRACES": lambda value: "" if value == OFF else address_fault(value),
+    "PENSTOCK_CONSOLE": lambda value: "" if value in (OFF, LOCAL) else console_fault(value),
     "OPENAI_API_KEY": key_fault,
     "OPENAI_BASE_URL": address_fault,
     "PUBSUB_EMULATOR_HOST": host_fault,
@@ -122,6 +134,8 @@ class Settings:
     traces: str | None = None
     traces_share: float = TRACES_SHARE
     traces_slow_s: float = TRACES_SLOW_S
+    #: LOCAL, or JSON with the `audience` of IAP's assertions and the `operators`; None: no console.
+    console: str | None = None
     #: Things the user should know although they are not wrong.
     warnings: tuple[str, ...] = ()
 
@@ -189,6 +203,7 @@ class _Reader:
             traces=None if env.get("PENSTOCK_TRACES", OFF) == OFF else env["PENSTOCK_TRACES"],
             traces_share=self._number("PENSTOCK_TRACES_SHARE", TRACES_SHARE, 0, 1),
             traces_slow_s=self._number("PENSTOCK_TRACES_SLOW_S", TRACES_SLOW_S, 0, 86_400),
+            console=None if env.get("PENSTOCK_CONSOLE", OFF) == OFF else env["PENSTOCK_CONSOLE"],
             warnings=tuple(self._warnings),
         )
 

@@ -32,7 +32,10 @@ _WIDTH = 50
 
 @dataclass(slots=True)
 class Swept:
-    """What one run did. `oldest_open_s`: age of the oldest document that is not at rest; None: all are."""
+    """What one run did. `oldest_open_s`: age of the core's oldest document not at rest; None: all are.
+
+    What is switched on beyond may be open for days by design, and says itself when it waits.
+    """
 
     woken: int = 0
     #: Found due, but somebody else moved it first.
@@ -66,12 +69,12 @@ async def sweep(s: Services, rooms: Sequence[Room] | None = None) -> Swept:
 
 
 async def _sweep_room(s: Services, room: Room, swept: Swept, end: float) -> float | None:
-    """Wake what is due in `room` until `end` (monotonic seconds); the age of its oldest open document."""
+    """Wake what is due in `room` until `end` (monotonic seconds); of the core also its oldest age."""
     if not await _is_anything_open(s, room):
         return None
     while await _sweep_once(s, room, swept) and s.clock.monotonic() < end:
         pass
-    return await _oldest_open_s(s, room)
+    return await _oldest_open_s(s, room) if room in ROOMS else None
 
 
 async def _is_anything_open(s: Services, room: Room) -> bool:

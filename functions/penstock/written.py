@@ -6,6 +6,7 @@ line ends along. Every sentence goes on after the variable's name, and none hold
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Final
 
@@ -65,6 +66,20 @@ def project_fault(project: str) -> str:
     if fault := spoilt(project):
         return fault
     return "" if _PROJECT.fullmatch(project) else "must be a project's id alone, such as my-project-1."
+
+
+def console_fault(text: str) -> str:
+    """What does not say whom the console believes, and who may act there."""
+    try:
+        value = json.loads(text)
+        audience, operators = value["audience"], value["operators"]
+        whole = set(value) == {"audience", "operators"} and isinstance(audience, str) and audience
+        named = isinstance(operators, list) and all(isinstance(one, str) and "@" in one for one in operators)
+    except (ValueError, TypeError, KeyError):
+        whole = named = False
+    if whole and named:
+        return ""
+    return 'must be off, local, or {"audience": "/projects/…", "operators": ["name@example.com"]}.'
 
 
 def model_fault(model: str) -> str:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.acceptance import traced
 from tests.acceptance.browser import browser
@@ -21,7 +22,11 @@ PAGES = {
     "find": "find?state=failed",
     "life": f"request/default/{traced.ID}",
     "money": "money",
+    "letters": "letters",
+    "actions": "audit",
 }
+#: Requests whose model refused them at first and would not any more.
+REFUSED = ("refused-at-first-1", "refused-at-first-2", "refused-at-first-3")
 
 
 @contextmanager
@@ -32,6 +37,9 @@ def console(folder: Path) -> Iterator[tuple[Operator, str]]:
         traced.order(url, by_model=by_model)
         shell = Operator.at(folder, PENSTOCK_ROUTES=traced.routes(f"{url}/v1"))
         with shell.dev() as dev:
+            for name in REFUSED:
+                prompt = f"Name a hill. {name} [do:status code=400 times=1]"
+                traced.publish(folder, {"prompt": prompt, "request_id": name, "model": "large"})
             done = shell.run(
                 "publish", "--wait", "--model", "large", "--id", "answered", "Why is the sky blue?"
             )
@@ -43,6 +51,23 @@ def console(folder: Path) -> Iterator[tuple[Operator, str]]:
             yield shell, dev.ready["urls"]["console"]
 
 
+def redrive(page: Any, address: str, names: Sequence[str], seen: Callable[[str], object]) -> None:
+    """As an operator does it: from the group to the letters, the preview, and on until all have completed."""
+    page.goto(address)
+    page.get_by_role("link", name="Dead letters").click()
+    page.get_by_role("link", name="provider_rejected").first.click()
+    for name in names:
+        page.get_by_label(f"Choose {name}").check()
+    page.get_by_role("button", name="Look at redriving those chosen").click()
+    page.get_by_text("calls to expect").wait_for()
+    seen("preview")
+    page.get_by_role("button", name=f"Do this with {len(names)} letters").click()
+    for name in names:
+        row = page.get_by_role("row").filter(has_text=name)
+        row.get_by_text("completed").wait_for(timeout=20_000)
+    seen("action")
+
+
 def main(folder: Path) -> None:
     with (
         tempfile.TemporaryDirectory() as scratch,
@@ -50,6 +75,7 @@ def main(folder: Path) -> None:
         browser() as chromium,
     ):
         page = chromium.new_page(viewport={"width": 1200, "height": 560})
+        redrive(page, address, REFUSED[:2], lambda name: page.screenshot(path=folder / f"console-{name}.png"))
         for name, path in PAGES.items():
             page.goto(address + path)
             if name == "now":

@@ -32,7 +32,7 @@ from penstock_ops.emulation.bridge import Bridge, Route
 from penstock_ops.emulation.disorder import ORDERLY, Disorder
 from penstock_ops.emulation.emulators import Emulators
 from penstock_ops.processes.leash import Leashed
-from penstock_ops.terminal.topology import Topology, create_on_pubsub
+from penstock_ops.terminal.topology import RUNS_AT_ONCE, Topology, create_on_pubsub
 
 ROOT = Path(__file__).parents[2]
 FRAMEWORK = Path(sys.executable).with_name("functions-framework")
@@ -102,12 +102,14 @@ class System:
     #: Bounds of one delivery in the bridge, in seconds: until it counts as failed, and until it comes again.
     ack_deadline_s: float = 600.0
     max_backoff_s: float = 600.0
+    #: How many processes of run_handler there are; none: runs are switched off.
+    run_handlers: int = 0
 
     async def __aenter__(self) -> Self:
         self._stack = contextlib.AsyncExitStack()
         environment = self.emulators.environment
         pubsub, firestore = environment["PUBSUB_EMULATOR_HOST"], environment["FIRESTORE_EMULATOR_HOST"]
-        self.topology = Topology(min_backoff_s=None)
+        self.topology = Topology(min_backoff_s=None, runs_topic="llm-runs" if self.run_handlers else None)
         await create_on_pubsub(self.topology, self.project, pubsub, {})
         function_env = {
             "PATH": os.environ["PATH"],
@@ -115,16 +117,17 @@ class System:
             "GOOGLE_CLOUD_PROJECT": self.project,
             "PENSTOCK_BUCKET": str(self.folder / "blobs"),
             "PENSTOCK_TIME_SCALE": str(self.time_scale),
+            **({"PENSTOCK_RUNS_TOPIC": self.topology.runs_topic} if self.topology.runs_topic else {}),
             **environment,
             **self.env,
         }
         self.functions = [self._function("request_handler", function_env) for _ in range(self.handlers)]
         self.processor = self._function("response_processor", function_env)
         self.sweeper = self._function("sweeper", function_env)
-        everything = [*self.functions, self.processor, self.sweeper]
-        for function in everything:
+        self.running = [self._function("run_handler", function_env) for _ in range(self.run_handlers)]
+        for function in self.everything:
             self._stack.callback(function.stop)
-        await asyncio.gather(*(function.start() for function in everything))
+        await asyncio.gather(*(function.start() for function in self.everything))
         self.bus = PubSubBus(self.project, emulator_host=pubsub)
         self.store = FirestoreStore(self.project, emulator_host=firestore)
         self._stack.push_async_callback(self.bus.close)
@@ -138,6 +141,11 @@ class System:
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self._stack.aclose()
+
+    @property
+    def everything(self) -> list[Function]:
+        """Every function."""
+        return [*self.functions, self.processor, self.sweeper, *self.running]
 
     async def publish(self, body: Mapping[str, Any] | bytes, **attributes: str) -> str:
         """Publish a request; the message id."""
@@ -188,18 +196,18 @@ class System:
 
     def log_lines(self) -> list[str]:
         """Everything that the functions wrote."""
-        logs = [function.log for function in (*self.functions, self.processor, self.sweeper)]
+        logs = [function.log for function in self.everything]
         return [line for log in logs for line in log.read_text().splitlines()]
 
     def _function(self, target: str, env: Mapping[str, str]) -> Function:
         return Function(target, env, self.folder)
 
     def _bridge(self, pubsub: str) -> Bridge:
-        def route(subscription: str, function: Function) -> Route:
+        def route(subscription: str, function: Function, at_once: int = self.max_in_flight) -> Route:
             return Route(
                 subscription,
                 function.url,
-                self.max_in_flight,
+                at_once,
                 ack_deadline_s=self.ack_deadline_s,
                 min_backoff_s=0.2,
                 max_backoff_s=self.max_backoff_s,
@@ -208,6 +216,9 @@ class System:
 
         routes = [route(self.topology.request_subscription, function) for function in self.functions]
         routes.append(route(self.topology.response_subscription, self.processor))
+        if self.running:
+            routes.append(route(self.topology.internal_subscription, self.processor))
+        routes += [route(self.topology.runs_subscription, one, RUNS_AT_ONCE) for one in self.running]
         return Bridge(self.project, routes, emulator_host=pubsub)
 
     async def _minutes(self) -> None:

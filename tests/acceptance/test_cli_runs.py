@@ -103,7 +103,7 @@ def test_a_verb_that_means_nothing_to_the_run_says_so(
         ("version: [", "a", "is not YAML (line 1"),
         ("&a [*a]", "a", "refers to itself"),
         ("version: 1\nsteps: 2026-01-01", "a", "a text such as a date needs quotes"),
-        (PIPELINE, "", "has 0 items"),
+        (PIPELINE, "", "has no items"),
         (PIPELINE, '{"id": 1}\n{"id": 1}', "Two items have the same `id`"),
         (PIPELINE, '{"half', "item 1 cannot be read as JSON"),
         (PIPELINE, '{"id": true}', "`items[0].id` must be"),

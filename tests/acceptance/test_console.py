@@ -47,7 +47,8 @@ def test_dev_serves_it(tmp_path: Path) -> None:
         for asset in ("console.css", "console.js"):
             assert _get(address, f"/static/{asset}").status == 200
         assert _get(address, "/", Host="evil.example").status == 421
-        assert _get(address, "/", "POST").status == 405
+        assert _get(address, "/", "PUT").status == 405
+        assert _get(address, "/letters/redrive", "POST").status == 403
         assert _get(address, "/", "HEAD").body == b""
         assert b"mine" in _get(address, "/find?target=offline").body
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.browser import browser
-from tests.acceptance.console_shown import PAGES, console
+from tests.acceptance.console_shown import PAGES, REFUSED, console, redrive
 from tests.acceptance.penstock_command import Operator
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Operator, str]]:
     folder: Path = tmp_path_factory.mktemp("console") / "penstock"
-    with browser() as chromium, console(folder) as (shell, address):
+    with console(folder) as (shell, address), browser() as chromium:
         yield chromium, shell, address
 
 
@@ -45,6 +45,23 @@ def test_from_a_failure_to_its_life_and_what_was_asked(shown: tuple[Any, Operato
     # By the keyboard alone: the first stop leads past the navigation.
     page.keyboard.press("Tab")
     assert page.locator(":focus").inner_text() == "To the page"
+    assert said == []
+
+
+def test_a_selection_is_redriven_and_seen_to_complete(shown: tuple[Any, Operator, str]) -> None:
+    chromium, shell, address = shown
+    page = chromium.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    redrive(page, address, REFUSED[:2], lambda _: None)
+    assert "2 redriven" in page.content()
+    page.get_by_role("link", name="Dead letters").click()
+    assert page.get_by_label(f"Choose {REFUSED[2]}").is_visible()
+    assert page.get_by_label(f"Choose {REFUSED[0]}").count() == 0
+    page.get_by_role("link", name="Actions").click()
+    assert page.get_by_role("row").filter(has_text="2 redriven").get_by_text("local").is_visible()
+    assert shell.run("get", REFUSED[0]).code == 0
     assert said == []
 
 

@@ -13,6 +13,9 @@ from tests.chaos.kept import WrongRun
 from tests.chaos.matrix_portions import cell_named, pairs_of, singles_of
 from tests.chaos.portions import Run, cores, live_through
 
+_PATHS = (*matrix.PATHS, *matrix.RUN_PATHS, *matrix.BATCH_PATHS)
+#: Paths that are run together.
+_GROUPS = {"requests": matrix.PATHS, "runs": matrix.RUN_PATHS, "batches": matrix.BATCH_PATHS}
 #: The exit code after Ctrl-C, as shells have it.
 _INTERRUPTED = 130
 
@@ -28,8 +31,9 @@ def add_simulate(parser: argparse.ArgumentParser) -> None:
 def add_matrix(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--path",
-        choices=[path.name for path in (*matrix.PATHS, *matrix.RUN_PATHS, *matrix.BATCH_PATHS)],
-        help="this path only",
+        choices=[*_GROUPS, *(path.name for path in _PATHS)],
+        metavar="PATH",
+        help=f"this path only, by its name, or a group of them: {', '.join(_GROUPS)}",
     )
     parser.add_argument("--company", choices=list(matrix.COMPANY), help="deliveries of this kind only")
     parser.add_argument("--pairs", action="store_true", help="every ordered pair of faults (long)")
@@ -94,11 +98,8 @@ def _report_seeds(totals: simulate.Totals) -> None:
 def _matrix(said: argparse.Namespace) -> int:
     if said.cell is not None:
         return _replay(said.cell)
-    paths = [
-        path
-        for path in (*matrix.PATHS, *matrix.RUN_PATHS, *matrix.BATCH_PATHS)
-        if said.path in (None, path.name)
-    ]
+    chosen = _GROUPS.get(said.path, _PATHS)
+    paths = [path for path in chosen if said.path in (None, path.name, *_GROUPS)]
     companies = [company for company in matrix.COMPANY if said.company in (None, company)]
     run = Run(
         "cells",

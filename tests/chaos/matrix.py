@@ -192,9 +192,10 @@ def _clean(name: str, company: str) -> tuple[list[str], Evidence]:
     return plan.steps, evidence
 
 
-def cells(path: Path, company: str) -> Iterator[Cell]:
-    """Every single fault at every step."""
-    for number, fault in itertools.product(rows(path, company), Fault):
+def cells(path: Path, company: str, numbers: Sequence[int] | None = None) -> Iterator[Cell]:
+    """Every single fault at these steps; None: at all of them."""
+    struck = rows(path, company) if numbers is None else numbers
+    for number, fault in itertools.product(struck, Fault):
         yield Cell(path, company, (*path.dealt, (number, fault)))
 
 

@@ -11,7 +11,8 @@ from typing import Self
 
 from aiohttp import web
 
-_ACCOUNT = "/computeMetadata/v1/instance/service-accounts/default/"
+#: `default`, or the account by its address, as who has once asked goes on.
+_ACCOUNT = "/computeMetadata/v1/instance/service-accounts/{account}/"
 _FLAVOR = {"Metadata-Flavor": "Google"}
 
 

@@ -4,12 +4,14 @@
         …PENSTOCK_TRACES=collector.url…
         spans = collector.wait_for(5)
 
-`mode`: `take`, `refuse` (503), `hang` (no answer while the server lives). `wire` is what came, as it came.
+`mode`: `take`, `refuse` (503), `hang` (no answer while the server lives), `hold` (none until `release`).
+`statuses` are given, one a call, before any is taken. `wire` is what came, as it came. `tls`: by HTTPS.
 """
 
 from __future__ import annotations
 
 import gzip
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -51,8 +53,11 @@ class _Server(ThreadingHTTPServer):
 class OtlpServer:
     """Up from `with` on, in threads of its own."""
 
-    def __init__(self, mode: str = "take") -> None:
+    def __init__(self, mode: str = "take", tls: ssl.SSLContext | None = None) -> None:
         self.mode = mode
+        self.statuses: list[int] = []
+        self._tls = tls
+        self._released = threading.Event()
         self.wire: list[bytes] = []
         self.headers: list[Mapping[str, str]] = []
         self.asked = threading.Event()
@@ -78,6 +83,8 @@ class OtlpServer:
                 pass
 
         self._server = _Server(("127.0.0.1", 0), Handler)
+        if self._tls is not None:
+            self._server.socket = self._tls.wrap_socket(self._server.socket, server_side=True)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
@@ -88,6 +95,14 @@ class OtlpServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    def release(self) -> None:
+        """What was held is taken, and so is all that follows."""
+        self._released.set()
+
+    @property
+    def port(self) -> int:
+        return self._server.server_port
 
     @property
     def url(self) -> str:
@@ -110,8 +125,13 @@ class OtlpServer:
             return 404, b""
         if self.mode == "hang":
             self._ended.wait()
-        if self.mode != "take":
+        if self.mode == "hold":
+            self._released.wait()
+        elif self.mode != "take":
             return 503, b""
+        if self.statuses:
+            self.headers.append(headers)
+            return self.statuses.pop(0), b""
         body = gzip.decompress(body) if headers.get("content-encoding") == "gzip" else body
         request = ExportTraceServiceRequest.FromString(body)
         with self._came:

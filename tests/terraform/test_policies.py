@@ -49,7 +49,9 @@ def test_every_push_and_bigquery_subscription_has_a_dead_letter_topic(run: Run) 
         for s in run.of("google_pubsub_subscription")
         if s.values["push_config"] or s.values["bigquery_config"]
     ]
-    of_runs = {"llm-runs-handler", "llm-internal-processor"} if has_runs(run) else set()
+    of_runs = (
+        {"llm-runs-handler", "llm-internal-processor", "llm-internal-bigquery"} if has_runs(run) else set()
+    )
     assert {s.values["name"] for s in fed} == of_runs | {
         "llm-requests-handler",
         "llm-responses-processor",
@@ -110,6 +112,7 @@ def test_only_its_own_caller_may_invoke_a_function(everything: Run) -> None:
         ("sweeper-caller", "service sweeper"),
         ("run-handler-caller", "service run-handler"),
         ("request-handler", "service engine"),
+        ("gcp-sa-iap", "service console"),
     }
     for function in everything.of("google_cloudfunctions2_function"):
         assert function.values["service_config"][0]["ingress_settings"] == "ALLOW_INTERNAL_ONLY"

@@ -80,6 +80,8 @@ def test_its_documents_and_files_are_those_that_the_code_names() -> None:
         paths.usage_path("t", "r", "2026-11-21", "m"),
         paths.speed_path("some/target"),
         paths.run_path("t", "r"),
+        paths.audit_path("a"),
+        paths.hour_path("2026-11-28T21"),
         paths.page_path("t", "r/0.0.0"),
         paths.pile_path("t", "p~1"),
         paths.batch_path("t", "b"),

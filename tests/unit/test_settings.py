@@ -235,3 +235,20 @@ def test_traces_are_off_unless_a_collector_is_named() -> None:
     assert read_settings({"PENSTOCK_LOCAL": "unused"}).traces is None
     address = "http://localhost:4318/v1/traces"
     assert read_settings({"PENSTOCK_LOCAL": "unused", "PENSTOCK_TRACES": address}).traces == address
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["on", "{", "[]", "{}", '{"audience": "", "operators": []}', '{"audience": "a", "operators": "b@c"}',
+     '{"audience": "a", "operators": ["b"]}', '{"audience": "a", "operators": [], "more": 1}'],
+)  # fmt: skip
+def test_a_console_that_nobody_can_be_known_by_is_refused(value: str) -> None:
+    [fault] = faults_of(CLOUD | {"PENSTOCK_CONSOLE": value})
+    assert fault.startswith("PENSTOCK_CONSOLE must be off, local, or")
+
+
+def test_the_console_is_off_unless_it_is_named() -> None:
+    told = '{"audience": "/projects/1/locations/l/services/console", "operators": ["a@example.com"]}'
+    assert read_settings(CLOUD).console is None
+    assert read_settings(CLOUD | {"PENSTOCK_CONSOLE": "off"}).console is None
+    assert read_settings(CLOUD | {"PENSTOCK_CONSOLE": told}).console == told

@@ -80,7 +80,12 @@ async def lived(
 ) -> AsyncIterator[tuple[Folder, Recorder, float]]:
     """A folder in which one of everything was written, at a time scale."""
     monkeypatch.setenv("PENSTOCK_LOCAL", str(tmp_path))
-    folder = Folder(tmp_path, PENSTOCK_TIME_SCALE=str(request.param), PENSTOCK_RUNS_TOPIC="llm-runs")
+    folder = Folder(
+        tmp_path,
+        PENSTOCK_TIME_SCALE=str(request.param),
+        PENSTOCK_RUNS_TOPIC="llm-runs",
+        PENSTOCK_CONSOLE="local",
+    )
     async with AsyncExitStack() as ending:
         ending.push_async_callback(folder.services.close)
         recorder = Recorder(folder.services.store)
@@ -108,9 +113,9 @@ async def test_what_is_written_has_its_row_and_expires_as_the_row_says(
         if "expires_at" in fields:
             lasts = (fields["expires_at"] - datetime.now(UTC)).total_seconds()
             assert lasts == pytest.approx(getattr(timing, row["expires"].split()[0]), abs=60)
-    # the operator's pause is written by another process, the targets' speed where routes plan alone, piles
+    # others write these: the operator's pause, the console's log, the targets' speed where routes plan, piles
     # and batches where a lane waits (tests/unit/batches)
-    elsewhere = {"control/pause", "control/speed-{target}"}
+    elsewhere = {"control/pause", "control/speed-{target}", "audit/{action}"}
     elsewhere |= {
         row["document"] for row in DOCUMENTS if "/piles/" in row["document"] or "/batches/" in row["document"]
     }

@@ -1,43 +1,38 @@
-"""The console behind a server, by ASGI (https://asgi.readthedocs.io/en/latest/specs/www.html).
-
-Only a browser that means this machine is answered: a name of somebody else's that leads here belongs to a
-page that wants to read ours.
-"""
+"""The console behind a server, by ASGI (https://asgi.readthedocs.io/en/latest/specs/www.html)."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any
 
-from penstock.console.page import Page, drawn
+from penstock.console.asked import FORM_LIMIT, Call
+from penstock.console.desk import Desk
+from penstock.console.page import Page
 from penstock.console.site import page
-from penstock.services import Services
-
-_OURS: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
-def local_app(services: Callable[[], Awaitable[Services]]) -> App:
-    """The console for whoever sits at this machine."""
+def app(desk: Callable[[], Awaitable[Desk]]) -> App:
+    """The console as an ASGI application; `desk` is asked for when somebody comes."""
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
+    async def serve(scope: Any, receive: Any, send: Any) -> None:
         raw, _, _ = scope.get("raw_path", scope["path"].encode()).partition(b"?")
-        if _host(scope) not in _OURS:
-            answer = drawn("wrong.html", 421, sentence="Open the console by its own address: 127.0.0.1.")
-        else:
-            answer = await page(await services(), scope["method"], raw, scope["query_string"])
-        await _send(send, answer, scope["method"])
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        call = Call(scope["method"], raw, scope["query_string"], headers, await _body(receive))
+        await _send(send, await page(await desk(), call), call.method)
 
-    return app
+    return serve
 
 
-def _host(scope: Any) -> str:
-    for name, value in scope["headers"]:
-        if name == b"host":
-            host: str = value.decode("latin-1")
-            return host.rpartition(":")[0] if ":" in host.rpartition("]")[2] else host
-    return ""
+async def _body(receive: Any) -> bytes:
+    """What was sent, and a little more than FORM_LIMIT of it at most."""
+    body, more = b"", True
+    while more and len(body) <= FORM_LIMIT:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body
 
 
 async def _send(send: Any, answer: Page, method: str) -> None:

@@ -44,8 +44,11 @@ async def life(s: Services, asked: Asked, tenant: str, request_id: str) -> Page:
     shown = asked.query.get("show", "")
     if shown not in ("", "payload", "answer"):
         raise Wrong(400, "show may be payload or answer.")
+    if shown:
+        asked.to_act()
     return drawn(
         "life.html",
+        asked=asked,
         one=row(record),
         record=record,
         result=record.result,

@@ -31,7 +31,7 @@ async def money(s: Services, asked: Asked) -> Page:
     total: dict[str, int] = defaultdict(int)
     for counts in days.values():
         _add(total, counts)
-    return drawn("money.html", tenant=tenant, days=lines, total=_line(total), limit=DAYS)
+    return drawn("money.html", asked=asked, tenant=tenant, days=lines, total=_line(total), limit=DAYS)
 
 
 async def _since(s: Services, tenant: str, after: str) -> AsyncIterator[Snapshot]:

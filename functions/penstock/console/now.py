@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any, Final
 
 from penstock.console.asked import Asked
+from penstock.console.pace import hours_of, pace
 from penstock.console.page import Page, drawn
 from penstock.console.rows import row
 from penstock.errors import BadMessage
@@ -14,13 +15,13 @@ from penstock.pause import PAUSE_PATH
 from penstock.requests.record import Record
 from penstock.services import Services
 
-#: Documents of one look, beside a count and the pause's own: an open page looks each five seconds.
-SAMPLE: Final = 8
+#: Requests of one look, beside a count, the pause and two hours: an open page looks each five seconds.
+SAMPLE: Final = 7
 _ALL: Final = ("00:", f"{SHARDS:02d}:")
 
 
 async def now(s: Services, asked: Asked) -> Page:
-    return drawn("now.html", **await _told(s))
+    return drawn("now.html", asked=asked, **await _told(s))
 
 
 async def open_work(s: Services, asked: Asked) -> Page:
@@ -31,17 +32,19 @@ async def open_work(s: Services, asked: Asked) -> Page:
 async def _told(s: Services) -> dict[str, Any]:
     limit = s.timing.read_s
     count = await s.store.count(REQUESTS, "open_since", *_ALL, timeout_s=limit)
-    [pause] = await s.store.read([PAUSE_PATH], timeout_s=limit)
+    at = s.clock.now()
+    pause, *hours = await s.store.read([PAUSE_PATH, *hours_of(at)], timeout_s=limit)
     records = await _sample(s) if count else []
     sinces = [time_of(record.open_since) for record in records if record.open_since]
     return {
         "count": count,
+        "pace": pace(s, at, {hour.path: hour.fields for hour in hours if hour.fields is not None}),
         "paused": pause.exists,
         "rows": [row(record) for record in records],
         "states": Counter(record.state.value for record in records).most_common(),
         "whole": count <= len(records),
         "oldest": min(sinces, default=None),
-        "at": s.clock.now(),
+        "at": at,
     }
 
 

@@ -15,7 +15,8 @@ SAFE: Final = {
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
-    "Referrer-Policy": "no-referrer",
+    # Its own pages alone: a form says its origin only where a link would.
+    "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
@@ -40,8 +41,13 @@ class Wrong(Exception):
 
 
 def drawn(template: str, status: int = 200, **told: Any) -> Page:
-    """`template` filled with `told`."""
-    return Page(_environment.get_template(template).render(told).encode(), status)
+    """`template` filled with `told`; whole pages say who `asked`."""
+    return Page(_environment.get_template(template).render({"asked": None} | told).encode(), status)
+
+
+def gone_to(path: str) -> Page:
+    """The browser goes on to `path`, which it may load again as often as it likes."""
+    return Page(b"", 303, headers={**SAFE, "Location": path})
 
 
 def _time(moment: datetime | str | None) -> str:

@@ -22,6 +22,9 @@ class Row:
     calls: int
     usd: float | None
     published_at: datetime
+    lane: str = ""
+    #: The run that asked.
+    run: str = ""
 
 
 def row(record: Record) -> Row:
@@ -37,6 +40,8 @@ def row(record: Record) -> Row:
         calls=record.calls,
         usd=result["cost"]["usd"] if result else 0.0,
         published_at=record.published_at,
+        lane=record.plan.lane if record.plan else result.get("lane") or "",
+        run=record.parent.run if record.parent else "",
     )
 
 

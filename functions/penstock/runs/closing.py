@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from penstock import log
 from penstock.errors import PreconditionFailed, StoreUnavailable
 from penstock.leases.document import changed_fields
 from penstock.paths import REQUESTS
@@ -85,3 +86,16 @@ async def _close(s: Services, sight: Sight) -> None:
     closed = (await freeze(s, sight.run, page, rows, cost=cost_of(found))).close(page)
     write = Update(page.path, changed_fields(closed, page), sight.found.version)
     await s.store.commit([write], timeout_s=s.timing.commit_s)
+    say_closed(closed)
+
+
+def say_closed(page: Page) -> None:
+    """The line that metrics are made of: what became of the page's rows."""
+    log.event(
+        "page.closed",
+        f"{page.ok} of its rows are right.",
+        ok=page.ok,
+        failed=page.failed,
+        pending=page.pending,
+        **page.ids(),
+    )

@@ -10,7 +10,7 @@ from penstock.errors import FencedOut
 from penstock.leases.lease import Lease
 from penstock.leases.take import Enter, take
 from penstock.ports import Snapshot
-from penstock.runs.closing import Frozen, freeze, look
+from penstock.runs.closing import Frozen, freeze, look, say_closed
 from penstock.runs.definition import Split
 from penstock.runs.members import members_of, outcomes, publish_first
 from penstock.runs.page import Page, PageState
@@ -38,6 +38,8 @@ async def emit(s: Services, sight: Sight) -> None:
         async with holder.renewing():
             work = await work_of(s, sight.run, holder.record)
             await holder.write(await _emitted(s, sight.run, work))
+            if holder.record.state is PageState.CLOSED:
+                say_closed(holder.record)
     except FencedOut:
         log.warning("page.fenced", "Somebody else emits the page; left to them.", **holder.record.ids())
         return

@@ -219,6 +219,12 @@ class Run(NamedTuple):
             raise BadMessage(message, Reason.INTERNAL) from None
 
     @property
+    def is_whole(self) -> bool:
+        """Whether a redrive finds nothing to do: every step has every answer."""
+        succeeded = (self.outcome or {}).get("status") == "succeeded"
+        return succeeded and all(closed.is_whole for closed in self.closed)
+
+    @property
     def page_rows(self) -> int:
         """Rows of one page: a page is under way as a whole."""
         return min(PAGE_ROWS, self.max_in_flight)

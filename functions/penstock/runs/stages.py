@@ -49,10 +49,27 @@ async def _proceed(s: Services, holder: Holder[Run]) -> bool:
     run = holder.record
     if run.state is not State.DONE:
         return True
-    outcome = run.outcome or {}
-    log.event("run.finished", f"{outcome['status']}.", status=outcome["status"],
-              reason=outcome["reason"] or None, generation=run.generation, **run.ids())  # fmt: skip
+    _say(s, run)
     return False
+
+
+def _say(s: Services, run: Run) -> None:
+    """The line that metrics are made of: how the run ended, how long it took, what is known of its price."""
+    outcome, last = run.outcome or {}, run.closed[-1] if run.closed else None
+    log.event(
+        "run.finished",
+        f"{outcome['status']}.",
+        status=outcome["status"],
+        reason=outcome["reason"] or None,
+        generation=run.generation,
+        seconds=round((s.clock.now() - (run.began_at or run.created_at)).total_seconds(), 3),
+        ok=last.ok if last else 0,
+        failed=last.failed if last else 0,
+        pending=last.pending if last else 0,
+        cost_usd=sum(closed.nano_usd for closed in run.closed) / 1e9,
+        cost_unknown=sum(closed.cost_unknown for closed in run.closed),
+        **run.ids(),
+    )
 
 
 async def _next(s: Services, run: Run) -> Callable[[Run], Run]:
@@ -61,7 +78,7 @@ async def _next(s: Services, run: Run) -> Callable[[Run], Run]:
     try:
         definition = await definition_of(s, run)
         if run.stage is None:
-            stage = None if run.outcome else await first_stage(s, run, definition)
+            stage = None if run.outcome else await _begun(s, run, definition)
         else:
             entries = await _entries(s, run, run.stage)
             closed = await _closed(s, run, run.stage, entries)
@@ -77,6 +94,14 @@ async def _next(s: Services, run: Run) -> Callable[[Run], Run]:
     if stage is None:
         return _end(s, over, run.outcome or changes.outcome(changes.SUCCEEDED))
     return lambda held: changes.running(_kept(held, over), stage, now, s.timing)
+
+
+async def _begun(s: Services, run: Run, definition: Definition) -> Stage | None:
+    """The first stage; of a run that ended between two, the one behind the last; None: there is none."""
+    if not run.closed:
+        return await first_stage(s, run, definition)
+    over = run.closed[-1]
+    return await next_stage(s, run, definition, over, await manifest_of(s, over.manifest))
 
 
 class _Ends(Exception):

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from penstock import log
 from penstock.errors import BadMessage, Reason
 from penstock.leases.holder import Holder
 from penstock.leases.lease import Lease
 from penstock.leases.take import Enter, take
 from penstock.messages.completion import BlobRef
 from penstock.messages.envelope import Envelope
-from penstock.messages.strict_json import canonical
+from penstock.messages.strict_json import canonical, decode_object
 from penstock.paths import pipeline_blob, run_path
 from penstock.ports import Snapshot
 from penstock.runs import changes
@@ -36,6 +36,7 @@ async def start(s: Services, ordered: Ordered, envelope: Envelope) -> None:
         case Action.START | Action.REPLACE | Action.TAKE_OVER:
             holder = await _taken(s, ordered, envelope)
             if holder is not None:
+                log.event("run.started", f"In generation {holder.record.generation}.", **holder.record.ids())
                 await drive(s, ordered.tenant, ordered.run_id, holder)
             else:
                 await _look(s, ordered, envelope)  # another message came first, and may be another run
@@ -116,8 +117,10 @@ async def _definition(s: Services, pipeline: Mapping[str, Any] | Named) -> Mappi
     data = await s.blobs.find(name, timeout_s=s.timing.blob_s)
     if data is None or hashlib.sha256(data).hexdigest() != pipeline.sha256:
         raise BadMessage("`pipeline` names none that is deployed here: deploy it, or send its definition.")
-    body: Mapping[str, Any] = json.loads(data)
-    return body
+    try:
+        return decode_object(data)
+    except BadMessage:
+        raise BadMessage("`pipeline` names one that is deployed here and is no JSON object.") from None
 
 
 def _check_models(s: Services, definition: Definition) -> None:

@@ -82,12 +82,12 @@ def _changed(s: Services, run: Run, action: Action) -> Run:
 def _reopened(s: Services, run: Run) -> Run:
     """The next generation, from the first stage on in which something failed or was never asked.
 
-    A run that never came to a stage begins anew; one in which nothing is left to do stays as it is.
+    One that ended before it came to a stage, or between two, begins there; one that is whole stays as it is.
     """
     now = s.clock.now()
     at = next((n for n, closed in enumerate(run.closed) if not closed.is_whole), None)
     if at is None:
-        return changes.begun_again(run, now) if not run.closed else run
+        return run if run.is_whole else changes.begun_again(run, now)
     over = run.closed[at]
     stage = Stage(over.step, over.level, over.plan, over.pages, over.total, base=over.manifest)
     return changes.reopened(run, at, stage, now, s.timing)

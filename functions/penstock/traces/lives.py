@@ -7,10 +7,8 @@ later can link to it without reading it anywhere.
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
 
 from penstock.messages.span import Context, parse_traceparent
-from penstock.paths import time_of
 from penstock.requests.record import Record
 
 
@@ -26,13 +24,6 @@ def step_of(record: Record, name: str) -> Context:
     """The span of one step of that life; `name` tells it from the others."""
     life = life_of(record)
     return Context(life.trace_id, _digest(record, f"life {record.redrive_count} {name}")[:16])
-
-
-def began(record: Record) -> datetime:
-    """When this life began: with its message, or with the redrive that opened it again."""
-    if record.redrive_count == 0 or record.open_since is None:
-        return record.published_at
-    return time_of(record.open_since)
 
 
 def _digest(record: Record, what: str) -> str:

@@ -11,11 +11,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from penstock.messages.span import Context, Link, Span, Value, parse_traceparent
+from penstock.requests.life import began
 from penstock.requests.record import NOT_CALLED, Attempt, Record
 from penstock.services import Services
 from penstock.targets.routes import Target
 from penstock.traces import names
-from penstock.traces.lives import began, life_of, step_of
+from penstock.traces.lives import life_of, step_of
 
 
 def spans_of(s: Services, record: Record, why: str, leader: Record | None) -> list[Span]:

@@ -10,6 +10,7 @@ from rich.console import Console
 from penstock.messages.request import REQUEST_ID_LIMIT, TENANT_LIMIT, id_fault
 from penstock.paths import request_path
 from penstock.requests.record import Record, State
+from penstock.requests.stored import record_of
 from penstock.timing import Timing
 from penstock_ops.asking.long_answers import whole
 from penstock_ops.asking.refused import refused
@@ -19,7 +20,6 @@ from penstock_ops.terminal.console import print_json, say, stdout, warn
 from penstock_ops.terminal.faults import Misuse, OperatorFault
 from penstock_ops.terminal.shown import shown
 from penstock_ops.terminal.system import System, open_system
-from penstock_ops.terminal.unreadable import record_of
 from penstock_ops.upkeep.pause import warn_if_paused
 
 

@@ -15,12 +15,12 @@ from penstock.errors import Reason, StoreUnavailable
 from penstock.messages.envelope import Envelope
 from penstock.paths import request_path
 from penstock.requests.record import Record, State
+from penstock.requests.stored import record_of
 from penstock.timing import Timing
 from penstock_ops.asking.publishing import Sent
 from penstock_ops.asking.tap import Tap, open_tap
 from penstock_ops.terminal.console import say
 from penstock_ops.terminal.system import System
-from penstock_ops.terminal.unreadable import record_of
 
 #: How often the store is asked, in seconds: at home, and where a read costs money.
 _LOOK_LOCAL_S, _LOOK_S = 0.1, 1.0

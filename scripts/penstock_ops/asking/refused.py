@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from penstock.errors import Reason
-from penstock_ops.redriving.letters import Kind, Letter, read_letter
-from penstock_ops.redriving.source import topology_of
+from penstock.redriving.letters import Kind, Letter, read_letter
 from penstock_ops.terminal.explained import explain
 from penstock_ops.terminal.system import System
 
@@ -20,9 +19,9 @@ async def refused(system: System, tenant: str, request_id: str, *, stored: bool)
     """
     if system.local_bus is None:
         return f"`penstock redrive --dry-run --tenant {tenant} --id {request_id}` looks for it there."
-    topology = topology_of(system)
-    envelopes = await system.local_bus.peek(topology.dead_letter_subscription)
-    letters = [read_letter(envelope, topology.response_subscription) for envelope in envelopes]
+    topics = system.services.topics
+    envelopes = await system.local_bus.peek(topics.dead_letter_subscription)
+    letters = [read_letter(envelope, topics.response_subscription) for envelope in envelopes]
     return "\n".join(
         _sentence(letter)
         for letter in letters

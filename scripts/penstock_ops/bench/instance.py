@@ -79,6 +79,16 @@ class Instance:
                         total += int(line.split()[1])
         return total / 1024
 
+    def peak_mib(self) -> float:
+        """The most that its largest process has ever had in memory: the kernel's own high-water mark."""
+        peak = 0
+        for pid in self._pids():
+            with contextlib.suppress(OSError):
+                for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+                    if line.startswith("VmHWM:"):
+                        peak = max(peak, int(line.split()[1]))
+        return peak / 1024
+
     def _pids(self) -> list[int]:
         """The processes whose command line names our port, the leash that holds them left out."""
         wanted = [b"--port", str(self._port).encode()]

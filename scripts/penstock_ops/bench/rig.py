@@ -75,13 +75,11 @@ class Rig:
 
     def env(self, model_url: str, **others: str) -> dict[str, str]:
         """The environment of a function whose only model is at `model_url`."""
-        target = {"name": "bench", "provider": "openai", "model": "gpt-5.4-nano", "base_url": model_url}
-        targets = [target | {"max_concurrency": _CALLS_AT_ONCE}]
         return {
             **self.emulators.environment,
             "GOOGLE_CLOUD_PROJECT": self.project,
             "PENSTOCK_BUCKET": str(self.folder / "blobs"),
-            "PENSTOCK_ROUTES": json.dumps({"default": "bench", "routes": {"bench": {"targets": targets}}}),
+            "PENSTOCK_ROUTES": json.dumps(routes(model_url)),
             **others,
         }
 
@@ -180,6 +178,13 @@ class Rig:
 
     def _name(self, subscription: str) -> str:
         return f"projects/{self.project}/subscriptions/{subscription}"
+
+
+def routes(model_url: str) -> dict[str, Any]:
+    """PENSTOCK_ROUTES of a function whose only model is at `model_url`."""
+    target = {"name": "bench", "provider": "openai", "model": "gpt-5.4-nano", "base_url": model_url}
+    targets = [target | {"max_concurrency": _CALLS_AT_ONCE}]
+    return {"default": "bench", "routes": {"bench": {"targets": targets}}}
 
 
 @contextlib.contextmanager

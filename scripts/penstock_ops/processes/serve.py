@@ -26,14 +26,13 @@ from penstock.adapters.buses.local import LocalBus
 from penstock.adapters.buses.push import Pusher
 from penstock.bootstrap import instance
 from penstock.clock import SystemClock
-from penstock.console.asgi import local_app
-from penstock.settings import Settings, read_settings
+from penstock.settings import LOCAL, Settings, read_settings
 from penstock_ops.processes.folder_lock import AlreadyServed, Serving, announce, claim
 from penstock_ops.processes.minute import each_minute
 from penstock_ops.terminal.system import local_topology
 from penstock_ops.terminal.topology import create_local
 
-TARGETS = ("request_handler", "response_processor", "sweeper")
+TARGETS = ("request_handler", "response_processor", "sweeper", "console")
 #: Served beside them while runs are switched on, and while a target's lane is batch.
 RUN_HANDLER, BATCHER = "run_handler", "batcher"
 #: functions/main.py, beside the package: the very file that is deployed.
@@ -49,9 +48,6 @@ async def serve(settings: Settings, token: str) -> None:
     sockets = {target: _listen() for target in targets}
     urls = {target: f"http://127.0.0.1:{_port(sock)}/" for target, sock in sockets.items()}
     apps = {_port(sock): _app(target) for target, sock in sockets.items()}
-    sockets["console"] = _listen()
-    urls["console"] = f"http://127.0.0.1:{_port(sockets['console'])}/"
-    apps[_port(sockets["console"])] = local_app(instance)
     config = uvicorn.Config(
         _by_port(apps), lifespan="off", access_log=False, log_level="warning", timeout_graceful_shutdown=8
     )
@@ -104,6 +100,7 @@ def main(folder: str, token: str) -> int:
     """0: ended as asked. 3: another stack serves the folder."""
     # The server puts its own handler over this one, and raises the signal again when it has ended.
     signal.signal(signal.SIGTERM, lambda *_: None)
+    os.environ.setdefault("PENSTOCK_CONSOLE", LOCAL)
     settings = read_settings(os.environ | {"PENSTOCK_LOCAL": folder})
     try:
         with claim(settings.folder), contextlib.suppress(KeyboardInterrupt):

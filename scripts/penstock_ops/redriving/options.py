@@ -1,43 +1,16 @@
-"""Which dead letters an operator means, and how they are redriven."""
+"""Which dead letters an operator means, as the command line says it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from penstock.errors import Reason
 from penstock.messages.envelope import parse_time
 from penstock.messages.request import LONGEST_WAIT_S, REQUEST_ID_LIMIT, TENANT_LIMIT, id_fault
-from penstock_ops.redriving.letters import Letter
+from penstock.redriving.options import Options
 from penstock_ops.terminal.durations import seconds
 from penstock_ops.terminal.faults import Misuse
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What was asked for, checked. Empty and None: not restricted, or the default."""
-
-    reasons: frozenset[str]
-    tenant: str | None
-    ids: frozenset[str]
-    since: datetime | None
-    until: datetime | None
-    max_wait_s: float | None
-    #: Letters a second.
-    rate: float
-    price: str | None
-    force: bool
-
-    def wants(self, letter: Letter) -> bool:
-        """Whether `letter` is one of those that are meant."""
-        return (
-            (not self.reasons or letter.reason in self.reasons)
-            and self.tenant in (None, letter.tenant or "default")
-            and (not self.ids or letter.request_id in self.ids)
-            and (self.since is None or letter.died_at >= self.since)
-            and (self.until is None or letter.died_at < self.until)
-        )
 
 
 def options(

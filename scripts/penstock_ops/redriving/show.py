@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.table import Table
 
-from penstock_ops.redriving.cost import Estimate
-from penstock_ops.redriving.plan import Do, Step
+from penstock.redriving.cost import Estimate
+from penstock.redriving.plan import Do, Step
 from penstock_ops.terminal.console import counted, dollars, stdout
 from penstock_ops.terminal.shown import shown
 

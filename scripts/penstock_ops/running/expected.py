@@ -10,12 +10,13 @@ from typing import Any
 from penstock.messages.request import CacheMode, Request
 from penstock.money.estimate import BYTES_PER_TOKEN
 from penstock.money.pricing import PriceBook
+from penstock.redriving.cost import Estimate, estimate
 from penstock.runs.definition import Ask, Definition, Map, Reduce, Split, Step
 from penstock.runs.reducing import bundled, reduced, values_of
 from penstock.runs.rows import Row
 from penstock.runs.splitting import split_rows
 from penstock.runs.template import MissingPath
-from penstock_ops.redriving.cost import Estimate, estimate
+from penstock_ops.redriving.cost import routes_here
 
 #: Items that are gone through; more are counted up from these.
 SAMPLE = 2_000
@@ -39,7 +40,7 @@ class Expected:
 
     def cost(self, prices: PriceBook, price: str | None) -> Estimate:
         """If each member is called once; nothing of the cache is in it."""
-        total = estimate(self.requests, prices, price=price)
+        total = estimate(self.requests, prices, routes=None if price else routes_here(), price=price)
         for name in total.__slots__:
             value = getattr(total, name) * self.scale
             setattr(total, name, value if name.endswith(("usd", "most")) else round(value))

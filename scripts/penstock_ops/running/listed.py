@@ -10,7 +10,7 @@ from penstock.errors import BadMessage
 from penstock.messages.request import TENANT_LIMIT, id_fault
 from penstock.paths import RUNS
 from penstock.runs.record import Run
-from penstock_ops.running.picture import standing
+from penstock.runs.telling import standing
 from penstock_ops.terminal.console import print_json, say, stdout
 from penstock_ops.terminal.faults import Misuse
 from penstock_ops.terminal.system import System, open_system

@@ -8,20 +8,12 @@ from typing import Any
 from rich.table import Table
 
 from penstock.runs.definition import Definition
-from penstock.runs.record import Closed, Run, Stage, State
+from penstock.runs.record import Closed, Run, Stage
+from penstock.runs.telling import standing
 from penstock_ops.terminal.console import dollars
 
 _BAR = 24
 _COLOURS = {"succeeded": "green", "failed": "red", "cancelled": "yellow"}
-
-
-def standing(run: Run) -> str:
-    """One word: how it ended, or where it is."""
-    if run.state is State.DONE:
-        return (run.outcome or {}).get("status", "done")
-    if run.paused:
-        return "paused"
-    return "planning" if run.state is State.LEASED else str(run.state)
 
 
 def picture(run: Run, definition: Definition) -> Table:

@@ -6,14 +6,15 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from penstock.messages.request import TENANT_LIMIT, id_fault
 from penstock.messages.strict_json import canonical
+from penstock.redriving.cost import Estimate
 from penstock.runs.message import INLINE_ITEMS, RUN_ID_LIMIT
 from penstock.runs.planning import ITEMS_LIMIT
-from penstock_ops.redriving.cost import Estimate
 from penstock_ops.running.expected import SAMPLE, Expected, expected
 from penstock_ops.running.items_file import read_items, rows_of
 from penstock_ops.running.pipeline_file import read_pipeline
@@ -53,9 +54,10 @@ async def start(asked: Asked, *, dry_run: bool, wait: bool, as_json: bool) -> in
     """The exit code. Raises Misuse, OperatorFault."""
     run_id = asked.id(datetime.now(UTC))
     body, definition = read_pipeline(asked.pipeline)
-    lines = list(read_items(asked.items))
+    lines = list(islice(read_items(asked.items), ITEMS_LIMIT + 1))
     if not 0 < len(lines) <= ITEMS_LIMIT:
-        raise Misuse(f"{asked.items} has {len(lines):,} items: a run takes 1 to {ITEMS_LIMIT:,}.")
+        many = "no" if not lines else f"over {ITEMS_LIMIT:,}"
+        raise Misuse(f"{asked.items} has {many} items: a run takes 1 to {ITEMS_LIMIT:,}.")
     rows = rows_of(lines)
     found = await expected(definition, rows[:SAMPLE], len(rows))
     async with open_system() as system:

@@ -14,12 +14,16 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncI
 from penstock.adapters.buses.local import LocalBus
 from penstock.adapters.buses.subscription import Subscription
 from penstock.adapters.google.grpc_channel import open_transport
+from penstock.services import Topics
 from penstock.timing import Timing
 
 #: How long a dead letter waits to be looked at, in seconds (docs/design.md §2.4).
 DEAD_LETTER_RETENTION_S = 31 * 24 * 3600
 #: The emulator refuses more; production takes 31 days.
 _EMULATOR_RETENTION_S = 7 * 24 * 3600
+#: Deliveries to one instance of run_handler at once: a page and its answers are in memory meanwhile.
+#: Terraform's choice for the cloud too.
+RUNS_AT_ONCE = 4
 #: Failed deliveries before Pub/Sub's own dead-letter policy acts. Terraform's choice for the cloud too.
 MAX_ATTEMPTS = 100
 
@@ -44,6 +48,10 @@ class Topology:
     max_attempts: int = MAX_ATTEMPTS
     min_backoff_s: float | None = 10
     max_backoff_s: float = 600
+
+    @property
+    def _named(self) -> Topics:
+        return Topics(self.request_topic, self.response_topic, self.dead_letter_topic)
 
     @property
     def topics(self) -> list[str]:
@@ -83,7 +91,7 @@ class Topology:
 
     @property
     def response_subscription(self) -> str:
-        return f"{self.response_topic}-processor"
+        return self._named.response_subscription
 
     @property
     def results_subscription(self) -> str:
@@ -91,12 +99,12 @@ class Topology:
 
     @property
     def dead_letter_subscription(self) -> str:
-        return f"{self.dead_letter_topic}-inspection"
+        return self._named.dead_letter_subscription
 
     def subscriptions(self, endpoints: Mapping[str, str]) -> list[Subscription]:
         """All of them. `endpoints` gives the push URL by subscription name; without one it is pulled."""
 
-        def fed(name: str, topic: str) -> Subscription:
+        def fed(name: str, topic: str, at_once: int = 100) -> Subscription:
             return Subscription(
                 name,
                 topic,
@@ -106,6 +114,7 @@ class Topology:
                 max_backoff_s=self.max_backoff_s,
                 dead_letter_topic=self.dead_letter_topic,
                 max_attempts=self.max_attempts,
+                max_in_flight=at_once,
             )
 
         return [
@@ -113,7 +122,7 @@ class Topology:
             fed(self.response_subscription, self.response_topic),
             *(
                 [
-                    fed(self.runs_subscription, self.runs_topic),
+                    fed(self.runs_subscription, self.runs_topic, RUNS_AT_ONCE),
                     fed(self.internal_subscription, self.internal_topic),
                 ]
                 if self.runs_topic

@@ -7,21 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from penstock.errors import BadMessage
-from penstock.ports import Snapshot
-from penstock.requests.record import Record
 from penstock_ops.terminal.console import counted, warn
 
 #: Paths that a sentence names.
 _NAMED = 5
-
-
-def record_of(found: Snapshot) -> Record | None:
-    """The record of a document that is there; None: it cannot be read."""
-    try:
-        return Record.decode(found.fields or {})
-    except BadMessage:
-        return None
 
 
 def warn_unreadable(paths: Sequence[str], consequence: str) -> None:

@@ -10,11 +10,12 @@ from penstock.messages.request import TENANT_LIMIT, id_fault
 from penstock.paths import BATCHES, PILES, REQUESTS, RUNS
 from penstock.ports import Delete, Snapshot
 from penstock.requests.record import Record, State
+from penstock.requests.stored import record_of
 from penstock_ops.terminal.console import counted, print_json, say, stdout, warn
 from penstock_ops.terminal.faults import Misuse, OperatorFault
 from penstock_ops.terminal.progress import progress
 from penstock_ops.terminal.system import System, open_system
-from penstock_ops.terminal.unreadable import record_of, warn_unreadable
+from penstock_ops.terminal.unreadable import warn_unreadable
 
 #: Documents of one query, and of one commit.
 _BATCH = 100

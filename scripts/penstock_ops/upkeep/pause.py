@@ -12,10 +12,11 @@ from penstock.paths import REQUESTS, SHARDS, sharded, time_of
 from penstock.pause import PAUSE_PATH, Pause
 from penstock.ports import Cursor, Delete, Put, Snapshot, Update
 from penstock.requests.record import Record, State
+from penstock.requests.stored import record_of
 from penstock_ops.terminal.console import counted, print_json, say, stdout, warn
 from penstock_ops.terminal.progress import progress
 from penstock_ops.terminal.system import System, open_system
-from penstock_ops.terminal.unreadable import record_of, warn_unreadable
+from penstock_ops.terminal.unreadable import warn_unreadable
 
 #: Documents that one query brings, and writes under way at once.
 _BATCH, _WIDTH = 100, 20

@@ -10,6 +10,7 @@ module "penstock" {
   publishers         = var.publishers
   response_consumers = var.response_consumers
   engine             = var.engine
+  pipelines          = var.pipelines
 
   functions = {
     bundle         = var.bundle

@@ -11,6 +11,7 @@ locals {
     [for k in keys(var.data) : "data.${k}" if !contains(concat(local.known.data, ["adopt"]), k)],
     [for k in keys(var.operations) : "operations.${k}" if !contains(local.known.operations, k)],
     [for k in try(keys(var.operations.thresholds), []) : "operations.thresholds.${k}" if !contains(local.known.thresholds, k)],
+    [for k in try(keys(var.operations.console), []) : "operations.console.${k}" if !contains(local.known.console, k)],
     [for k in try(keys(var.operations.budget), []) : "operations.budget.${k}" if !contains(local.known.budget, k)],
   )
 }

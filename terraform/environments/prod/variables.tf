@@ -51,6 +51,12 @@ variable "engine" {
   default     = null
 }
 
+variable "pipelines" {
+  description = "Named pipelines of runs: name => definition, e.g. { classify = yamldecode(file(\"classify.yaml\")) }; see modules/platform."
+  type        = any
+  default     = {}
+}
+
 variable "data" {
   description = "Database name and location, retentions, analysts; see modules/platform. `adopt`: what exists already and is taken over by `import` instead of made, any of \"database\" (the Firestore database) and \"rules\" (its security rules)."
   type        = any

@@ -13,3 +13,13 @@ output "accounts" {
   description = "Full name of the builder's service account: whoever deploys must be allowed to act as it."
   value       = { (google_service_account.builder.account_id) = google_service_account.builder.name }
 }
+
+output "images" {
+  description = "Where images lie, as an address without a name of its own."
+  value       = "${google_artifact_registry_repository.images.location}-docker.pkg.dev/${var.project_id}/${google_artifact_registry_repository.images.repository_id}"
+}
+
+output "project_number" {
+  description = "The project's number, by which Google's proxies name it."
+  value       = google_storage_bucket.sources.project_number
+}

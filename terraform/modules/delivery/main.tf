@@ -33,7 +33,7 @@ resource "google_service_account" "deployer" {
 }
 
 resource "google_project_iam_member" "deployer" {
-  for_each = local.roles
+  for_each = setunion(local.roles, var.extra_roles)
 
   project = var.project_id
   role    = each.value

@@ -40,3 +40,10 @@ variable "settings" {
     error_message = "delivery.repository must be projects/P/locations/L/connections/C/repositories/R: connect the repository in Cloud Build first, then copy its resource name."
   }
 }
+
+variable "extra_roles" {
+  description = "Roles that only some installations need their deployer to have."
+  type        = set(string)
+  default     = []
+  nullable    = false
+}

@@ -45,7 +45,7 @@ locals {
       severity = "CRITICAL"
       text     = "Model calls cost more in an hour than allowed for. `penstock pause` stops new ones within seconds; BigQuery's daily_cost says which tenant and model. Models without a known price are not in this figure."
     }
-    }, !var.batches ? {} : {
+    }, !local.with_batches ? {} : {
     batch-stuck = {
       query    = "sum(increase(${local.log.batches_stuck}{${local.run}}[30m])) > 0"
       for_s    = 600
@@ -64,6 +64,19 @@ locals {
       severity = "WARNING"
       text     = "A provider refused a batch, or failed it as a whole (token_limit_exceeded: more is enqueued than the account may have). The log line's reason has the code; members wait for a smaller one, or are asked at once."
     }
+    }, !local.with_runs ? {} : {
+    run-failed = {
+      query    = "sum(increase(${local.log.runs}{${local.run},status=\"failed\"}[10m])) > 0"
+      for_s    = 0
+      severity = "WARNING"
+      text     = "A run has ended without its answers. The label reason says why: too_many_failures is its pipeline's own tolerance, deadline_exceeded its time, malformed its items, reduce_stuck a limit to raise. Look: `penstock run show RUN`; `penstock run redrive RUN` asks again about what failed, and about nothing else."
+    }
+    run-silent = {
+      query    = "histogram_quantile(0.99, sum by (le) (increase(${local.log.run_silent}_bucket{${local.run}}[30m]))) > ${var.thresholds.run_silent_s}"
+      for_s    = 0
+      severity = "WARNING"
+      text     = "Nothing of a run has moved for long, though the sweeper wakes it. Paused (`penstock runs`)? Are its members put aside (action request.parked), or does run-handler fail? The log lines with action run.waiting say which run."
+    }
     }, var.engine == null ? {} : {
     gpu-awake = {
       query    = "sum(run_googleapis_com:container_instance_count{${local.run},service_name=\"${var.engine}\"}) > 0"
@@ -72,6 +85,9 @@ locals {
       text     = "The engine has not slept for ${var.thresholds.gpu_awake_h} hours and is billed by the second. Steady work is fine (compare `penstock tune recommend`); else something keeps it awake: min_instances, or a client that polls."
     }
   })
+
+  # Those that may be named although what they watch is switched off.
+  switched_alerts = ["gpu-awake", "run-failed", "run-silent"]
 
   alerts = { for name, alert in local.all_alerts : name => alert if var.alerts == null || contains(coalesce(var.alerts, []), name) }
 }

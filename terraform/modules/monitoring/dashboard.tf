@@ -40,6 +40,20 @@ locals {
     { title = "Oldest message not yet acknowledged", unit = "s", lines = {
       "{{subscription_id}}" = "max by (subscription_id) (pubsub_googleapis_com:subscription_oldest_unacked_message_age{monitored_resource=\"pubsub_subscription\"})"
     } },
+    ], !local.with_runs ? [] : [
+    { title = "Runs begun and ended, per hour", unit = "", lines = {
+      "begun"      = "sum(increase(${local.log.run_starts}{${local.run}}[1h]))"
+      "{{status}}" = "sum by (status) (increase(${local.log.runs}{${local.run}}[1h]))"
+    } },
+    { title = "Rows of closed pages, per second", unit = "1/s", lines = {
+      "right"  = "sum(rate(${local.log.page_ok}_sum{${local.run}}[10m]))"
+      "failed" = "sum(rate(${local.log.page_failed}_sum{${local.run}}[10m]))"
+    } },
+    { title = "Runs: seconds from begin to end, and cost in USD per hour", unit = "", lines = {
+      "p50 s"        = "histogram_quantile(0.50, sum by (le) (increase(${local.log.run_s}_bucket{${local.run}}[1h])))"
+      "p95 s"        = "histogram_quantile(0.95, sum by (le) (increase(${local.log.run_s}_bucket{${local.run}}[1h])))"
+      "USD per hour" = "sum(increase(${local.log.run_usd}_sum{${local.run}}[1h]))"
+    } },
     ], var.engine == null ? [] : [
     { title = "Engine: requests at once, per instance", unit = "", lines = {
       "p95" = "histogram_quantile(0.95, sum by (le) (increase(run_googleapis_com:container_max_request_concurrencies_bucket{${local.run},service_name=\"${var.engine}\"}[10m])))"

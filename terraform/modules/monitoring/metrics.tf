@@ -3,6 +3,9 @@
 locals {
   from_functions = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=(${join(" OR ", [for s in sort(var.services) : "\"${s}\""])})"
 
+  with_runs    = contains(var.rooms, "runs")
+  with_batches = contains(var.rooms, "batches")
+
   # name => the action that is counted and the labels that are taken from its line
   counters = merge({
     requests     = { action = "request.finished", labels = ["status", "reason", "cache", "target"] }
@@ -10,7 +13,10 @@ locals {
     parkings     = { action = "request.parked", labels = ["target", "reason"] }
     dead_letters = { action = "deadletter.published", labels = ["reason"] }
     sweeps       = { action = "sweep.finished", labels = [] }
-  }, { for name, counter in local.of_batches : name => counter if var.batches })
+    }, !local.with_runs ? {} : {
+    runs       = { action = "run.finished", labels = ["status", "reason"] }
+    run_starts = { action = "run.started", labels = [] }
+  }, { for name, counter in local.of_batches : name => counter if local.with_batches })
 
   of_batches = {
     batches_stuck  = { action = "batch.unreachable", labels = [] }
@@ -19,7 +25,7 @@ locals {
   }
 
   # name => the action, the field whose values are kept as a distribution, its unit, the bounds of its buckets
-  distributions = {
+  distributions = merge({
     latency  = { action = "request.finished", field = "total_ms", unit = "ms", labels = ["cache"], scale = 10, growth = 1.5, buckets = 40 }
     cost     = { action = "request.finished", field = "cost_usd", unit = "USD", labels = ["model"], scale = 0.000001, growth = 2, buckets = 30 }
     call     = { action = "provider.called", field = "ms", unit = "ms", labels = ["target"], scale = 10, growth = 1.5, buckets = 40 }
@@ -27,7 +33,13 @@ locals {
     woken    = { action = "sweep.finished", field = "woken", unit = "1", labels = [], scale = 1, growth = 2, buckets = 20 }
     stubborn = { action = "sweep.finished", field = "stubborn", unit = "1", labels = [], scale = 1, growth = 2, buckets = 20 }
     parked_s = { action = "request.parked", field = "wait_s", unit = "s", labels = ["target"], scale = 1, growth = 1.5, buckets = 35 }
-  }
+    }, !local.with_runs ? {} : {
+    run_s       = { action = "run.finished", field = "seconds", unit = "s", labels = ["status"], scale = 1, growth = 1.5, buckets = 40 }
+    run_usd     = { action = "run.finished", field = "cost_usd", unit = "USD", labels = ["status"], scale = 0.0001, growth = 2, buckets = 30 }
+    page_ok     = { action = "page.closed", field = "ok", unit = "1", labels = [], scale = 1, growth = 1.5, buckets = 15 }
+    page_failed = { action = "page.closed", field = "failed", unit = "1", labels = [], scale = 1, growth = 1.5, buckets = 15 }
+    run_silent  = { action = "run.waiting", field = "silent_s", unit = "s", labels = [], scale = 60, growth = 1.5, buckets = 25 }
+  })
 }
 
 resource "google_logging_metric" "counter" {

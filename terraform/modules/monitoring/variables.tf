@@ -22,10 +22,10 @@ variable "engine" {
   default     = null
 }
 
-variable "batches" {
-  description = "Whether requests wait in lanes, which have alerts of their own."
-  type        = bool
-  default     = false
+variable "rooms" {
+  description = "The rooms that are switched on (modules/platform): what has metrics, alerts and charts of its own has them only then. There are \"runs\" and \"batches\"."
+  type        = set(string)
+  default     = []
   nullable    = false
 }
 
@@ -47,15 +47,15 @@ variable "alerts" {
   default     = null
 
   validation {
-    condition     = var.alerts == null || length(setsubtract(coalesce(var.alerts, []), concat(keys(local.all_alerts), ["gpu-awake"]))) == 0
-    error_message = "There is no alert named ${join(", ", setsubtract(coalesce(var.alerts, []), concat(keys(local.all_alerts), ["gpu-awake"])))}; there are ${join(", ", keys(local.all_alerts))} and, with an engine, gpu-awake."
+    condition     = var.alerts == null || length(setsubtract(coalesce(var.alerts, []), concat(keys(local.all_alerts), local.switched_alerts))) == 0
+    error_message = "There is no alert named ${join(", ", setsubtract(coalesce(var.alerts, []), concat(keys(local.all_alerts), local.switched_alerts)))}; there are ${join(", ", keys(local.all_alerts))}; gpu-awake with an engine; run-failed and run-silent with runs."
   }
 }
 
 variable "thresholds" {
   description = <<-EOT
     Where an alert fires. `dead_letters`: more than so many in 10 minutes. `oldest_open_s`: age of the oldest unfinished request; parked work waits in Firestore, where Pub/Sub's own age metric does not see it.
-    `error_ratio`: failed results among all in 15 minutes, from 20 on. `p95_s`: 95th percentile from publishing to result. `usd_per_hour`: price of model calls. `gpu_awake_h`: hours an engine may be awake at a stretch.
+    `error_ratio`: failed results among all in 15 minutes, from 20 on. `p95_s`: 95th percentile from publishing to result. `usd_per_hour`: price of model calls. `run_silent_s`: how long nothing of a run may move; a provider may ask for an hour. `gpu_awake_h`: hours an engine may be awake at a stretch.
   EOT
   type = object({
     dead_letters  = optional(number, 0)
@@ -63,6 +63,7 @@ variable "thresholds" {
     error_ratio   = optional(number, 0.05)
     p95_s         = optional(number, 300)
     usd_per_hour  = optional(number, 5)
+    run_silent_s  = optional(number, 5400)
     gpu_awake_h   = optional(number, 4)
   })
   default  = {}
@@ -77,7 +78,7 @@ variable "thresholds" {
     error_message = "gpu_awake_h is ${var.thresholds.gpu_awake_h}; Cloud Monitoring watches a condition for 1 to 23 hours."
   }
   validation {
-    condition     = min(var.thresholds.oldest_open_s, var.thresholds.p95_s, var.thresholds.usd_per_hour) > 0 && var.thresholds.dead_letters >= 0
+    condition     = min(var.thresholds.oldest_open_s, var.thresholds.p95_s, var.thresholds.usd_per_hour, var.thresholds.run_silent_s) > 0 && var.thresholds.dead_letters >= 0
     error_message = "Thresholds of age, latency and spend must be above 0, dead_letters 0 or more."
   }
 }

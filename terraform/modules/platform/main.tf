@@ -16,6 +16,7 @@ module "project" {
   extra_services = concat(
     var.operations.budget == null ? [] : ["billingbudgets.googleapis.com"],
     module.routes.by_google ? ["aiplatform.googleapis.com"] : [],
+    length(local.console) == 0 ? [] : ["iap.googleapis.com"],
     local.traced_by_google ? ["cloudtrace.googleapis.com", "telemetry.googleapis.com"] : [],
   )
 }
@@ -25,10 +26,11 @@ module "store" {
   project_id         = module.project.project_id
   region             = var.region
   settings           = var.data
-  collections        = merge([for function in local.functions : { for label, c in function.collections : label => merge(c, { name = local.collections[label] }) }]...)
+  passing            = local.passing
+  collections        = merge(local.console_collections, [for function in local.functions : { for label, c in function.collections : label => merge(c, { name = local.collections[label] }) }]...)
   operators          = var.operations.operators
   completion_readers = var.response_consumers
-  users              = { for label, function in local.functions : label => local.members[label] if function.documents }
+  users              = merge({ for label, function in local.functions : label => local.members[label] if function.documents }, local.console_members)
   blob_users         = { for label, function in local.functions : label => { member = local.members[label], folder = function.blobs } if function.blobs != null }
 }
 
@@ -55,7 +57,7 @@ locals {
 
   # Who beside our functions publishes, who reads.
   askers  = merge(var.publishers, { for member in var.operations.operators : "operator ${member}" => member })
-  asking  = { requests = local.askers, runs = local.askers }
+  asking  = { requests = merge(local.askers, local.console_members), runs = merge(local.askers, local.console_members), responses = local.console_members }
   reading = { responses = var.response_consumers }
 }
 
@@ -100,8 +102,7 @@ module "warehouse" {
   source            = "../warehouse"
   project_id        = module.project.project_id
   region            = var.region
-  topic             = module.topic["responses"].id
-  topic_name        = module.topic["responses"].name
+  topics            = { for label in ["responses", "internal"] : label => { id = module.topic[label].id, name = module.topic[label].name } if contains(keys(local.fed), label) }
   dead_letter_topic = module.dead_letters.id
   pubsub_agent      = module.project.pubsub_agent
   settings = {

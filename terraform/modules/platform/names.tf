@@ -11,6 +11,10 @@ locals {
     batches      = "llm-batches"
   }
 
+  # The bucket's folders that pass away with their age, and the one that stays (functions/penstock/paths.py).
+  passing   = ["tenants/", "dead-letters/"]
+  pipelines = "pipelines/"
+
   letters_subscription = "llm-dead-letters-inspection"
 
   collections = {
@@ -23,5 +27,7 @@ locals {
     pages    = "pages"
     piles    = "piles"
     batches  = "batches"
+    audit    = "audit"
+    hours    = "hours"
   }
 }

@@ -3,8 +3,8 @@ module "monitoring" {
   project_id  = module.project.project_id
   environment = var.environment
   services    = [for function in local.functions : function.name]
+  rooms       = var.functions.rooms
   engine      = try(local.engine.name, null)
-  batches     = contains(var.functions.rooms, "batches")
   emails      = var.operations.emails
   alerts      = var.operations.alerts
   thresholds  = var.operations.thresholds
@@ -19,8 +19,9 @@ module "delivery" {
   region      = var.region
   environment = var.environment
   settings    = var.delivery
+  extra_roles = length(local.console) == 0 ? [] : ["roles/iap.admin"]
   accounts = merge(concat(
     [for function in module.function : function.accounts],
-    [module.build.accounts, one(module.engine[*].accounts)], # null without an engine; `try` would make the whole map unknown at plan
+    [module.build.accounts, { for account in google_service_account.console : account.account_id => account.name }, one(module.engine[*].accounts)], # null without an engine; `try` would make the whole map unknown at plan
   )...)
 }

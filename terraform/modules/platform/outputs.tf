@@ -51,5 +51,6 @@ output "known" {
     operations = keys(var.operations)
     thresholds = keys(var.operations.thresholds)
     budget     = try(keys(var.operations.budget), [])
+    console    = try(keys(var.operations.console), [])
   })
 }

@@ -90,6 +90,7 @@ variable "data" {
 variable "operations" {
   description = <<-EOT
     `operators`: IAM members who run the operator's command: they read and write documents and blobs, pull dead letters and publish requests. `emails`: who alerts go to. `alerts` (null: all), `thresholds`, `budget`: see modules/monitoring.
+    `console`: null, or `{}` for the console behind Identity-Aware Proxy: the operators act in it, `viewers` look, and see neither prompts nor answers; see docs/console.md.
   EOT
   type = object({
     operators = optional(set(string), [])
@@ -101,11 +102,15 @@ variable "operations" {
       error_ratio   = optional(number)
       p95_s         = optional(number)
       usd_per_hour  = optional(number)
+      run_silent_s  = optional(number)
       gpu_awake_h   = optional(number)
     }), {})
     budget = optional(object({
       billing_account = string
       units           = number
+    }))
+    console = optional(object({
+      viewers = optional(set(string), [])
     }))
   })
   default  = {}

@@ -30,8 +30,10 @@ resource "google_storage_bucket" "blobs" {
     action {
       type = "Delete"
     }
+    # What requests and runs leave behind; deployed pipelines, beside it, stay as long as somebody deploys them.
     condition {
-      age = var.settings.blob_days
+      age            = var.settings.blob_days
+      matches_prefix = sort(var.passing)
     }
   }
 }

@@ -37,6 +37,17 @@ variable "settings" {
   }
 }
 
+variable "passing" {
+  description = "The folders of the bucket whose blobs are deleted after `blob_days`; what lies beside them stays."
+  type        = set(string)
+  nullable    = false
+
+  validation {
+    condition     = length(var.passing) > 0 && alltrue([for folder in var.passing : can(regex("^[a-z-]+/$", folder))])
+    error_message = "Name at least one folder, each with its slash at the end, as in \"tenants/\": without any the rule would take every blob."
+  }
+}
+
 variable "collections" {
   description = "The collections: label => `name`; whether its documents `expires`, by the field expires_at; the fields that are `indexed`, one at a time and across tenants. Everything else is exempt from indexes."
   type = map(object({

@@ -1,4 +1,4 @@
-# Every response as a row, by a BigQuery subscription: no code of ours runs, no function is woken for it.
+# Every response as a row, by a BigQuery subscription of each topic that carries results: no code of ours runs, no function is woken for it.
 
 resource "google_bigquery_dataset" "this" {
   project     = var.project_id
@@ -52,9 +52,11 @@ resource "google_bigquery_table_iam_member" "agent" {
 }
 
 resource "google_pubsub_subscription" "bigquery" {
+  for_each = var.topics
+
   project              = var.project_id
-  name                 = "${var.topic_name}-bigquery"
-  topic                = var.topic
+  name                 = "${each.value.name}-bigquery"
+  topic                = each.value.id
   ack_deadline_seconds = 600
 
   message_retention_duration = "604800s"
@@ -82,8 +84,10 @@ resource "google_pubsub_subscription" "bigquery" {
 }
 
 resource "google_pubsub_subscription_iam_member" "forwarder" {
+  for_each = google_pubsub_subscription.bigquery
+
   project      = var.project_id
-  subscription = google_pubsub_subscription.bigquery.name
+  subscription = each.value.name
   role         = "roles/pubsub.subscriber"
   member       = var.pubsub_agent
 }

@@ -3,7 +3,7 @@ output "dataset" {
   value       = google_bigquery_dataset.this.dataset_id
 }
 
-output "subscription" {
-  description = "Name of the BigQuery subscription."
-  value       = google_pubsub_subscription.bigquery.name
+output "subscriptions" {
+  description = "Topic's label => name of its BigQuery subscription."
+  value       = { for label, subscription in google_pubsub_subscription.bigquery : label => subscription.name }
 }

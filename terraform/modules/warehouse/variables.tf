@@ -10,16 +10,13 @@ variable "region" {
   nullable    = false
 }
 
-variable "topic" {
-  description = "Full name (projects/P/topics/T) of the response topic."
-  type        = string
-  nullable    = false
-}
-
-variable "topic_name" {
-  description = "Its short name; the subscription is NAME-bigquery."
-  type        = string
-  nullable    = false
+variable "topics" {
+  description = "The topics that carry results: label => `id`, the full name (projects/P/topics/T), and `name`, the short one; the subscription is NAME-bigquery."
+  type = map(object({
+    id   = string
+    name = string
+  }))
+  nullable = false
 }
 
 variable "dead_letter_topic" {

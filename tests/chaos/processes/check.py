@@ -24,7 +24,7 @@ async def found_wrong(stage: Stage, at_rest: bool, repaired_at: float) -> tuple[
     evidence = await _evidence(stage, at_rest)
     keep(stage.folder, evidence, stage.strikes.dealt, surplus)
     wrong = violations(evidence)
-    wrong += _unrecorded(stage, evidence)
+    wrong += unrecorded(stage, evidence)
     requests = [path for path in evidence.documents if "/requests/" in path]
     wrong += [f"{path}: none of its changes was seen" for path in stage.history.unseen(requests)]
     if any(ANSWER_MARK in line for line in stage.log_lines()):
@@ -37,7 +37,7 @@ async def found_wrong(stage: Stage, at_rest: bool, repaired_at: float) -> tuple[
     return wrong, surplus
 
 
-def _unrecorded(stage: Stage, evidence: Evidence) -> list[str]:
+def unrecorded(stage: Stage, evidence: Evidence) -> list[str]:
     """Paid calls that no request's own ledger announced: its line must lie in the store before the call."""
     announced: Counter[str] = Counter()
     for path, document in evidence.documents.items():
@@ -62,15 +62,15 @@ async def _evidence(stage: Stage, at_rest: bool) -> Evidence:
         documents=documents,
         written=stage.history.written,
         published=stage.published,
-        results=_carried(stage.results.messages),
-        letters=_carried(stage.dead_letters.messages),
+        results=carried(stage.results.messages),
+        letters=carried(stage.dead_letters.messages),
         happened=(),
         crashes=[line for line in lines if "delivery.crashed" in line or "Traceback" in line],
         log="\n".join(line for line in lines if SECRET in line)[:1000],
     )
 
 
-def _carried(messages: Sequence[Message]) -> list[Carried]:
+def carried(messages: Sequence[Message]) -> list[Carried]:
     return [Carried(str(n), message.data, message.attributes) for n, message in enumerate(messages)]
 
 

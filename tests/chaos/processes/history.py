@@ -47,6 +47,11 @@ class History:
             self._watched.append(path)
             self._more.set()
 
+    @property
+    def watched(self) -> list[str]:
+        """Paths of the watched documents."""
+        return list(self._watched)
+
     def unseen(self, paths: Iterable[str]) -> list[str]:
         """Those of `paths` of which no change was seen."""
         return [path for path in paths if path not in self._last]

@@ -88,13 +88,18 @@ class Stage(System):
         """Every document of all tenants in `collection`, by path."""
         found: dict[str, Mapping[str, object]] = {}
         for tenant in TENANTS:
-            after, full = "", True
-            while full:
-                path = f"tenants/{tenant}/{collection}"
-                page = await self.store.scan(path, after=after, limit=_PAGE, timeout_s=30)
-                found |= {snapshot.path: snapshot.fields or {} for snapshot in page}
-                full = len(page) == _PAGE
-                after = page[-1].path.rpartition("/")[2] if page else ""
+            found |= await self.scanned(f"tenants/{tenant}/{collection}")
+        return found
+
+    async def scanned(self, path: str) -> dict[str, Mapping[str, object]]:
+        """Every document of the collection at `path`, by path."""
+        found: dict[str, Mapping[str, object]] = {}
+        after, full = "", True
+        while full:
+            page = await self.store.scan(path, after=after, limit=_PAGE, timeout_s=30)
+            found |= {snapshot.path: snapshot.fields or {} for snapshot in page}
+            full = len(page) == _PAGE
+            after = page[-1].path.rpartition("/")[2] if page else ""
         return found
 
     async def unacked(self) -> int:
@@ -103,7 +108,11 @@ class Stage(System):
         transport = open_transport(SubscriberGrpcAsyncIOTransport, self.emulators.pubsub.host)
         client = SubscriberAsyncClient(transport=transport)
         waiting = 0
-        for name in (self.topology.request_subscription, self.topology.response_subscription):
+        topology = self.topology
+        fed = [topology.request_subscription, topology.response_subscription]
+        if self.run_handlers:
+            fed += [topology.runs_subscription, topology.internal_subscription]
+        for name in fed:
             subscription = f"projects/{self.project}/subscriptions/{name}"
             try:
                 pulled = await client.pull(
@@ -124,7 +133,11 @@ class Stage(System):
 
     async def _is_anything_open(self) -> bool:
         """Also when nobody can tell: an emulator under fire may take longer than anybody waits."""
+        groups = ("runs", "requests") if self.run_handlers else ("requests",)
         try:
-            return bool(await self.store.find("requests", "open_since", "", "~", limit=1, timeout_s=30))
+            for group in groups:
+                if await self.store.find(group, "open_since", "", "~", limit=1, timeout_s=30):
+                    return True
         except StoreUnavailable:
             return True
+        return False

@@ -11,14 +11,19 @@ import pytest_asyncio
 
 from penstock.bootstrap import build
 from penstock.console import now
+from penstock.console.asked import Call
 from penstock.console.page import Page
 from penstock.console.site import page
+from penstock.messages.plan import Plan
+from penstock.operating import desk_of
 from penstock.paths import sharded, usage_path
 from penstock.ports import Create, Merge
 from penstock.requests.record import Attempt, Record, State
 from penstock.services import Services
 from penstock.settings import read_settings
 from tests.unit.requests.records import after, record
+
+LOCALLY = read_settings({"PENSTOCK_LOCAL": "."})
 
 
 @pytest_asyncio.fixture
@@ -34,7 +39,8 @@ async def keep(s: Services, *records: Record) -> None:
 
 async def get(s: Services, address: str, method: str = "GET") -> tuple[int, str]:
     path, _, query = address.partition("?")
-    shown: Page = await page(s, method, path.encode(), query.encode())
+    call = Call(method, path.encode(), query.encode(), {"host": "127.0.0.1"})
+    shown: Page = await page(desk_of(LOCALLY, s), call)
     return shown.status, shown.body.decode()
 
 
@@ -90,7 +96,7 @@ async def test_now_says_what_is_open_and_reads_ten_documents_at_most(s: Services
     assert "<dd>40</dd>" in text
     assert f"in a sample of {now.SAMPLE}" in text
     assert "The provider is busy." in text
-    assert 0 < store.documents <= 9  # and the count
+    assert 0 < store.documents <= 10
 
 
 async def test_now_with_nothing_open(s: Services) -> None:
@@ -183,8 +189,8 @@ async def test_what_cannot_be_shown_says_so(s: Services, address: str, status: i
     assert "Traceback" not in text
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "NONSENSE"])
-async def test_nothing_is_changed(s: Services, method: str) -> None:
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "NONSENSE"])
+async def test_no_other_method(s: Services, method: str) -> None:
     assert (await get(s, "/", method))[0] == 405
 
 
@@ -199,3 +205,22 @@ async def test_a_document_of_another_version_is_left_out_and_a_fault_is_a_page(
     status, text = await get(s, "/request/t/odd")
     assert (status, "ZeroDivision" in text) == (500, False)
     assert "console.crashed" in capsys.readouterr().out
+
+
+async def test_find_by_the_time_of_the_publish(s: Services) -> None:
+    await keep(s, ended("early", published_at=after(0)), ended("late", published_at=after(7200)))
+    _, text = await get(s, "/find?tenant=t&since=2026-01-01T13:00")
+    assert ("late" in text, "early" in text) == (True, False)
+    _, text = await get(s, "/find?tenant=t&until=2026-01-01T13:00")
+    assert ("late" in text, "early" in text) == (False, True)
+    assert (await get(s, "/find?tenant=t&since=yesterday"))[0] == 400
+
+
+async def test_a_life_shows_what_was_planned_for_it(s: Services) -> None:
+    plan = Plan("batch", ("large",), 0.001, 0.002, 0.95, after(0))
+    await keep(s, ended("planned", plan=plan))
+    _, text = await get(s, "/request/t/planned")
+    for shown in ("batch", "$0.001000", "$0.002000", "95 %"):
+        assert shown in text
+    assert "1 of the 1" in (await get(s, "/find?tenant=t&lane=batch"))[1]
+    assert "0 of the 1" in (await get(s, "/find?tenant=t&lane=sync"))[1]

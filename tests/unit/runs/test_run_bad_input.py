@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from penstock.runs import planning
 from tests.chaos.provider import Reply
 from tests.chaos.run_stage import RUNS, document, mapped, outcome, pipeline, rows, start
 from tests.chaos.stage import Stage, play
@@ -65,6 +67,51 @@ def test_a_definition_that_changes_while_its_run_goes_on_is_a_conflict_and_the_r
         assert stage.calls() == 2
 
     play(scene, shape=RUNS, always=Reply("ok", 5.0))
+
+
+async def _lines(count: int) -> AsyncIterator[bytes]:
+    """So many lines of a file of items, a few MiB at a time."""
+    block = 1_000
+    for _ in range(count // block):
+        yield b'"a ticket"\n' * block
+
+
+async def _refused_for_its_size(stage: Stage, count: int, limit: int) -> None:
+    """A file of `count` lines ends the run, and nothing of it is asked."""
+    blobs = stage.world.blobs
+    ref = await blobs.put_stream("tenants/default/runs/in/items.jsonl", _lines(count), timeout_s=60)
+    await _publish(stage, items_ref=ref.encode())
+    ended = (await document(stage, "r"))["outcome"]
+    assert (ended["status"], ended["reason"]) == ("failed", "malformed")
+    assert ended["message"] == f"The run has over {limit} items: make several runs of it."
+    assert stage.calls() == 0
+
+
+def test_a_file_of_too_many_items_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "ITEMS_LIMIT", 1_000)
+    play(lambda stage: _refused_for_its_size(stage, 2_000, 1_000), shape=RUNS)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+def test_a_file_of_two_million_items_ends_the_run() -> None:
+    play(lambda stage: _refused_for_its_size(stage, 2_000_000, 1_000_000), shape=RUNS)
+
+
+@pytest.mark.parametrize("other", [{"items": ["a", "c"]}, {"max_in_flight": 7}], ids=["items", "width"])
+def test_an_id_that_is_in_use_for_something_else_is_a_conflict_also_when_its_run_is_over(
+    other: dict[str, Any],
+) -> None:
+    async def scene(stage: Stage) -> None:
+        await start(stage.world, "r", ["a", "b"])
+        await stage.rest()
+        before = await document(stage, "r")
+        await start(stage.world, "r", **{"items": ["a", "b"]} | other)
+        await stage.rest()
+        assert await stage.letters() == ["conflict"]
+        assert await document(stage, "r") == before
+
+    play(scene, shape=RUNS)
 
 
 def test_more_items_than_a_message_carries_are_refused() -> None:

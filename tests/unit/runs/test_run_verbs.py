@@ -69,6 +69,24 @@ def test_a_cancelled_run_goes_on_in_its_next_generation_where_it_stopped() -> No
     play(scene, shape=RUNS, always=SLOW)
 
 
+def test_a_run_that_was_cancelled_when_its_step_was_whole_goes_on_with_the_next_one() -> None:
+    async def scene(stage: Stage) -> None:
+        await start(stage.world, "r", ["a", "b"], mapped(), mapped("two"))
+        await asyncio.sleep(10)  # both are under way, and will be answered
+        await tell(stage.world, Verb.CANCEL, "r")
+        await stage.rest()
+        assert await outcome(stage, "r") == ("cancelled", "cancelled")
+        [closed] = (await document(stage, "r"))["closed"]
+        assert (closed["ok"], closed["pending"]) == (2, 0)
+        await tell(stage.world, Verb.REDRIVE, "r", 1)
+        await stage.rest()
+        assert await outcome(stage, "r") == ("succeeded", "")
+        assert [stage["step"] for stage in (await document(stage, "r"))["closed"]] == [0, 1]
+        assert stage.calls() == 4
+
+    play(scene, shape=RUNS, always=SLOW)
+
+
 def test_a_redrive_asks_again_about_what_failed_and_about_nothing_else() -> None:
     async def scene(stage: Stage) -> None:
         uncached = mapped(tolerated_failure_count=2, map={"request": ask(cache="off")})

@@ -17,15 +17,21 @@ ACKS = frozenset({102, 200, 201, 204})
 
 
 class HttpSend:
-    """The real Send: any number of pooled connections, no redirects, no limit to the wait."""
+    """The real Send: any number of pooled connections, no redirects, no limit to the wait.
 
-    def __init__(self) -> None:
+    `keep_s`: how long a silent connection is kept, in seconds; less than the server keeps it, or a push on
+    one that it has just closed fails.
+    """
+
+    def __init__(self, keep_s: float = 15.0) -> None:
+        self._keep_s = keep_s
         self._session: aiohttp.ClientSession | None = None
 
     async def __call__(self, endpoint: str, body: bytes) -> int:
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
-            self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=timeout)
+            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=self._keep_s)
+            self._session = aiohttp.ClientSession(connector=connector, timeout=timeout)
         headers = {"Content-Type": "application/json"}
         data = BytesIO(body)  # sent in pieces: a body of megabytes does not hold up the loop
         async with self._session.post(endpoint, data=data, headers=headers, allow_redirects=False) as reply:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from penstock.messages.envelope import Envelope
 
+#: More than this of what waits for a person is not held at once, in bytes: the rest is for the next look.
+HOLD_BYTES = 512 * 1024 * 1024
+
 _FILTER = re.compile(r'attributes\.([A-Za-z_][A-Za-z0-9_-]*)\s*=\s*"([^"\\]*)"')
 
 

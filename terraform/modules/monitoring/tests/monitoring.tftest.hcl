@@ -48,7 +48,7 @@ run "every_metric_that_is_asked_for_is_made" {
 
 run "with_lanes_that_wait" {
   command = plan
-  variables { batches = true }
+  variables { rooms = ["batches"] }
   assert {
     condition     = alltrue([for name in ["batch-stuck", "batch-escalations", "batch-refused"] : contains(keys(output.alerts), name)])
     error_message = "Nobody notices a batch that is stuck, called back or refused."
@@ -59,6 +59,21 @@ run "with_lanes_that_wait" {
       contains([for m in concat(values(google_logging_metric.counter), values(google_logging_metric.distribution)) : m.name], "penstock/${name}")
     ])
     error_message = "An alert of batches asks for a metric that nobody writes."
+  }
+}
+
+run "with_runs" {
+  variables { rooms = ["runs"] }
+  assert {
+    condition     = length(setsubtract(["run-failed", "run-silent"], keys(output.alerts))) == 0 && strcontains(google_monitoring_dashboard.this.dashboard_json, "Runs begun and ended")
+    error_message = "Nobody would notice a run that failed, or one in which nothing moves."
+  }
+  assert {
+    condition = alltrue([
+      for name in flatten([for text in concat(values(output.alerts), [google_monitoring_dashboard.this.dashboard_json]) : regexall("user_penstock_([a-z_]+?)(?:_sum|_count|_bucket)?\\{", text)]) :
+      contains([for m in concat(values(google_logging_metric.counter), values(google_logging_metric.distribution)) : m.name], "penstock/${name}")
+    ])
+    error_message = "An alert or a chart of runs asks for a metric that nobody writes."
   }
 }
 

@@ -53,6 +53,14 @@ override_resource {
   values = { member = "serviceAccount:batcher-caller@my-project-1", email = "batcher-caller@my-project-1", name = "accounts/batcher-caller" }
 }
 override_resource {
+  target = google_service_account.console[0]
+  values = { member = "serviceAccount:console@my-project-1", email = "console@my-project-1", name = "accounts/console" }
+}
+override_resource {
+  target = module.console[0].google_project_service_identity.iap
+  values = { member = "serviceAccount:gcp-sa-iap@google" }
+}
+override_resource {
   target = module.build.google_service_account.builder
   values = { member = "serviceAccount:penstock-builder@my-project-1", email = "penstock-builder@my-project-1", name = "accounts/penstock-builder" }
 }
@@ -92,8 +100,8 @@ variables {
 
 run "as_small_as_it_gets" {
   assert {
-    condition     = length(module.engine) == 0 && length(module.delivery) == 0 && output.engine == null && output.deployer == null
-    error_message = "Engine and delivery must be off by default."
+    condition     = length(module.engine) == 0 && length(module.delivery) == 0 && length(module.console) == 0 && output.engine == null && output.deployer == null && output.console == null
+    error_message = "Engine, delivery and console must be off by default."
   }
   assert {
     condition     = length(google_project_iam_member.models) == 0 && !contains(module.project.services, "aiplatform.googleapis.com")
@@ -110,7 +118,7 @@ run "with_everything" {
     publishers         = { app = "serviceAccount:publisher@elsewhere" }
     response_consumers = { app = { member = "serviceAccount:consumer@elsewhere", tenant = "acme" } }
     functions          = { bundle = "tests/bundle.stand-in", rooms = ["runs", "batches"], peak_in_flight = 80, traces = {}, shapes = { handler = { max_instances = 2 } } }
-    operations         = { operators = ["user:operator@example.com"], emails = ["ops@example.com"], thresholds = { p95_s = 60 }, budget = { billing_account = "012345-6789AB-CDEF01", units = 50 } }
+    operations         = { operators = ["user:operator@example.com"], console = { viewers = ["group:viewer@example.com"] }, emails = ["ops@example.com"], thresholds = { p95_s = 60 }, budget = { billing_account = "012345-6789AB-CDEF01", units = 50 } }
     delivery           = { state_bucket = "my-state", repository = "projects/p/locations/us-central1/connections/c/repositories/r" }
     data               = { analysts = ["group:analyst@example.com"] }
     engine = {
@@ -156,9 +164,28 @@ run "with_everything" {
     error_message = "The API of Google's models is off."
   }
   assert {
+    condition     = jsondecode(output.environment.PENSTOCK_CONSOLE).operators == ["operator@example.com"] && endswith(jsondecode(output.environment.PENSTOCK_CONSOLE).audience, "/locations/us-central1/services/console")
+    error_message = "The console must know whom to believe, and who may act."
+  }
+  assert {
     condition     = output.engine == "https://engine.example.run.app/v1" && output.consumer_subscriptions == { app = "llm-responses-app" } && output.deployer != null
     error_message = "What was switched on is not there."
   }
+}
+
+run "pipelines_under_their_hash" {
+  command = plan
+  variables { pipelines = { classify = { version = 1, steps = [{ id = "label", map = { request = { prompt = "Which? {{item.text}}" } } }] } } }
+  assert {
+    condition     = google_storage_bucket_object.pipeline["classify"].name == "pipelines/classify/${output.pipelines.classify.sha256}.json" && sha256(google_storage_bucket_object.pipeline["classify"].content) == output.pipelines.classify.sha256
+    error_message = "A run that names the pipeline by the output's hash would not find it."
+  }
+}
+
+run "refuses_a_pipeline_without_steps" {
+  command = plan
+  variables { pipelines = { classify = { version = 1 } } }
+  expect_failures = [var.pipelines]
 }
 
 run "traced_elsewhere" {

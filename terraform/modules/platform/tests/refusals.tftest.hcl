@@ -50,6 +50,12 @@ run "a_room_that_does_not_exist" {
   expect_failures = [var.functions]
 }
 
+run "a_console_whose_operators_are_a_group" {
+  command = plan
+  variables { operations = { operators = ["group:operators@example.com"], console = {} } }
+  expect_failures = [output.console]
+}
+
 run "traces_to_no_address" {
   command = plan
   variables { functions = { bundle = "tests/bundle.stand-in", peak_in_flight = 80, traces = { endpoint = "collector:4318", share = 2 }, shapes = { handler = { max_instances = 2 } } } }

@@ -11,6 +11,7 @@ variables {
     usage    = { name = "usage" }
     control  = { name = "control" }
   }
+  passing = ["tenants/", "dead-letters/"]
   blob_users = {
     handler   = { member = "serviceAccount:h@my-project-1.iam.gserviceaccount.com" }
     responder = { member = "serviceAccount:r@my-project-1.iam.gserviceaccount.com", folder = "dead-letters/" }
@@ -105,6 +106,20 @@ run "refuses_a_database_name_and_a_folder_that_is_a_prefix" {
     blob_users = { responder = { member = "user:a@example.com", folder = "dead" } }
   }
   expect_failures = [var.settings, var.blob_users]
+}
+
+run "deletes_what_requests_leave_and_no_pipeline" {
+  command = plan
+  assert {
+    condition     = one(one(google_storage_bucket.blobs.lifecycle_rule).condition).matches_prefix == tolist(["dead-letters/", "tenants/"]) && one(one(google_storage_bucket.blobs.lifecycle_rule).condition).age == 120
+    error_message = "Blobs would stay for ever, or deployed pipelines would be deleted."
+  }
+}
+
+run "refuses_a_rule_for_every_blob" {
+  command = plan
+  variables { passing = [] }
+  expect_failures = [var.passing]
 }
 
 run "refuses_blobs_that_die_before_their_documents" {

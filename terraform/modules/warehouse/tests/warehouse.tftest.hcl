@@ -3,19 +3,18 @@ mock_provider "google" {}
 variables {
   project_id        = "my-project-1"
   region            = "us-central1"
-  topic             = "projects/my-project-1/topics/llm-responses"
-  topic_name        = "llm-responses"
+  topics            = { responses = { id = "projects/my-project-1/topics/llm-responses", name = "llm-responses" } }
   dead_letter_topic = "projects/my-project-1/topics/llm-dead-letters"
   pubsub_agent      = "serviceAccount:service-1@gcp-sa-pubsub.iam.gserviceaccount.com"
 }
 
 run "responses_as_rows" {
   assert {
-    condition     = one(google_pubsub_subscription.bigquery.dead_letter_policy).dead_letter_topic == var.dead_letter_topic && google_pubsub_subscription_iam_member.forwarder.role == "roles/pubsub.subscriber"
+    condition     = one(google_pubsub_subscription.bigquery["responses"].dead_letter_policy).dead_letter_topic == var.dead_letter_topic && google_pubsub_subscription_iam_member.forwarder["responses"].role == "roles/pubsub.subscriber"
     error_message = "A row that BigQuery refuses must become a dead letter."
   }
   assert {
-    condition     = one(google_pubsub_subscription.bigquery.bigquery_config).write_metadata && one(google_pubsub_subscription.bigquery.bigquery_config).table == "my-project-1.penstock.responses"
+    condition     = one(google_pubsub_subscription.bigquery["responses"].bigquery_config).write_metadata && one(google_pubsub_subscription.bigquery["responses"].bigquery_config).table == "my-project-1.penstock.responses"
     error_message = "The rows carry no metadata, or go to another table."
   }
   assert {
@@ -29,6 +28,20 @@ run "responses_as_rows" {
   assert {
     condition     = google_bigquery_table.responses.deletion_protection && google_bigquery_dataset.this.delete_contents_on_destroy == false
     error_message = "By default a destroy would take the responses along."
+  }
+}
+
+run "members_of_runs_beside_them" {
+  command = plan
+  variables {
+    topics = {
+      responses = { id = "projects/my-project-1/topics/llm-responses", name = "llm-responses" }
+      internal  = { id = "projects/my-project-1/topics/llm-internal", name = "llm-internal" }
+    }
+  }
+  assert {
+    condition     = output.subscriptions == { responses = "llm-responses-bigquery", internal = "llm-internal-bigquery" } && length(distinct([for s in google_pubsub_subscription.bigquery : one(s.bigquery_config).table])) == 1
+    error_message = "What runs ask for themselves would be missing from the results and from the daily cost."
   }
 }
 

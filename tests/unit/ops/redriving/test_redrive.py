@@ -14,7 +14,8 @@ from penstock.messages.envelope import format_time, parse_time
 from penstock.messages.result import response_message
 from penstock.paths import request_path
 from penstock.ports import Put
-from penstock_ops.redriving.options import Options, options
+from penstock.redriving.options import Options
+from penstock_ops.redriving.options import options
 from penstock_ops.redriving.redrive import redrive
 from penstock_ops.terminal.faults import Misuse, OperatorFault
 from tests.unit.ops.redriving.redrive_stage import SEEN, TOPOLOGY, Folder

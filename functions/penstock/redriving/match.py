@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 
 from penstock.paths import REQUESTS
 from penstock.requests.record import Record
-from penstock_ops.terminal.system import System
-from penstock_ops.terminal.unreadable import record_of, warn_unreadable
+from penstock.requests.stored import record_of
+from penstock.services import Services
 
 #: A push tells the publish time to the millisecond, the copy's attribute more exactly.
 _SAME = timedelta(milliseconds=1)
@@ -32,34 +32,31 @@ class Nameless:
     published_at: datetime
 
 
-async def match(system: System, copies: Sequence[Nameless]) -> Mapping[str, Record]:
+async def match(s: Services, copies: Sequence[Nameless], unreadable: list[str]) -> Mapping[str, Record]:
     """The record of each copy that has one, by the copy's message id; no record is given out twice.
 
-    Reads every request of the tenants: nothing that the digest could be looked up by is indexed.
+    Reads every request of the tenants: nothing that the digest could be looked up by is indexed. The paths
+    of those that cannot be read are added to `unreadable`.
     """
     found: dict[str, Record] = {}
-    unreadable: list[str] = []
     by_tenant: dict[str, list[Nameless]] = defaultdict(list)
     for copy in copies:
         by_tenant[copy.tenant].append(copy)
     for tenant, of_tenant in by_tenant.items():
-        await _match_tenant(system, tenant, of_tenant, found, unreadable)
-    warn_unreadable(unreadable, "a letter without an id that belongs to one is not found to be its own.")
+        await _match_tenant(s, tenant, of_tenant, found, unreadable)
     return found
 
 
 async def _match_tenant(
-    system: System,
+    s: Services,
     tenant: str,
     copies: Sequence[Nameless],
     found: dict[str, Record],
     unreadable: list[str],
 ) -> None:
-    services, after = system.services, ""
+    after = ""
     collection = f"tenants/{tenant}/{REQUESTS}"
-    while page := await services.store.scan(
-        collection, after=after, limit=_BATCH, timeout_s=services.timing.read_s
-    ):
+    while page := await s.store.scan(collection, after=after, limit=_BATCH, timeout_s=s.timing.read_s):
         for snapshot in page:
             record = record_of(snapshot)
             if record is None:

@@ -1,4 +1,7 @@
-"""The subscription in which dead letters wait: looked through as a whole, acked one by one."""
+"""The dead letters' subscription on Pub/Sub: looked through as a whole, acked one by one.
+
+Pub/Sub cannot be looked into: what is pulled is held for as long as somebody works on it, and given back.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
-from penstock.adapters.buses.local import LocalBus
-from penstock.adapters.buses.subscription import Delivery
-from penstock.errors import StoreUnavailable
+from penstock.adapters.buses.subscription import HOLD_BYTES
+from penstock.errors import LettersOutOfReach, StoreUnavailable
 from penstock.messages.envelope import Envelope
-from penstock_ops.terminal.faults import OperatorFault
-from penstock_ops.terminal.system import System
-from penstock_ops.terminal.topology import Topology
+from penstock.ports import Waiting
 
 #: Letters of one call.
 _MANY = 500
-#: More than this is not held at once, in bytes: the rest is for the next run.
-HOLD_BYTES = 512 * 1024 * 1024
 #: A subscription that brings nothing for this long, twice, is empty: in seconds.
 _QUIET_S = 5.0
 _QUIET_EMULATOR_S = 1.0
@@ -27,86 +25,19 @@ _CALL_S = 20.0
 #: What is held stays held for this long, and is prolonged well before: in seconds.
 _HOLD_S, _PROLONG_S = 600, 120
 
-Advance = Callable[[int], None]
-
-
-class Waiting(Protocol):
-    """What waits in the subscription. Whatever is not acked goes back when it is closed."""
-
-    async def look(self, advance: Advance) -> list[Envelope]:
-        """Everything, each once; `advance` hears how many were found.
-
-        Raises OperatorFault, StoreUnavailable.
-        """
-        ...
-
-    async def ack(self, message_ids: Sequence[str]) -> None:
-        """These leave the dead letters; a lost ack means that they come again. Raises StoreUnavailable."""
-        ...
-
-
-def topology_of(system: System) -> Topology:
-    """The names of `system`'s subscriptions, as Terraform and the local stack make them."""
-    settings = system.settings
-    return Topology(
-        request_topic=settings.request_topic,
-        response_topic=settings.response_topic,
-        dead_letter_topic=settings.dead_letter_topic,
-    )
-
 
 @asynccontextmanager
-async def open_waiting(system: System) -> AsyncIterator[Waiting]:
-    """The dead letters of `system`."""
-    name, bus = topology_of(system).dead_letter_subscription, system.local_bus
-    opened = _local(bus, name) if bus is not None else _on_pubsub(system, name)
-    async with opened as waiting:
-        yield waiting
-
-
-@asynccontextmanager
-async def _local(bus: LocalBus, name: str) -> AsyncIterator[Waiting]:
-    waiting = _LocalWaiting(bus, name)
-    try:
-        yield waiting
-    finally:
-        await bus.nack(waiting.held.values())
-
-
-class _LocalWaiting:
-    def __init__(self, bus: LocalBus, name: str) -> None:
-        self.held: dict[str, Delivery] = {}
-        self._bus = bus
-        self._name = name
-
-    async def look(self, advance: Advance) -> list[Envelope]:
-        size = 0
-        while size < HOLD_BYTES:
-            pulled = await self._bus.pull(self._name, _MANY)
-            new = [one for one in pulled if one.envelope.message_id not in self.held]
-            self.held |= {one.envelope.message_id: one for one in pulled}
-            if not new:
-                break
-            size += sum(len(one.envelope.data) for one in new)
-            advance(len(self.held))
-        return [one.envelope for one in self.held.values()]
-
-    async def ack(self, message_ids: Sequence[str]) -> None:
-        await self._bus.ack([self.held.pop(message_id) for message_id in message_ids])
-
-
-@asynccontextmanager
-async def _on_pubsub(system: System, name: str) -> AsyncIterator[Waiting]:
+async def waiting_on_pubsub(project: str, name: str, emulator_host: str | None) -> AsyncIterator[Waiting]:
+    """What waits in the subscription `name`; whatever is not acked goes back at the end."""
     from google.api_core.exceptions import GoogleAPIError
     from google.pubsub_v1 import SubscriberAsyncClient
     from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
 
     from penstock.adapters.google.grpc_channel import open_transport
 
-    emulator = system.settings.pubsub_emulator
-    client = SubscriberAsyncClient(transport=open_transport(SubscriberGrpcAsyncIOTransport, emulator))
-    path = f"projects/{system.settings.project}/subscriptions/{name}"
-    waiting = _PubSubWaiting(client, path, _QUIET_EMULATOR_S if emulator else _QUIET_S)
+    client = SubscriberAsyncClient(transport=open_transport(SubscriberGrpcAsyncIOTransport, emulator_host))
+    path = f"projects/{project}/subscriptions/{name}"
+    waiting = _PubSubWaiting(client, path, _QUIET_EMULATOR_S if emulator_host else _QUIET_S)
     prolonging = asyncio.create_task(waiting.prolong())
     try:
         yield waiting
@@ -126,10 +57,10 @@ class _PubSubWaiting:
         #: The newest ack id by message id.
         self._held: dict[str, str] = {}
 
-    async def look(self, advance: Advance) -> list[Envelope]:
+    async def look(self, advance: Callable[[int], None], limit: int) -> list[Envelope]:
         found: dict[str, Envelope] = {}
         quiet = size = 0
-        while quiet < 2 and size < HOLD_BYTES:
+        while quiet < 2 and size < HOLD_BYTES and len(found) < limit:
             received = await self._pull()
             self._held |= {one.message.message_id: one.ack_id for one in received}
             await self._hold([one.ack_id for one in received])
@@ -171,12 +102,12 @@ class _PubSubWaiting:
         except DeadlineExceeded:  # nothing came
             return ()
         except NotFound:
-            raise OperatorFault(
+            raise LettersOutOfReach(
                 f"there is no subscription {self._subscription}: Terraform makes it, and `penstock dev "
                 "--emulators` does on the emulators."
             ) from None
         except PermissionDenied:
-            raise OperatorFault(
+            raise LettersOutOfReach(
                 f"you may not pull from {self._subscription}: it takes roles/pubsub.subscriber on it."
             ) from None
         except GoogleAPIError as error:

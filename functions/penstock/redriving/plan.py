@@ -15,12 +15,12 @@ from penstock.messages.envelope import Envelope
 from penstock.messages.redrive import MAX_REDRIVES
 from penstock.messages.request import LONGEST_WAIT_S, Request, decode_request
 from penstock.paths import request_path
+from penstock.redriving.letters import Kind, Letter
+from penstock.redriving.match import Nameless, match
+from penstock.redriving.options import Options
 from penstock.requests.record import Record, State
-from penstock_ops.redriving.letters import Kind, Letter
-from penstock_ops.redriving.match import Nameless, match
-from penstock_ops.redriving.options import Options
-from penstock_ops.terminal.system import System
-from penstock_ops.terminal.unreadable import record_of
+from penstock.requests.stored import record_of
+from penstock.services import Services
 
 #: Documents of one read.
 _BATCH = 100
@@ -29,6 +29,11 @@ _NAMED_ONLY = {
     Reason.MALFORMED.value: "it can only fail again; if a route was added since, say --reason malformed",
     Reason.CONFLICT.value: "another payload owns its id: publish it under a new one",
 }
+
+_NO_REQUEST = (
+    "it names no id and no stored request is its own: it may have been answered (--force redrives it)"
+)
+_NOT_SEARCHED = "it names no id: `penstock redrive` looks for its request among all that is stored"
 
 
 class Do(StrEnum):
@@ -66,16 +71,26 @@ class Step:
         return self.do is Do.REDRIVE and not self.why
 
 
-async def plan(system: System, letters: Sequence[Letter], options: Options) -> list[Step]:
-    """The steps for `letters`, in their order, copies of one request's letter taken together."""
-    steps = [await _first(system, letter, options) for letter in letters]
-    steps = await _named(system, steps, options)
-    records = await _records(system, [step.request for step in steps if step.request is not None])
-    steps = [_with_record(step, records, system, options) for step in steps]
-    return _together(steps)
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The steps for some letters, in their order, copies of one request's letter taken together."""
+
+    steps: list[Step]
+    #: Stored requests that this release cannot read, where letters without an id were looked for.
+    unreadable: list[str]
 
 
-async def _first(system: System, letter: Letter, options: Options) -> Step:
+async def plan(s: Services, letters: Sequence[Letter], options: Options) -> Planned:
+    """Raises StoreError."""
+    unreadable: list[str] = []
+    steps = [await _first(s, letter, options) for letter in letters]
+    steps = await _named(s, steps, options, unreadable)
+    records = await _records(s, [step.request for step in steps if step.request is not None])
+    steps = [_with_record(step, records, s, options) for step in steps]
+    return Planned(_together(steps), unreadable)
+
+
+async def _first(s: Services, letter: Letter, options: Options) -> Step:
     """What the letter alone tells."""
     match letter.kind:
         case Kind.FOREIGN:
@@ -84,7 +99,7 @@ async def _first(system: System, letter: Letter, options: Options) -> Step:
             return Step(letter, Do.DROP, "the sweeper wakes the request again by itself")
         case Kind.RESPONSE:
             return Step(letter, Do.REPUBLISH, "a result; never a prompt")
-    if letter.kind is Kind.LETTER and letter.source_topic != system.settings.request_topic:
+    if letter.kind is Kind.LETTER and letter.source_topic != s.topics.request:
         return _stay(letter, f"it never was a request: it came on {letter.source_topic}")
     if letter.reason in _NAMED_ONLY and letter.reason not in options.reasons:
         return _stay(letter, _NAMED_ONLY[letter.reason])
@@ -92,16 +107,16 @@ async def _first(system: System, letter: Letter, options: Options) -> Step:
         return _stay(letter, f"redriven {letter.redrive_count} times already: publish it under a new id")
     try:
         if letter.ref is not None:
-            data = await system.services.blobs.get(letter.ref, timeout_s=system.services.timing.blob_s)
+            data = await s.blobs.get(letter.ref, timeout_s=s.timing.blob_s)
             letter = replace(letter, data=data)
-        return Step(letter, Do.REDRIVE, "", request=_request(system, letter))
+        return Step(letter, Do.REDRIVE, "", request=_request(s, letter))
     except BlobError as error:
         return _stay(letter, f"its original cannot be read: {error}")
     except BadMessage as error:
         return _stay(letter, f"it can only fail again: {error}")
 
 
-def _request(system: System, letter: Letter, request_id: str = "") -> Request:
+def _request(s: Services, letter: Letter, request_id: str = "") -> Request:
     """The original as the handler will read it. Without an id it has that of its message, or none yet.
 
     Raises BadMessage.
@@ -114,10 +129,10 @@ def _request(system: System, letter: Letter, request_id: str = "") -> Request:
         published_at=letter.published_at or letter.died_at,
         subscription="",
     )
-    return decode_request(envelope, default_wait_s=system.services.timing.default_wait_s)
+    return decode_request(envelope, default_wait_s=s.timing.default_wait_s)
 
 
-async def _named(system: System, steps: Sequence[Step], options: Options) -> list[Step]:
+async def _named(s: Services, steps: Sequence[Step], options: Options, unreadable: list[str]) -> list[Step]:
     """Settle the id of every copy whose request has none."""
     nameless = {
         step.letter.message_id: Nameless(
@@ -127,39 +142,35 @@ async def _named(system: System, steps: Sequence[Step], options: Options) -> lis
         if step.request is not None and step.letter.kind is Kind.REQUEST
         if not step.letter.request_id and step.letter.published_at is not None
     }
-    found = await match(system, list(nameless.values())) if nameless else {}
-    return [_name(system, step, found, options) for step in steps]
+    found = await match(s, list(nameless.values()), unreadable) if nameless else {}
+    return [_name(s, step, found, options) for step in steps]
 
 
-def _name(system: System, step: Step, found: Mapping[str, Record], options: Options) -> Step:
+def _name(s: Services, step: Step, found: Mapping[str, Record], options: Options) -> Step:
     letter = step.letter
     if step.request is None or letter.request_id or letter.kind is not Kind.REQUEST:
         return step
     record = found.get(letter.message_id)
     if record is None and not options.force:
-        why = (
-            "it names no id and no stored request is its own: it may have been answered (--force redrives it)"
-        )
-        return _stay(letter, why)
+        return _stay(letter, _NO_REQUEST if options.search else _NOT_SEARCHED)
     # The letter's own id stays the same however often this is run.
     name = record.request_id if record is not None else f"undelivered-{letter.message_id}"
-    return replace(step, request=_request(system, letter, name))
+    return replace(step, request=_request(s, letter, name))
 
 
-async def _records(system: System, requests: Sequence[Request]) -> Mapping[str, Record | None]:
+async def _records(s: Services, requests: Sequence[Request]) -> Mapping[str, Record | None]:
     """The stored records by path; None: one that cannot be read."""
-    services = system.services
     paths = sorted({request_path(request.tenant, request.request_id) for request in requests})
     found: dict[str, Record | None] = {}
     for start in range(0, len(paths), _BATCH):
         batch = paths[start : start + _BATCH]
-        for snapshot in await services.store.read(batch, timeout_s=services.timing.read_s):
+        for snapshot in await s.store.read(batch, timeout_s=s.timing.read_s):
             if snapshot.fields is not None:
                 found[snapshot.path] = record_of(snapshot)
     return found
 
 
-def _with_record(step: Step, records: Mapping[str, Record | None], system: System, options: Options) -> Step:
+def _with_record(step: Step, records: Mapping[str, Record | None], s: Services, options: Options) -> Step:
     """What the store tells beside the letter."""
     request, letter = step.request, step.letter
     if request is None:
@@ -172,7 +183,7 @@ def _with_record(step: Step, records: Mapping[str, Record | None], system: Syste
         if letter.reason not in options.reasons:
             return _stay(letter, "another payload owns its id: publish it under a new one")
         record = None
-    wait_s = options.max_wait_s or _wait_s(system, letter, request, record)
+    wait_s = options.max_wait_s or _wait_s(s, letter, request, record)
     step = replace(step, wait_s=min(wait_s, LONGEST_WAIT_S))
     if record is None:
         return step
@@ -185,13 +196,13 @@ def _with_record(step: Step, records: Mapping[str, Record | None], system: Syste
     return step
 
 
-def _wait_s(system: System, letter: Letter, request: Request, record: Record | None) -> float:
+def _wait_s(s: Services, letter: Letter, request: Request, record: Record | None) -> float:
     """How long the client wanted to wait at first, in seconds."""
     published_at = letter.published_at or (record.published_at if record else letter.died_at)
-    original = _request(system, replace(letter, published_at=published_at), request.request_id)
+    original = _request(s, replace(letter, published_at=published_at), request.request_id)
     wait = original.deadline - published_at
     if wait <= timedelta(0):
-        return system.services.timing.default_wait_s
+        return s.timing.default_wait_s
     return wait.total_seconds()
 
 

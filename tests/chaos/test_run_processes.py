@@ -1,0 +1,29 @@
+"""Runs on real processes under fire: the short form of `scripts/chaos runs`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from penstock_ops.emulation.emulators import Emulators
+from tests.chaos.processes.runs.live import Shape, live
+
+pytestmark = [pytest.mark.emulators, pytest.mark.slow, pytest.mark.timeout(400)]
+
+
+async def test_runs_whose_functions_are_killed_and_cut_off_keep_the_promise(
+    emulators: Emulators, tmp_path: Path
+) -> None:
+    # Given two runs, one function of each kind, a bridge that duplicates and reorders, a provider in a mood
+    shape = Shape(seed=1, runs=2, items=12, kills=2, pauses=0, cuts=2, during_s=4, handlers=1, run_handlers=1)
+
+    # If functions are killed and their connections cut while members are under way
+    outcome = await live(shape, emulators, tmp_path)
+
+    # I expect that the checker finds nothing wrong: every page closed once, every surplus call explained
+    again = "scripts/chaos runs --seed 1 --runs 2 --items 12 --kills 2 --pauses 0 --cuts 2 --during 4"
+    assert outcome.violations == [], again
+    # and that all of it took place
+    assert outcome.figures["kills"] == 2
+    assert outcome.figures["members"] >= 24
