@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from penstock import log
 from penstock.bootstrap import instance
-from penstock.errors import NotAPush, StoreError
+from penstock.errors import NotAPush, PublishFailed, StoreError
 from penstock.messages.envelope import Envelope, decode_push
 from penstock.services import Services
 from penstock.verdict import Verdict
@@ -52,6 +52,32 @@ async def batcher(request: Request) -> Response:
     from penstock.batches.story import batch
 
     return await _deliver(request, batch)
+
+
+@functions_framework.aio.http
+async def feed_reader(request: Request) -> Response:
+    """Cloud Scheduler's hour of the day → a run about each feed's entries."""
+    from penstock.adapters.feeds import fetch_feed
+    from penstock.feeds.asked import Feeds
+    from penstock.feeds.story import read_feeds
+
+    s = await instance()
+    if s.feeds is None:
+        return JSONResponse({"error": "PENSTOCK_FEEDS is not set."}, status_code=400)
+    try:
+        read = await read_feeds(s, Feeds.of(s.feeds), fetch_feed)
+    except PublishFailed:
+        log.error("feed.unasked", "The bus did not confirm a run; the next call asks again.")
+        return Response(status_code=Verdict.NACK.value)
+    return JSONResponse({"asked": read.asked, "failed": read.failed})
+
+
+@functions_framework.aio.http
+async def courier(request: Request) -> Response:
+    """A wake → the callback that it means is sent, or put aside, or given up."""
+    from penstock.callbacks.story import courier as story
+
+    return await _deliver(request, story)
 
 
 @functions_framework.aio.http

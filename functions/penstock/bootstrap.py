@@ -23,6 +23,7 @@ from penstock.adapters.providers.key import Key
 from penstock.clock import SystemClock
 from penstock.errors import SettingsError
 from penstock.money.pricing import PriceBook
+from penstock.outlet import Answered, Outlet, Secret
 from penstock.ports import Blobs, Bus, Clock, Collector, Provider, Store
 from penstock.requests.seams import Seam, seams_of
 from penstock.runner import Runner
@@ -87,16 +88,22 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Services:
         runners=_Runners(targets, settings),
         seams=tuple(_seams(settings)),
         rooms=tuple(_rooms(settings)),
+        feeds=settings.feeds,
+        outlet=_outlet(settings),
+        signing=_signing(settings),
+        workflows=settings.workflows,
     )
 
 
 def _topics(settings: Settings) -> Topics:
     topics = Topics(settings.request_topic, settings.response_topic, settings.dead_letter_topic)
+    if settings.runs_topic is not None:
+        topics = replace(topics, runs=settings.runs_topic, internal=settings.internal_topic)
+    if settings.callbacks_topic is not None:
+        topics = replace(topics, callbacks=settings.callbacks_topic)
     if settings.batches_topic is not None:
         topics = replace(topics, batches=settings.batches_topic)
-    if settings.runs_topic is None:
-        return topics
-    return replace(topics, runs=settings.runs_topic, internal=settings.internal_topic)
+    return topics
 
 
 def _rooms(settings: Settings) -> Iterator[Any]:
@@ -110,6 +117,10 @@ def _rooms(settings: Settings) -> Iterator[Any]:
 
         yield PilesRoom()
         yield BatchesRoom()
+    if settings.callbacks_topic is not None:
+        from penstock.callbacks.room import CallbacksRoom
+
+        yield CallbacksRoom()
 
 
 def _seams(settings: Settings) -> Iterator[Seam]:
@@ -126,6 +137,10 @@ def _seams(settings: Settings) -> Iterator[Seam]:
         from penstock.runs.seam import Members
 
         yield Members()
+    if settings.callbacks_topic is not None:
+        from penstock.callbacks.seam import Callbacks
+
+        yield Callbacks()
     if settings.console is not None:
         from penstock.pulse.seam import Pulse
 
@@ -212,6 +227,53 @@ def _blobs(settings: Settings) -> Blobs:
     from penstock.adapters.blobs.folder import FolderBlobs
 
     return FolderBlobs(Path(settings.bucket))
+
+
+class _Outlet:
+    """The Outlet port, built when it is first used: only the courier ever does."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._built: Outlet | None = None
+
+    async def post(self, url: str, data: bytes, headers: Mapping[str, str], *, timeout_s: float) -> Answered:
+        return await self._outlet().post(url, data, headers, timeout_s=timeout_s)
+
+    async def answer(self, url: str, data: bytes, *, timeout_s: float) -> Answered:
+        return await self._outlet().answer(url, data, timeout_s=timeout_s)
+
+    async def close(self) -> None:
+        if self._built is not None:
+            await self._built.close()
+
+    def _outlet(self) -> Outlet:
+        if self._built is None:
+            from penstock.adapters.outlet.http import HttpOutlet
+            from penstock.adapters.providers.access_token import AccessTokenKey
+
+            token = AccessTokenKey("https://workflowexecutions.googleapis.com/v1")
+            self._built = HttpOutlet(
+                loopback=self._settings.mode != "cloud", token=token if self._settings.workflows else None
+            )
+        return self._built
+
+
+def _outlet(settings: Settings) -> Outlet | None:
+    return None if settings.callbacks_topic is None else _Outlet(settings)
+
+
+def _signing(settings: Settings) -> Secret | None:
+    """What makes the endpoints' keys: in the cloud the courier alone may read it, and the operators."""
+    if settings.callbacks_topic is None:
+        return None
+    if settings.callbacks_secret is not None:
+        from penstock.adapters.providers.keys import SecretManagerKey
+
+        return SecretManagerKey(settings.callbacks_secret)
+    from penstock.adapters.outlet.local_secret import LocalSecret
+
+    beside = settings.folder if settings.mode == "embedded" else Path(settings.bucket).parent
+    return LocalSecret(beside / "callbacks.secret")
 
 
 class _Providers(Mapping[str, Provider]):

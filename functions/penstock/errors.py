@@ -14,8 +14,10 @@ PenstockError
 ├── BlobError
 │   ├── BlobMissing          there is no such blob
 │   └── BlobUnavailable      the blob store did not answer
+├── FeedError                what is named as a feed cannot be fetched, or is none
 ├── SecretError              a provider key could not be fetched
 │   └── SecretUnavailable    its keeper did not answer: asking again may help
+├── NotDelivered             an endpoint gave no answer to a callback
 └── FencedOut                somebody else holds the request now; what we know must not be written
 """
 
@@ -45,6 +47,8 @@ class Reason(StrEnum):
     CANCELLED = "cancelled"
     #: Pub/Sub gave up delivering: a copy made by its own dead-letter policy.
     UNDELIVERABLE = "undeliverable"
+    #: Nobody took a callback in three days; the result itself is there.
+    CALLBACK_UNDELIVERABLE = "callback_undeliverable"
 
     @property
     def shared(self) -> bool:
@@ -173,12 +177,21 @@ class BlobUnavailable(BlobError):
     """The blob store did not answer in time, or refused."""
 
 
+class FeedError(PenstockError):
+    """What is named as a feed cannot be fetched, or is none; its text is for a person."""
+
+
 class SecretError(PenstockError):
     """A provider key could not be fetched; `str(error)` names the secret, never its value."""
 
 
 class SecretUnavailable(SecretError):
     """The keeper of a key did not answer, or not now; the next try may succeed."""
+
+
+class NotDelivered(PenstockError):
+    """An endpoint gave no answer to a callback, which may have arrived all the same; `str(error)` is fit for
+    logs: it names no address."""
 
 
 class FencedOut(PenstockError):

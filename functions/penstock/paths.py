@@ -24,6 +24,9 @@ REQUESTS = "requests"
 USAGE = "usage"
 RUNS = "runs"
 PILES, BATCHES = "piles", "batches"
+CALLBACKS = "callbacks"
+#: Of a tenant; listed by the operator's command.
+ENDPOINTS = "endpoints"
 #: What was done by way of the console.
 AUDIT = "audit"
 
@@ -83,6 +86,24 @@ def page_path(tenant: str, page_name: str) -> str:
     """`page_name` as messages/parent.py makes it: its run's id, and its own below it."""
     run_id, _, page = page_name.partition("/")
     return f"{run_path(tenant, run_id)}/pages/{page}"
+
+
+def endpoint_path(tenant: str, name: str) -> str:
+    return f"tenants/{tenant}/{ENDPOINTS}/{name}"
+
+
+def reach_path(tenant: str, name: str) -> str:
+    """What the courier has found of an endpoint: beside it, since Terraform may own the endpoint's own."""
+    return f"tenants/{tenant}/reach/{name}"
+
+
+def callback_path(tenant: str, callback_id: str) -> str:
+    return f"tenants/{tenant}/{CALLBACKS}/{callback_id}"
+
+
+def callback_blob(tenant: str, callback_id: str) -> str:
+    """The answer that a callback has a link to, where it is too long for the callback itself."""
+    return f"tenants/{tenant}/told/{callback_id}.json"
 
 
 def run_blob(tenant: str, run_id: str, name: str, sha256: str) -> str:

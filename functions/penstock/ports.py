@@ -252,6 +252,13 @@ class Blobs(Protocol):
         """The newest bytes under `name`; None when there are none. Raises BlobUnavailable."""
         ...
 
+    async def link(self, ref: BlobRef, *, lasts_s: float, timeout_s: float) -> str:
+        """An address from which whoever has it reads exactly this reference for `lasts_s` seconds.
+
+        Raises BlobUnavailable, BlobMissing.
+        """
+        ...
+
     async def delete(self, prefix: str, *, timeout_s: float) -> int:
         """Take away every blob whose name starts with `prefix`; how many. Raises BlobUnavailable."""
         ...

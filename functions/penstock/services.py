@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.money.pricing import PriceBook
+from penstock.outlet import Outlet, Secret
 from penstock.pause import PauseWatch
 from penstock.ports import Blobs, Bus, Clock, Provider, Store
 from penstock.runner import Runner
@@ -30,6 +31,8 @@ class Topics:
     internal: str = "llm-internal"
     #: Used where a target's lane is batch: wakes of piles and batches.
     batches: str = "llm-batches"
+    #: Used where callbacks are switched on.
+    callbacks: str = "llm-callbacks"
 
     @property
     def dead_letter_subscription(self) -> str:
@@ -64,6 +67,13 @@ class Services:
     rooms: tuple[Any, ...] = ()
     #: By target name, of the targets whose lane is batch.
     runners: Mapping[str, Runner] = field(default_factory=dict)
+    #: PENSTOCK_FEEDS as it was read; None: no feeds are read. The room above makes sense of it.
+    feeds: str | None = None
+    #: Where callbacks leave and what signs them; None where they are switched off. The projects whose
+    #: Workflows may be answered.
+    outlet: Outlet | None = None
+    signing: Secret | None = None
+    workflows: frozenset[str] = frozenset()
     #: Uniform in [0, 1), for back-off.
     jitter: Callable[[], float] = random.random
     #: Unguessable: owners and write ids.
@@ -82,6 +92,8 @@ class Services:
             await provider.close()
         for runner in self.runners.values():
             await runner.close()
+        if self.outlet is not None:
+            await self.outlet.close()
         await self.store.close()
         await self.bus.close()
         await self.blobs.close()

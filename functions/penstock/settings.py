@@ -6,6 +6,7 @@ A wrong environment stops the start with one message that names every fault.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -24,6 +25,8 @@ from penstock.written import (
     key_fault,
     model_fault,
     project_fault,
+    projects_fault,
+    secret_fault,
     spoilt,
     topic_fault,
 )
@@ -48,6 +51,12 @@ SETTINGS: Final = (
     Setting("PENSTOCK_RUNS_TOPIC", "cloud", "topic of runs; set: runs are switched on"),
     Setting("PENSTOCK_INTERNAL_TOPIC", "cloud", "topic of the results that runs ask for themselves"),
     Setting("PENSTOCK_BATCHES_TOPIC", "cloud", "topic of batches; needed where a lane is batch"),
+    Setting(
+        "PENSTOCK_FEEDS", "cloud", "the feeds that feed_reader asks about: urls, tenant, pipeline, as JSON"
+    ),
+    Setting("PENSTOCK_CALLBACKS_TOPIC", "cloud", "topic of callbacks; set: callbacks are switched on"),
+    Setting("PENSTOCK_CALLBACKS_SIGNED_BY", "cloud", "the secret that makes endpoints' keys, by its name"),
+    Setting("PENSTOCK_WORKFLOWS", "cloud", "projects whose Workflows are answered; off: none"),
     Setting("PENSTOCK_DATABASE", "cloud", "Firestore database"),
     Setting("PENSTOCK_BUCKET", "cloud", "gs://… for long payloads and completions; locally a folder"),
     Setting("PENSTOCK_ROUTES", "cloud", "the routes: a file's path, or the JSON itself"),
@@ -66,6 +75,21 @@ SETTINGS: Final = (
     Setting("XDG_DATA_HOME", "local", "the user's data directory, for the default local folder"),
 )
 
+
+def feeds_fault(value: str) -> str:
+    """What is wrong with PENSTOCK_FEEDS."""
+    try:
+        said = json.loads(value)
+        urls, pipeline = said["urls"], said["pipeline"]
+        right = isinstance(urls, list) and urls and {"name", "sha256"} == set(pipeline)
+    except (ValueError, TypeError, KeyError):
+        right = False
+    if not right:
+        return 'must be JSON such as {"urls": ["https://…"], "pipeline": {"name": "…", "sha256": "…"}}.'
+    faults = [fault for url in urls if (fault := address_fault(str(url)))]
+    return f"has an address that {faults[0]}" if faults else ""
+
+
 #: A bucket alone: what lies below a prefix of one would be out of reach of its grants.
 _BUCKET: Final = re.compile(r"gs://[A-Za-z0-9][A-Za-z0-9._-]*/?")
 
@@ -83,8 +107,12 @@ _RULES: Final[Mapping[str, Callable[[str], str]]] = {
     "PENSTOCK_REQUEST_TOPIC": topic_fault,
     "PENSTOCK_RESPONSE_TOPIC": topic_fault,
     "PENSTOCK_DEAD_LETTER_TOPIC": topic_fault,
+    "PENSTOCK_CALLBACKS_TOPIC": topic_fault,
+    "PENSTOCK_CALLBACKS_SIGNED_BY": secret_fault,
+    "PENSTOCK_WORKFLOWS": projects_fault,
     "PENSTOCK_ROUTES": lambda value: "" if value.lstrip().startswith("{") else spoilt(value),
     "PENSTOCK_DEFAULT_MODEL": model_fault,
+    "PENSTOCK_FEEDS": feeds_fault,
     "PENSTOCK_TRACES": lambda value: "" if value == OFF else address_fault(value),
     "PENSTOCK_CONSOLE": lambda value: "" if value in (OFF, LOCAL) else console_fault(value),
     "OPENAI_API_KEY": key_fault,
@@ -124,6 +152,13 @@ class Settings:
     #: None: no target's lane is batch.
     batches_topic: str | None = None
     internal_topic: str = "llm-internal"
+    #: None: no feeds are read.
+    feeds: str | None = None
+    #: None: callbacks are switched off. The master secret's name, None: a file on this machine.
+    callbacks_topic: str | None = None
+    callbacks_secret: str | None = None
+    #: Projects, by id or number, whose Workflows may be answered.
+    workflows: frozenset[str] = frozenset()
     openai_api_key: str | None = field(repr=False, default=None)
     #: The address that the key belongs to; None: OpenAI's own.
     openai_base_url: str | None = None
@@ -196,6 +231,10 @@ class _Reader:
             runs_topic=env.get("PENSTOCK_RUNS_TOPIC"),
             batches_topic=env.get("PENSTOCK_BATCHES_TOPIC"),
             internal_topic=env.get("PENSTOCK_INTERNAL_TOPIC", "llm-internal"),
+            feeds=env.get("PENSTOCK_FEEDS"),
+            callbacks_topic=env.get("PENSTOCK_CALLBACKS_TOPIC"),
+            callbacks_secret=self._callbacks_secret(),
+            workflows=self._workflows(),
             openai_api_key=env.get("OPENAI_API_KEY"),
             openai_base_url=env.get("OPENAI_BASE_URL"),
             pubsub_emulator=env.get("PUBSUB_EMULATOR_HOST"),
@@ -226,6 +265,16 @@ class _Reader:
         if path and "PENSTOCK_PRICES" not in self._faulty and not Path(path).is_file():
             self.faults.append(f"PENSTOCK_PRICES names {path!r}, where no file is.")
         return Path(path) if path else None
+
+    def _callbacks_secret(self) -> str | None:
+        name = self._env.get("PENSTOCK_CALLBACKS_SIGNED_BY")
+        if self._mode == "cloud" and name is None and "PENSTOCK_CALLBACKS_TOPIC" in self._env:
+            self.faults.append("PENSTOCK_CALLBACKS_SIGNED_BY is not set: name the secret of callbacks.")
+        return name
+
+    def _workflows(self) -> frozenset[str]:
+        text = self._env.get("PENSTOCK_WORKFLOWS", OFF)
+        return frozenset() if text == OFF else frozenset(text.split(","))
 
     def _read_mode(self) -> _Mode:
         if "PENSTOCK_LOCAL" in self._env:

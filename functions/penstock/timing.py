@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,23 @@ class Timing:
     #: How often a run may have half as many members more under way (Firestore's 500/50/5 rule).
     ramp_s: float = 300
 
+    # Callbacks.
+    #: How long an endpoint may take to answer.
+    send_s: float = 15
+    #: The waits between the attempts, to which as much as a tenth is added at random
+    #: (https://github.com/standard-webhooks/standard-webhooks, Deliverability and Reliability).
+    send_again_s: tuple[float, ...] = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
+    #: An endpoint that has failed for so long is switched off.
+    switch_off_s: float = 5 * 24 * 3600
+    #: What waits for one that is switched off looks so often whether it is on again.
+    switched_off_look_s: float = 3600
+    #: How long both keys sign after an endpoint got another one.
+    both_keys_s: float = 24 * 3600
+    #: How long the link to a long text lasts: the longest that Cloud Storage signs.
+    link_s: float = 7 * 24 * 3600
+    #: How long an instance believes that an endpoint is registered.
+    endpoint_poll_s: float = 60
+
     # Lifetimes.
     default_wait_s: float = 24 * 3600
     retention_s: float = 31 * 24 * 3600
@@ -107,4 +125,8 @@ class Timing:
 
     def scaled(self, by: float) -> Timing:
         """Every duration divided by `by`."""
-        return replace(self, **{f.name: getattr(self, f.name) / by for f in fields(self)})
+        return replace(self, **{f.name: _divided(getattr(self, f.name), by) for f in fields(self)})
+
+
+def _divided(value: Any, by: float) -> Any:
+    return tuple(one / by for one in value) if isinstance(value, tuple) else value / by

@@ -16,6 +16,7 @@ _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s/:\[\]]+)(:[0-9]{1,5})?")
 #: https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names
 _TOPIC: Final = re.compile(r"[A-Za-z][A-Za-z0-9._~+%-]{0,254}")
 _PROJECT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]*")
+_SECRET: Final = re.compile(r"projects/[^/\s]+/secrets/[^/\s]+(/versions/[^/\s]+)?")
 #: A model's name, in characters.
 MODEL_LIMIT: Final = 256
 
@@ -66,6 +67,19 @@ def project_fault(project: str) -> str:
     if fault := spoilt(project):
         return fault
     return "" if _PROJECT.fullmatch(project) else "must be a project's id alone, such as my-project-1."
+
+
+def projects_fault(projects: str) -> str:
+    """What is no list of projects' ids or numbers."""
+    faults = (project_fault(project) for project in projects.split(","))
+    return next((fault for fault in faults if fault), "")
+
+
+def secret_fault(name: str) -> str:
+    """What is no name of a secret; it may be a secret, and is not repeated."""
+    if fault := spoilt(name):
+        return fault
+    return "" if _SECRET.fullmatch(name) else "must name a secret: projects/P/secrets/S/versions/V."
 
 
 def console_fault(text: str) -> str:

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from penstock_ops.batching.cli import add_batches
+from penstock_ops.calling.cli import add_callbacks
 from penstock_ops.running.cli import add_runs
 from penstock_ops.terminal.faults import exit_code, sentence
 from penstock_ops.terminal.mounted import Tools
@@ -215,6 +216,7 @@ def watch(
 add_operations(app)
 add_runs(app)
 add_batches(app)
+add_callbacks(app)
 
 
 def _run(verb: Callable[[], Coroutine[Any, Any, int]]) -> None:

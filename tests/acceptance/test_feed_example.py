@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import subprocess
 import sys
@@ -33,13 +34,17 @@ def _bill(told: str) -> dict[str, tuple[int, str]]:
 
 
 def test_only_what_is_new_is_paid(tmp_path: Path) -> None:
-    with openai_server() as url:
+    with contextlib.ExitStack() as stack:
+        url = stack.enter_context(openai_server())
         operator = Operator.at(
             tmp_path / "penstock",
             OPENAI_BASE_URL=f"{url}/v1",
             OPENAI_API_KEY="sk",
             PENSTOCK_DEFAULT_MODEL="gpt-5.4-nano",
+            PENSTOCK_RUNS_TOPIC="llm-runs",
         )
+        # Without a stack of its own each starts one; one for all is quicker.
+        stack.enter_context(operator.dev())
         # Five summaries and a digest, then nothing; two more summaries and another digest
         first, again, later = (_feed(operator, name) for name in ("today.xml", "today.xml", "tomorrow.xml"))
     assert _bill(first)["miss"][0] == 6

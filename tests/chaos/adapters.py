@@ -169,6 +169,14 @@ class SimBlobs:
             "blobs.find", lambda: self._blobs.find(name, timeout_s=timeout_s), _no_blobs, timeout_s
         )
 
+    async def link(self, ref: BlobRef, *, lasts_s: float, timeout_s: float) -> str:
+        return await self._instance.step(
+            "blobs.link",
+            lambda: self._blobs.link(ref, lasts_s=lasts_s, timeout_s=timeout_s),
+            _no_blobs,
+            timeout_s,
+        )
+
     async def delete(self, prefix: str, *, timeout_s: float) -> int:
         return await self._instance.step(
             "blobs.delete", lambda: self._blobs.delete(prefix, timeout_s=timeout_s), _no_blobs, timeout_s

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.chaos.adapters import Written
+from tests.chaos.callback_checker import callback_violations
 from tests.chaos.evidence import Carried, Evidence
 from tests.chaos.explain import unexplained
 from tests.chaos.run_checker import run_violations
@@ -23,7 +24,7 @@ SECRET = "PLANTED-SECRET"
 _NOT_ASKED = ("request_id", "tenant", "deadline", "max_wait_s")
 _TYPED = {
     "malformed", "conflict", "content_refused", "provider_rejected", "attempts_exhausted",
-    "deadline_exceeded", "internal",
+    "deadline_exceeded", "internal", "callback_undeliverable",
 }  # fmt: skip
 #: What the sweeper and response_processor may touch.
 _NOT_THE_HOLDERS = {
@@ -47,7 +48,7 @@ def violations(evidence: Evidence) -> list[str]:
         case.history_is_lawful,
     ):  # fmt: skip
         found += check()
-    found += run_violations(evidence)
+    found += run_violations(evidence) + callback_violations(evidence)
     if SECRET in evidence.log:
         found.append("a prompt stands in a log line")
     return found

@@ -10,6 +10,7 @@ from typing import Any
 
 from penstock.ports import Snapshot
 from tests.chaos.adapters import Written
+from tests.chaos.callback_receiver import Received
 from tests.chaos.faults import Happened
 from tests.chaos.provider import Call
 from tests.chaos.world import INTERNAL, LETTERS, PUBLISHED, RESULTS, TOPICS, World
@@ -44,6 +45,8 @@ class Evidence:
     #: What was written to the pages of runs, and what these have in the bucket, by address.
     paged: Sequence[Written] = ()
     blobs: Mapping[str, bytes] = field(default_factory=dict)
+    #: What endpoints were told.
+    received: Sequence[Received] = ()
 
 
 async def collect(world: World, log: str) -> Evidence:
@@ -65,6 +68,7 @@ async def collect(world: World, log: str) -> Evidence:
         log=log,
         longest={name: t.max_output for name, t in world.shape.routes.targets.items() if t.max_output},
         paged=world.tap.paged,
+        received=world.receiver.arrived,
         blobs={
             path.as_uri(): path.read_bytes()
             for path in (world.folder / "blobs").glob("tenants/*/runs/**/*.blob")
@@ -82,7 +86,7 @@ async def _dump(world: World, published: Sequence[Carried]) -> dict[str, Mapping
     """Requests, usage, tallies and runs of the tenants that the published messages name."""
     found: list[Snapshot] = []
     for tenant in sorted({"default", *(_tenant(carried) for carried in published)}):
-        for collection in ("requests", "usage", "tally", "runs", "batches"):
+        for collection in ("requests", "usage", "tally", "runs", "callbacks", "batches"):
             path = f"tenants/{tenant}/{collection}"
             found += await world.store.scan(path, after="", limit=1_000_000, timeout_s=10)
     for run in [snapshot for snapshot in found if "/runs/" in snapshot.path]:

@@ -13,9 +13,14 @@ from tests.chaos.kept import WrongRun
 from tests.chaos.matrix_portions import cell_named, pairs_of, singles_of
 from tests.chaos.portions import Run, cores, live_through
 
-_PATHS = (*matrix.PATHS, *matrix.RUN_PATHS, *matrix.BATCH_PATHS)
+_PATHS = matrix.EVERY_PATH
 #: Paths that are run together.
-_GROUPS = {"requests": matrix.PATHS, "runs": matrix.RUN_PATHS, "batches": matrix.BATCH_PATHS}
+_GROUPS = {
+    "requests": matrix.PATHS,
+    "runs": matrix.RUN_PATHS,
+    "callbacks": matrix.CALLBACK_PATHS,
+    "batches": matrix.BATCH_PATHS,
+}
 #: The exit code after Ctrl-C, as shells have it.
 _INTERRUPTED = 130
 

@@ -25,6 +25,7 @@ from penstock.messages.request import Request
 from penstock.requests.seams import Seam
 from penstock.runs.message import Told, Verb
 from tests.chaos.batch_stage import with_batches
+from tests.chaos.callback_stage import in_turn, register, with_callbacks
 from tests.chaos.checker import SECRET, violations
 from tests.chaos.evidence import Evidence, collect
 from tests.chaos.faults import TRANSIENT, AtSteps, Fault, Plan
@@ -33,7 +34,7 @@ from tests.chaos.provider import Reply
 from tests.chaos.run_stage import ask, mapped, pipeline, with_runs
 from tests.chaos.sums import Sums
 from tests.chaos.tally import Tally
-from tests.chaos.workload import PATIENT, ROUTES
+from tests.chaos.workload import CRM, PATIENT, ROUTES
 from tests.chaos.world import TOPICS, Shape, World, world
 
 #: Nothing of a matrix cell takes longer than this to come to rest, in seconds.
@@ -69,6 +70,8 @@ class Path:
     batched: bool = False
     slow: bool = False
     then: tuple[tuple[float, dict[str, Any]], ...] = ()
+    #: Callbacks are on, and their endpoint answers these before it takes what it is told; None: they are off.
+    receives: tuple[int | None, ...] | None = None
 
 
 def _ask(said: str = "hello", **more: Any) -> dict[str, Any]:
@@ -148,6 +151,16 @@ BATCH_PATHS = (
     Path("batch called back", (_wait(max_wait_s=7900),), at_once=True, batched=True, slow=True),
 )
 
+#: The same of callbacks: taken at once, and after two refusals; of a failure, and of a run.
+CALLBACK_PATHS = (
+    Path("callback", (_ask(callback=CRM),), receives=()),
+    Path("callback refused", (_ask(callback=CRM),), receives=(503, None)),
+    Path("callback of a failure", (_ask(callback=CRM),), (_REJECTED,), receives=(500,)),
+    Path("callback of a run", (), run=_run(["a"], callback=CRM), receives=(500,)),
+)
+
+EVERY_PATH = (*PATHS, *RUN_PATHS, *CALLBACK_PATHS, *BATCH_PATHS)
+
 #: How each push is delivered: once; twice at the same time; once more after the lease.
 COMPANY: dict[str, tuple[float, tuple[float, ...]]] = {
     "alone": (0.0, (0.0,)),
@@ -186,7 +199,7 @@ def steps(path: Path, company: str) -> tuple[list[str], Evidence]:
 
 @cache
 def _clean(name: str, company: str) -> tuple[list[str], Evidence]:
-    [path] = [path for path in (*PATHS, *RUN_PATHS, *BATCH_PATHS) if path.name == name]
+    [path] = [path for path in EVERY_PATH if path.name == name]
     plan = AtSteps(dict(path.dealt))
     evidence = run_virtual(_live(path, company, plan))
     return plan.steps, evidence
@@ -295,6 +308,8 @@ async def _live(path: Path, company: str, plan: Plan) -> Evidence:
         shape = with_runs(shape)
     if path.batched:
         shape = with_batches(shape)
+    if path.receives is not None:
+        shape = with_callbacks(shape, in_turn(*path.receives))
     replies = iter(path.replies)
     log = io.StringIO()
 
@@ -304,6 +319,8 @@ async def _live(path: Path, company: str, plan: Plan) -> Evidence:
     with contextlib.redirect_stdout(log):
         async with world(shape, script, plan) as made:
             made.batches.takes_s = 30_000.0 if path.slow else 300.0
+            if path.receives is not None:
+                await register(made)
             for number, body in enumerate(path.bodies):
                 await made.publish(json.dumps(body | {"request_id": f"r{number}"}).encode(), {})
                 if not path.at_once:

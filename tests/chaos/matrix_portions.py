@@ -9,10 +9,8 @@ from dataclasses import dataclass
 
 from tests.chaos.faults import Fault
 from tests.chaos.matrix import (
-    BATCH_PATHS,
     COMPANY,
-    PATHS,
-    RUN_PATHS,
+    EVERY_PATH,
     Cell,
     Figures,
     Path,
@@ -92,7 +90,7 @@ def cell_named(text: str) -> Cell:
     """The cell whose `str` is `text`. Raises ValueError when there is none."""
     try:
         name, company, faults = text.split(" / ")
-        [path] = [path for path in (*PATHS, *RUN_PATHS, *BATCH_PATHS) if path.name == name]
+        [path] = [path for path in EVERY_PATH if path.name == name]
         dealt = tuple(_dealt(fault) for fault in faults.split(", then "))
     except ValueError:
         raise ValueError(f"there is no cell {text!r}: give it as it was printed") from None

@@ -16,6 +16,7 @@ from typing import Any
 
 from penstock.messages.envelope import format_time
 from tests.chaos.batch_stage import MIXED, with_batches
+from tests.chaos.callback_stage import refusing, register, with_callbacks
 from tests.chaos.checker import violations
 from tests.chaos.evidence import Evidence, collect
 from tests.chaos.loop import run_virtual
@@ -47,6 +48,7 @@ class Totals(Sums):
     requests: int = 0
     runs: int = 0
     batches: int = 0
+    callbacks: int = 0
     calls: int = 0
     paid: int = 0
     redriven: int = 0
@@ -63,6 +65,7 @@ class Totals(Sums):
         self.requests += len(documents)
         self.runs += sum(path.split("/")[2::2] == ["runs"] for path in evidence.documents)
         self.batches += sum(path.split("/")[2::2] == ["batches"] for path in evidence.documents)
+        self.callbacks += sum(path.split("/")[2::2] == ["callbacks"] for path in evidence.documents)
         self.calls += len(evidence.calls)
         self.paid += sum(call.paid for call in evidence.calls)
         self.redriven += sum(fields["redrive_count"] for fields in documents)
@@ -120,6 +123,8 @@ async def _live(seed: int, work: Workload) -> Outcome:
     shape = Shape(ROUTES, seed=seed, instances=rng.choice((1, 2, 3)), skew_s=0.4, duplicates=work.duplicates)
     if work.runs:
         shape = with_runs(shape)
+    if work.refuses:
+        shape = with_callbacks(shape, refusing(work.refuses))
     if work.batches is not None:
         shape = with_batches(shape, MIXED)
     log = io.StringIO()
@@ -129,6 +134,9 @@ async def _live(seed: int, work: Workload) -> Outcome:
                 made.batches.takes_s, made.batches.lag_s = work.batches
             for blow in work.blows:
                 asyncio.get_running_loop().call_later(blow.at, _strike, made, blow)
+            if work.refuses:
+                await register(made)
+                await register(made, "acme")
             running = made.spawn(_publish_runs(made, work))
             for sent in work.sent:
                 await asyncio.sleep(max(0.0, sent.at - made.now()))

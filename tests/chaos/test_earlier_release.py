@@ -19,7 +19,7 @@ from penstock.requests.lifecycle import seen
 from penstock.requests.record import Record
 from penstock.timing import Timing
 from tests.chaos.adapters import Written
-from tests.chaos.matrix import PATHS, RUN_PATHS, steps
+from tests.chaos.matrix import EVERY_PATH, PATHS, steps
 
 _EARLIER = Path(__file__).parents[1] / "data" / "earlier" / "functions-0.1.0.zip"
 
@@ -75,7 +75,7 @@ def test_the_release_before_reads_every_document_as_this_one_does() -> None:
     read_at = datetime.now(UTC)
     documents: list[dict[str, Any]] = []
     results: list[bytes] = []
-    for path in (*PATHS, *RUN_PATHS):
+    for path in EVERY_PATH:
         _, evidence = steps(path, "alone")
         documents += _as_they_lay(evidence.written)
         results += [carried.data for carried in evidence.results]

@@ -9,6 +9,7 @@ from _pytest.mark.structures import ParameterSet
 
 from tests.chaos.matrix import (
     BATCH_PATHS,
+    CALLBACK_PATHS,
     COMPANY,
     PATHS,
     RUN_PATHS,
@@ -58,8 +59,8 @@ def test_every_fault_at_every_step(path: Path, company: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("path", RUN_PATHS, ids=lambda path: path.name)
-def test_faults_at_the_steps_of_runs(path: Path) -> None:
+@pytest.mark.parametrize("path", [*RUN_PATHS, *CALLBACK_PATHS], ids=lambda path: path.name)
+def test_faults_at_the_steps_of_rooms(path: Path) -> None:
     """A sample of each path in every company, of every fault; `scripts/chaos matrix` strikes all of them."""
     for start, company in enumerate(COMPANY):
         every = list(cells(path, company))

@@ -13,7 +13,7 @@ from penstock.runs.page_lifecycle import PAGE_TABLE
 PAGE = Path(__file__).parents[2] / "docs" / "runs.md"
 
 
-def _shown(table: Mapping[Any, Mapping[Any, StrEnum]]) -> str:
+def shown(table: Mapping[Any, Mapping[Any, StrEnum]]) -> str:
     """A table as the page has it."""
     messages = list(next(iter(table.values())))
     lines = [f"| state \\ message | {' | '.join(messages)} |", "|" + " --- |" * (len(messages) + 1)]
@@ -24,5 +24,5 @@ def _shown(table: Mapping[Any, Mapping[Any, StrEnum]]) -> str:
 
 def test_the_page_shows_the_tables_of_the_code() -> None:
     text = PAGE.read_text()
-    assert _shown(TABLE) in text
-    assert _shown(PAGE_TABLE) in text
+    assert shown(TABLE) in text
+    assert shown(PAGE_TABLE) in text

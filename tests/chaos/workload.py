@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from penstock.messages.request import Request
 from penstock.targets.routes import Route, Routes, Target
@@ -13,6 +13,9 @@ from tests.chaos.checker import SECRET
 from tests.chaos.faults import AtRandom, Fault, Unreachable
 from tests.chaos.provider import Kind, Reply
 from tests.chaos.run_workload import RunSent, runs_of
+
+#: The endpoint that is registered where callbacks are on.
+CRM = {"endpoint": "crm"}
 
 #: Faults and trouble of the model end here at the latest, in seconds.
 TROUBLE_S = 900.0
@@ -42,6 +45,9 @@ class Sent:
     at: float
     data: bytes
     attributes: dict[str, str] = field(default_factory=dict)
+
+
+_Message = TypeVar("_Message", Sent, RunSent)
 
 
 @dataclass(slots=True)
@@ -91,6 +97,14 @@ class Blow:
 
 
 @dataclass(frozen=True, slots=True)
+class Refuses:
+    """`answers` in turn, None for none at all, until `until` seconds; then 200."""
+
+    answers: tuple[int | None, ...]
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class Workload:
     """Everything that a seed decides."""
 
@@ -101,6 +115,9 @@ class Workload:
     blows: list[Blow]
     #: Messages of runs; without any, runs are switched off.
     runs: list[RunSent]
+    #: What an endpoint answers until a time, in seconds; afterwards it takes what it is told. None: callbacks
+    #: are switched off, and nobody asks for one.
+    refuses: Refuses | None
     #: Seconds that a batch takes, and by which its listing lags; None: no lane waits.
     batches: tuple[float, float] | None = None
 
@@ -116,14 +133,16 @@ def workload(seed: int) -> Workload:
         part = rng.choice(("store", "publish", "blobs", "provider"))
         stretches.append(Unreachable(part, start, start + rng.choice((30.0, 120.0, 600.0))))
     blows = [_blow(rng) for _ in range(rng.choice((0, 0, 1, 3)))]
-    sent = _sent(rng)
+    # Of its own luck: what a seed meant before there were callbacks it means still.
+    refuses = _refuses(random.Random(f"callbacks {seed}"))
     work = Workload(
-        sent=sent,
+        refuses=refuses,
+        sent=[_called_back(one) for one in _sent(rng)] if refuses else _sent(rng),
         mood=Mood(random.Random(rng.getrandbits(64)), rng.uniform(0, TROUBLE_S), weights),
         plan=Outages(AtRandom(random.Random(rng.getrandbits(64)), rate, until), stretches),
         duplicates=rng.choice((0.0, 0.0, 0.2)),
         blows=blows,
-        runs=runs_of(rng),
+        runs=[_called_back(one) for one in runs_of(rng)] if refuses else runs_of(rng),
     )
     return _batched(work, rng) if rng.random() < 0.12 else work
 
@@ -142,6 +161,22 @@ def _batched(work: Workload, rng: random.Random) -> Workload:
         sent.append(one)
     batches = (rng.choice((30.0, 300.0, 3000.0, 1e6)), rng.choice((0.0, 0.0, 900.0)))
     return replace(work, sent=sent, batches=batches)
+
+
+def _refuses(rng: random.Random) -> Refuses | None:
+    if rng.random() >= 0.2:
+        return None
+    answers = rng.choice(((200,), (500,), (200, 503, None), (302, 429)))
+    return Refuses(answers, rng.uniform(0, TROUBLE_S))
+
+
+def _called_back(message: _Message) -> _Message:
+    """The same message, whose sender wants to be told."""
+    try:
+        body = json.loads(message.data)
+    except ValueError:
+        return message
+    return replace(message, data=json.dumps(body | {"callback": CRM}).encode())
 
 
 def _blow(rng: random.Random) -> Blow:

@@ -38,6 +38,7 @@ from penstock.timing import Timing
 from penstock.verdict import Verdict
 from tests.chaos.adapters import DELIVERY, SimBlobs, SimBus, SimStore, Tap
 from tests.chaos.batch_provider import SimBatches, SimRunner
+from tests.chaos.callback_receiver import SIGNING, Receiver, Receives, SimOutlet
 from tests.chaos.faults import Happened, NoFaults, Plan
 from tests.chaos.instance import Instance
 from tests.chaos.loop import SimClock
@@ -83,6 +84,8 @@ class Shape:
     #: topic and a subscription of its name.
     rooms: tuple[Room, ...] = ROOMS
     stories: Mapping[str, Story] = field(default_factory=dict)
+    #: What an endpoint answers to a callback at a time, in seconds; None: nothing. Where callbacks are on.
+    receives: Receives = lambda at: 200
 
 
 class World:
@@ -97,6 +100,7 @@ class World:
         self.happened: list[Happened] = []
         self.crashes: list[str] = []
         self.tap = Tap()
+        self.receiver = Receiver(shape.receives)
         self.ledger = Ledger(script)
         self.batches = SimBatches(self.ledger)
         self._stored = MemoryFile(folder, FORMAT)
@@ -197,6 +201,8 @@ class World:
             runners={name: SimRunner(self.batches, name, instance) for name, t in targets.items() if t.waits},
             jitter=rng.random,
             new_id=lambda: f"{rng.getrandbits(64):016x}",
+            outlet=SimOutlet(self.receiver, instance),
+            signing=SIGNING,
             seams=tuple(seam() if isinstance(seam, type) else seam for seam in self.shape.seams),
         )
         return instance

@@ -17,8 +17,10 @@ from penstock import paths as keys
 from penstock.adapters.stores.firestore import FirestoreStore
 from penstock.batches.rooms import BatchesRoom, PilesRoom
 from penstock.bootstrap import build
+from penstock.feeds.asked import Feeds
 from penstock.messages.envelope import Envelope
 from penstock.messages.result import response_message
+from penstock.paths import CALLBACKS
 from penstock.pause import PAUSE_PATH
 from penstock.requests.handle import handle
 from penstock.requests.respond import respond
@@ -56,9 +58,14 @@ def _environment(run: Run) -> dict[str, str]:
 def test_functions_get_exactly_the_cloud_settings(dev: Run, everything: Run) -> None:
     assert set(_environment(everything)) == CLOUD
     # What switches a room on is there only where the room is
-    assert CLOUD - set(_environment(dev)) == {
-        "PENSTOCK_RUNS_TOPIC", "PENSTOCK_INTERNAL_TOPIC", "PENSTOCK_CONSOLE", "PENSTOCK_BATCHES_TOPIC",
-    }  # fmt: skip
+    switches = {"PENSTOCK_RUNS_TOPIC", "PENSTOCK_INTERNAL_TOPIC", "PENSTOCK_FEEDS", "PENSTOCK_CONSOLE"}
+    switches |= {
+        "PENSTOCK_BATCHES_TOPIC",
+        "PENSTOCK_CALLBACKS_TOPIC",
+        "PENSTOCK_CALLBACKS_SIGNED_BY",
+        "PENSTOCK_WORKFLOWS",
+    }
+    assert CLOUD - set(_environment(dev)) == switches
     assert not CLOUD & LOCAL
 
 
@@ -70,6 +77,10 @@ def test_the_code_starts_with_what_terraform_gives_it(everything: Run) -> None:
     by_default = read_settings({"PENSTOCK_LOCAL": "unused"})
     for name in ("request_topic", "response_topic", "dead_letter_topic", "database"):
         assert getattr(settings, name) == getattr(by_default, name)
+    feeds = Feeds.of(settings.feeds or "")
+    assert feeds.urls == ("https://example.com/feed.xml",)
+    deployed = {blob.values["name"] for blob in everything.of("google_storage_bucket_object")}
+    assert keys.pipeline_blob(**feeds.pipeline) in deployed
     engine = settings.routes.targets["gpu"]
     assert (engine.provider, engine.auth, engine.base_url) == (
         "openai",
@@ -134,10 +145,10 @@ def test_what_is_kept_outlives_what_points_to_it(everything: Run) -> None:
 
 
 def test_subscriptions_are_named_as_in_the_local_stack(everything: Run) -> None:
-    local = Topology(runs_topic="llm-runs", batches_topic="llm-batches")
+    local = Topology(runs_topic="llm-runs", callbacks_topic="llm-callbacks", batches_topic="llm-batches")
     names = {s.values["name"] for s in everything.of("google_pubsub_subscription")}
     assert {local.request_subscription, local.response_subscription, local.dead_letter_subscription} <= names
-    assert {local.runs_subscription, local.internal_subscription} <= names
+    assert {local.runs_subscription, local.internal_subscription, local.callbacks_subscription} <= names
     assert {t.values["name"] for t in everything.of("google_pubsub_topic")} == set(local.topics)
 
 
@@ -146,25 +157,16 @@ def test_each_name_stands_once() -> None:
     text = "\n".join(file.read_text() for file in TERRAFORM.rglob("*.tf"))
     text = re.sub(r"<<-EOT\n.*?\n +EOT\n", "", text, flags=re.DOTALL)
     text = re.sub(r"description +=.*|#.*", "", text)
-    topology = Topology(runs_topic="llm-runs", batches_topic="llm-batches")
-    names = ["llm-runs", "llm-internal", "run-handler", topology.runs_subscription]
+    topology = Topology(runs_topic="llm-runs", callbacks_topic="llm-callbacks", batches_topic="llm-batches")
+    names = ["llm-callbacks", "courier", topology.callbacks_subscription]
+    names += ["llm-runs", "llm-internal", "run-handler", topology.runs_subscription]
     names += ["llm-requests", "llm-responses", "llm-dead-letters", "request-handler", "response-processor"]
     names += ["llm-batches", "batcher", topology.batches_subscription]
     names += [topology.request_subscription, topology.response_subscription]
     names += [topology.dead_letter_subscription]
     # I expect each once, as a value that is given a name
-    for name in [
-        *names,
-        "requests",
-        "orphans",
-        "cache",
-        "usage",
-        "control",
-        "runs",
-        "pages",
-        "piles",
-        "batches",
-    ]:
+    collections = ["requests", "orphans", "cache", "usage", "control", "runs", "pages", "piles", "batches"]
+    for name in [*names, *collections, "callbacks", "endpoints", "reach"]:
         assert len(re.findall(f'= "{name}"', text)) == 1, name
     assert not [name for name in names if len(re.findall(f'"{name}"', text)) > 1]
     # The database's default stands in the store's settings and in the platform's, which hands them on
@@ -182,6 +184,9 @@ def test_collections_are_the_codes(everything: Run) -> None:
         keys.pile_path("t", "p"): "piles",
         keys.batch_path("t", "b"): "batches",
         keys.page_path("t", "r/0.0.0"): "pages",
+        keys.callback_path("t", "c"): "callbacks",
+        keys.endpoint_path("t", "e"): "endpoints",
+        keys.reach_path("t", "e"): "reach",
         keys.hour_path("2026-11-28T21"): "hours",
         keys.audit_path("a"): "audit",
     }
@@ -237,9 +242,8 @@ def test_rooms_add_the_indexes_that_they_ask_for_and_no_others(dev: Run, everyth
         return {(f.values["collection"], f.values["field"]) for f in fields if _has_index(f.values)}
 
     # The sweeper's two of its room, and what a page counts
-    rooms = {
-        (room.group, when) for room in (Runs, PilesRoom, BatchesRoom) for when in ("due_at", "open_since")
-    }
+    groups = (Runs.group, CALLBACKS, PilesRoom.group, BatchesRoom.group)
+    rooms = {(group, field) for group in groups for field in ("due_at", "open_since")}
     beside = {(keys.REQUESTS, "done_in"), (keys.REQUESTS, "waits")}
     assert declared(everything) - declared(dev) == rooms | beside
 
@@ -262,7 +266,7 @@ def test_no_query_is_left_out_of_that() -> None:
     assert asked == {"'due_at'", "'open_since'", "'following'", "'done_in'", "'waits'", "'day'"}
 
 
-@pytest.mark.parametrize("rooms", ["an_alert_for_each_worry", "with_runs"])
+@pytest.mark.parametrize("rooms", ["an_alert_for_each_worry", "with_runs", "with_callbacks"])
 def test_metrics_read_what_the_code_logs(workspace: Workspace, rooms: str) -> None:
     outputs = workspace.test("modules/monitoring")[rooms].outputs
     logged = _logged()

@@ -38,7 +38,7 @@ def everything(workspace: Workspace) -> Run:
     return workspace.test(where)[name]
 
 
-def has_runs(run: Run) -> bool:
+def has_rooms(run: Run) -> bool:
     """Whether the installation has runs switched on."""
     return any(f.values["name"] == "run-handler" for f in run.of("google_cloudfunctions2_function"))
 
@@ -49,10 +49,11 @@ def test_every_push_and_bigquery_subscription_has_a_dead_letter_topic(run: Run) 
         for s in run.of("google_pubsub_subscription")
         if s.values["push_config"] or s.values["bigquery_config"]
     ]
-    of_runs = (
-        {"llm-runs-handler", "llm-internal-processor", "llm-internal-bigquery"} if has_runs(run) else set()
+    of_rooms = (
+        {"llm-runs-handler", "llm-internal-processor", "llm-internal-bigquery"} if has_rooms(run) else set()
     )
-    assert {s.values["name"] for s in fed} == of_runs | {
+    of_rooms |= {"llm-callbacks-courier"} if has_rooms(run) else set()
+    assert {s.values["name"] for s in fed} == of_rooms | {
         "llm-requests-handler",
         "llm-responses-processor",
         "llm-responses-bigquery",
@@ -77,13 +78,13 @@ def test_every_function_is_waited_for(run: Run) -> None:
         f.values["name"]: f.values["service_config"][0]["timeout_seconds"]
         for f in run.of("google_cloudfunctions2_function")
     }
-    of_runs = {"run-handler"} if has_runs(run) else set()
-    assert set(timeouts) == of_runs | {"request-handler", "response-processor", "sweeper"}
+    of_rooms = {"run-handler", "courier", "feed-reader"} if has_rooms(run) else set()
+    assert set(timeouts) == of_rooms | {"request-handler", "response-processor", "sweeper"}
     for subscription in run.of("google_pubsub_subscription"):
         if subscription.values["push_config"]:
             assert subscription.values["ack_deadline_seconds"] > max(timeouts.values())
-    [job] = run.of("google_cloud_scheduler_job")
-    assert int(job.values["attempt_deadline"].removesuffix("s")) >= timeouts["sweeper"]
+    for job in run.of("google_cloud_scheduler_job"):
+        assert int(job.values["attempt_deadline"].removesuffix("s")) >= timeouts[job.values["name"]]
 
 
 def test_no_subscription_of_ours_expires(run: Run) -> None:
@@ -111,6 +112,8 @@ def test_only_its_own_caller_may_invoke_a_function(everything: Run) -> None:
         ("response-processor-caller", "service response-processor"),
         ("sweeper-caller", "service sweeper"),
         ("run-handler-caller", "service run-handler"),
+        ("feed-reader-caller", "service feed-reader"),
+        ("courier-caller", "service courier"),
         ("request-handler", "service engine"),
         ("gcp-sa-iap", "service console"),
     }

@@ -16,10 +16,11 @@ import pytest
 
 from penstock.adapters.providers.offline import OfflineProvider
 from penstock.adapters.stores.sqlite_tables import INDEXED
+from penstock.callbacks.endpoint import Endpoint
 from penstock.messages.completion import Completion
 from penstock.messages.request import Request
-from penstock.paths import request_path
-from penstock.ports import Committed, Create, Fields, Merge, Put, Store, Update, Write
+from penstock.paths import endpoint_path, reach_path, request_path
+from penstock.ports import Committed, Create, Delete, Fields, Merge, Put, Store, Update, Write
 from penstock.timing import Timing
 from penstock_ops.upkeep.forget import forget
 from penstock_ops.upkeep.pause import pause
@@ -80,12 +81,9 @@ async def lived(
 ) -> AsyncIterator[tuple[Folder, Recorder, float]]:
     """A folder in which one of everything was written, at a time scale."""
     monkeypatch.setenv("PENSTOCK_LOCAL", str(tmp_path))
-    folder = Folder(
-        tmp_path,
-        PENSTOCK_TIME_SCALE=str(request.param),
-        PENSTOCK_RUNS_TOPIC="llm-runs",
-        PENSTOCK_CONSOLE="local",
-    )
+    on = {"PENSTOCK_RUNS_TOPIC": "llm-runs", "PENSTOCK_CALLBACKS_TOPIC": "llm-callbacks"}
+    on |= {"PENSTOCK_CONSOLE": "local", "PENSTOCK_TIME_SCALE": str(request.param)}
+    folder = Folder(tmp_path, **on)
     async with AsyncExitStack() as ending:
         ending.push_async_callback(folder.services.close)
         recorder = Recorder(folder.services.store)
@@ -93,12 +91,27 @@ async def lived(
         await folder.prepare()
         await folder.publish({"prompt": "What is a penstock?", "request_id": "r1", "tenant": "acme"})
         await folder.serve()
+        await _told_of_nothing(folder, recorder)
         folder.services = replace(folder.services, providers={"off": Overtaken(recorder)})
         await folder.publish({"prompt": "Whose answer?", "request_id": "r2", "tenant": "acme"})
         await folder.serve()
         await folder.bus.publish("llm-runs", json.dumps(RUN).encode(), {}, timeout_s=10)
         await folder.serve()
         yield folder, recorder, float(request.param)
+
+
+async def _told_of_nothing(folder: Folder, recorder: Recorder) -> None:
+    """A callback that ends because its endpoint is taken away; another one stays, and is switched off."""
+    for name in ("crm", "erp"):
+        endpoint = Endpoint("acme", name, "https://crm.example.com/")
+        await recorder.commit([Put(endpoint_path("acme", name), endpoint.encode())], timeout_s=10)
+    await recorder.commit([Put(reach_path("acme", "erp"), {"off_why": "It answered 410."})], timeout_s=10)
+    callback = {"endpoint": "crm"}
+    body = {"prompt": "Who is told?", "request_id": "r3", "tenant": "acme", "callback": callback}
+    await folder.publish(body)
+    await folder.serve()
+    await recorder.commit([Delete(endpoint_path("acme", "crm"))], timeout_s=10)
+    await folder.call_back()
 
 
 async def test_what_is_written_has_its_row_and_expires_as_the_row_says(

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from penstock.errors import BadMessage
+from penstock.messages.addressee import Addressee, CallbackBody
 from penstock.messages.conversation import Message, is_blank
 from penstock.messages.dumps import without_nothing
 from penstock.messages.envelope import Envelope, parse_time
@@ -72,6 +73,8 @@ class Request:
     payload_sha256: str
     #: Whether the client said itself until when it waits.
     names_deadline: bool = False
+    #: Whom to tell when it has ended.
+    callback: Addressee | None = None
 
 
 def decode_request(envelope: Envelope, *, default_wait_s: float, member: bool = False) -> Request:
@@ -95,6 +98,7 @@ def decode_request(envelope: Envelope, *, default_wait_s: float, member: bool = 
         metadata=body.get("metadata", {}),
         payload_sha256=payload_digest(body),
         names_deadline="deadline" in body or "max_wait_s" in body,
+        callback=Addressee.decode(body["callback"]) if "callback" in body else None,
     )
 
 
@@ -255,6 +259,7 @@ class _Body(Question):
     deadline: str = ABSENT
     max_wait_s: Annotated[float, Field(gt=0, le=LONGEST_WAIT_S)] = ABSENT
     metadata: Metadata = ABSENT
+    callback: CallbackBody = ABSENT
 
     @model_validator(mode="after")
     def _one_end(self) -> Self:

@@ -29,7 +29,7 @@ from penstock.requests.queueing import pile_of
 from penstock.requests.record import NOT_CALLED, Record, State
 from penstock.requests.room import NAMED
 from penstock.requests.save import recovered, save_answer, save_recovered, save_refusal
-from penstock.requests.seams import seams_of
+from penstock.requests.seams import check_callback, seams_of
 from penstock.requests.waiting import queued
 from penstock.services import Services
 from penstock.targets.retry import Park
@@ -83,6 +83,8 @@ async def _receive(s: Services, envelope: Envelope) -> tuple[Holder[Record], Inc
         if is_member(envelope):
             await _admit(s, envelope)
         incoming = await incoming_message(s, envelope)
+        if incoming.is_new:
+            await check_callback(s, incoming.request.tenant, incoming.request.callback)
     for seam in seams_of(s):
         incoming = seam.plan(s, incoming)
     s.pause.look(s.store, s.clock, s.timing)

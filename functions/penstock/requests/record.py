@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from penstock.errors import BadMessage, FailureClass, Reason
 from penstock.leases.document import LEASED
 from penstock.leases.lease import Lease
+from penstock.messages.addressee import Addressee
 from penstock.messages.completion import BlobRef
 from penstock.messages.parent import Parent
 from penstock.messages.plan import Plan
@@ -131,6 +132,8 @@ class Record(NamedTuple):
     #: The run that asks, and the place in it; `done_in` is set when this is done and its page counts it.
     parent: Parent | None = None
     done_in: str | None = None
+    #: Whom to tell when it has ended.
+    callback: Addressee | None = None
 
     #: Cache key whose flight this request leads, and the key of the target that gave the outcome.
     flight: str | None = None
@@ -211,6 +214,8 @@ class Record(NamedTuple):
             known["plan"] = Plan.decode(known["plan"])
         if known.get("parent"):
             known["parent"] = Parent.decode(known["parent"])
+        if known.get("callback"):
+            known["callback"] = Addressee.decode(known["callback"])
         known["attempts"] = tuple(Attempt.decode(value) for value in document.get("attempts", ()))
         # A release without the counter has written before this one, or between: then its lines say more.
         lines = sum(line.outcome in PERHAPS_PAID for line in known["attempts"])
@@ -325,7 +330,7 @@ def _stored(name: str, value: Any) -> Any:
     match name:
         case "state":
             return value.value
-        case "payload_ref" | "plan" | "parent":
+        case "payload_ref" | "plan" | "parent" | "callback":
             return value.encode()
         case "attempts":
             return [attempt.encode() for attempt in value]

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from penstock.errors import ProviderFailure
+from penstock.errors import BadMessage, ProviderFailure
 from penstock.leases.holder import Holder
+from penstock.messages.addressee import Addressee
 from penstock.messages.completion import Completion
 from penstock.messages.envelope import Envelope
 from penstock.messages.result import Answer, Failure
@@ -31,6 +32,11 @@ class Seam:
     async def admits(self, s: Services, envelope: Envelope) -> bool:
         """Whether a member's message is this room's own. Raises BadMessage where it only says so;
         StoreError: then it comes again."""
+        return False
+
+    async def calls_back(self, s: Services, tenant: str, callback: Addressee) -> bool:
+        """Whether this room tells `callback` when a request or a run of `tenant` has ended. Raises BadMessage
+        where it cannot be told; StoreError: then the message comes again."""
         return False
 
     def beside_claim(self, s: Services, incoming: Incoming) -> None:
@@ -95,6 +101,16 @@ class Seam:
 
     def close(self) -> None:
         """The end of a process: stop what was begun beside a delivery."""
+
+
+async def check_callback(s: Services, tenant: str, callback: Addressee | None) -> None:
+    """Raises BadMessage where nobody would ever tell `callback`; StoreError."""
+    if callback is None:
+        return
+    for seam in seams_of(s):
+        if await seam.calls_back(s, tenant, callback):
+            return
+    raise BadMessage("This deployment has callbacks switched off: switch them on, or leave `callback` out.")
 
 
 def seams_of(s: Services) -> tuple[Seam, ...]:

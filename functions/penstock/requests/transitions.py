@@ -48,6 +48,7 @@ def fresh(
         payload_sha256=request.payload_sha256,
         redrive_count=redrive_count,
         parent=parent,
+        callback=request.callback,
         plan=plan,
         open_since=sharded(request.tenant, request.request_id, now),
     )

@@ -43,6 +43,7 @@ def fresh(
         items=items,
         max_in_flight=ordered.max_in_flight,
         metadata=ordered.metadata,
+        callback=ordered.callback,
         open_since=sharded(ordered.tenant, ordered.run_id, now),
     )
 

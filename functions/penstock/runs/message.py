@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from penstock.errors import BadMessage
+from penstock.messages.addressee import Addressee, CallbackBody
 from penstock.messages.completion import BlobRef
 from penstock.messages.envelope import Envelope
 from penstock.messages.request import TENANT_LIMIT, Metadata, agreed, end_of, id_fault, id_rule
@@ -67,6 +68,7 @@ class Ordered:
     max_in_flight: int
     metadata: Mapping[str, str]
     payload_sha256: str
+    callback: Addressee | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,7 @@ def decode_run(envelope: Envelope, *, default_wait_s: float) -> Ordered:
         max_in_flight=body.get("max_in_flight", MAX_IN_FLIGHT),
         metadata=body.get("metadata", {}),
         payload_sha256=hashlib.sha256(canonical(payload)).hexdigest(),
+        callback=Addressee.decode(body["callback"]) if "callback" in body else None,
     )
 
 
@@ -201,6 +204,7 @@ class _Body(Strict):
     max_wait_s: Annotated[float, Field(gt=0, le=LONGEST_RUN_S)] = ABSENT
     max_in_flight: Annotated[int, Field(ge=1, le=_MAX_IN_FLIGHT_LIMIT)] = ABSENT
     metadata: Metadata = ABSENT
+    callback: CallbackBody = ABSENT
 
     @model_validator(mode="after")
     def _one_end_and_one_source(self) -> _Body:

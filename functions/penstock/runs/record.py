@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from penstock.errors import BadMessage, Reason
 from penstock.leases.document import LEASED
 from penstock.leases.lease import Lease
+from penstock.messages.addressee import Addressee
 from penstock.messages.completion import BlobRef
 from penstock.paths import run_path, sharded
 from penstock.runs.rows import PAGE_ROWS
@@ -161,6 +162,8 @@ class Run(NamedTuple):
     items: BlobRef
     max_in_flight: int
     metadata: Mapping[str, str]
+    #: Whom to tell when it has ended.
+    callback: Addressee | None = None
     owner: str | None = None
     lease_until: datetime | None = None
     generation: int = 0
@@ -210,6 +213,8 @@ class Run(NamedTuple):
             known["state"] = State(document["state"])
             for name in ("definition", "items"):
                 known[name] = BlobRef.decode(document[name])
+            if document.get("callback") is not None:
+                known["callback"] = Addressee.decode(document["callback"])
             if document.get("stage") is not None:
                 known["stage"] = Stage.decode(document["stage"])
             known["closed"] = tuple(Closed.decode(value) for value in document.get("closed", ()))
@@ -244,7 +249,7 @@ def _stored(value: Any) -> Any:
     """A field's value as the store takes it."""
     if isinstance(value, State):
         return value.value
-    if isinstance(value, Stage | BlobRef):
+    if isinstance(value, Stage | BlobRef | Addressee):
         return value.encode()
     if isinstance(value, tuple):
         return [one.encode() for one in value]

@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from penstock import log
+from penstock.callbacks.owing import wake, written
 from penstock.errors import BadMessage, BlobMissing, FencedOut
 from penstock.leases.holder import Holder
 from penstock.messages.parent import page_name
 from penstock.paths import page_path
 from penstock.runs import changes
 from penstock.runs.advancing import advance
+from penstock.runs.calling_back import callback_of
 from penstock.runs.definition import Definition
 from penstock.runs.kept import Entry, Part, definition_of, keep_manifest, manifest_of, plan_of
 from penstock.runs.page import Page
@@ -42,13 +44,17 @@ async def _proceed(s: Services, holder: Holder[Run]) -> bool:
     """Do what the lease was taken for; whether there are pages to open now."""
     try:
         async with holder.renewing():
-            await holder.write(await _next(s, holder.record))
+            change = await _next(s, holder.record)
+            callback = callback_of(s, change(holder.record))
+            await holder.write(change, *([written(callback)] if callback is not None else []))
     except FencedOut:
         log.warning("run.fenced", "Somebody else holds the run, or has ended it.", **holder.record.ids())
         return False
     run = holder.record
     if run.state is not State.DONE:
         return True
+    if callback is not None:
+        await wake(s, callback)
     _say(s, run)
     return False
 

@@ -16,6 +16,7 @@ from penstock.messages.envelope import Envelope
 from penstock.messages.strict_json import canonical, decode_object
 from penstock.paths import pipeline_blob, run_path
 from penstock.ports import Snapshot
+from penstock.requests.seams import check_callback
 from penstock.runs import changes
 from penstock.runs.definition import Definition
 from penstock.runs.kept import keep
@@ -34,6 +35,7 @@ async def start(s: Services, ordered: Ordered, envelope: Envelope) -> None:
     """
     match await _look(s, ordered, envelope):
         case Action.START | Action.REPLACE | Action.TAKE_OVER:
+            await check_callback(s, ordered.tenant, ordered.callback)
             holder = await _taken(s, ordered, envelope)
             if holder is not None:
                 log.event("run.started", f"In generation {holder.record.generation}.", **holder.record.ids())

@@ -57,11 +57,12 @@ def emulated(env: Mapping[str, str], project: str, folder: Path, source: Path) -
         asyncio.run(create_on_pubsub(topology, project, exports["PUBSUB_EMULATOR_HOST"], {}))
         children: dict[str, Leashed] = {}
         urls: dict[str, str] = {}
-        targets = (
-            *TARGETS,
-            *(["run_handler"] if topology.runs_topic else []),
-            *(["batcher"] if topology.batches_topic else []),
+        more = (
+            ("run_handler", topology.runs_topic),
+            ("batcher", topology.batches_topic),
+            ("courier", topology.callbacks_topic),
         )
+        targets = (*TARGETS, *(target for target, topic in more if topic))
         for target in targets:
             port = _free_port()
             urls[target] = f"http://127.0.0.1:{port}/"
@@ -83,6 +84,7 @@ def _topology(env: Mapping[str, str]) -> Topology:
         runs_topic=env.get("PENSTOCK_RUNS_TOPIC") or None,
         internal_topic=env.get("PENSTOCK_INTERNAL_TOPIC") or normal.internal_topic,
         batches_topic=env.get("PENSTOCK_BATCHES_TOPIC") or None,
+        callbacks_topic=env.get("PENSTOCK_CALLBACKS_TOPIC") or None,
     )
 
 

@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from penstock.adapters.feeds import fetch_feed
 from penstock.errors import PenstockError
+from penstock.feeds.asked import MAX_WAIT_S
+from penstock.feeds.entries import items_of
 from penstock.messages.strict_json import canonical
-from penstock_ops.local.feed_entries import items_of
-from penstock_ops.local.feed_source import read_feed
 from penstock_ops.local.feed_told import tell
 from penstock_ops.processes.folder_lock import serving
 from penstock_ops.processes.serve import RUN_HANDLER
@@ -27,15 +28,13 @@ from penstock_ops.terminal.faults import OperatorFault, exit_code, sentence
 from penstock_ops.terminal.system import local_folder, open_system, stack_settings, writable
 
 _TENANT = "default"
-#: It may wait for a day: a route that says `cheapest` may take a lane that is slow and cheap.
-_MAX_WAIT_S = 24 * 3600
 
 
 def main(pipeline: str, feed: str) -> int:
     """The exit code."""
     try:
         body, _ = read_pipeline(Path(pipeline))
-        items = items_of(asyncio.run(read_feed(feed)))
+        items = items_of(_read(feed))
         env = _environment()
         with _served(env):
             return asyncio.run(_ask(env, body, items))
@@ -44,6 +43,16 @@ def main(pipeline: str, feed: str) -> int:
     except (OperatorFault, PenstockError, OSError) as error:
         complain(sentence(error))
         return exit_code(error)
+
+
+def _read(feed: str) -> bytes:
+    """The bytes of a file, or at an address. Raises FeedError, OperatorFault."""
+    if feed.startswith(("http://", "https://")):
+        return asyncio.run(fetch_feed(feed))
+    try:
+        return Path(feed).read_bytes()
+    except OSError as error:
+        raise OperatorFault(f"{feed} cannot be read ({error.strerror}).") from None
 
 
 def _environment() -> dict[str, str]:
@@ -76,7 +85,7 @@ async def _ask(env: Mapping[str, str], pipeline: Mapping[str, Any], items: list[
         "tenant": _TENANT,
         "pipeline": pipeline,
         "items": items,
-        "max_wait_s": _MAX_WAIT_S,
+        "max_wait_s": MAX_WAIT_S,
     }
     async with open_system(env) as system:
         s = system.services

@@ -33,8 +33,10 @@ from penstock_ops.terminal.system import local_topology
 from penstock_ops.terminal.topology import create_local
 
 TARGETS = ("request_handler", "response_processor", "sweeper", "console")
-#: Served beside them while runs are switched on, and while a target's lane is batch.
-RUN_HANDLER, BATCHER = "run_handler", "batcher"
+#: Served beside them while runs are switched on.
+RUN_HANDLER = "run_handler"
+#: The same of lanes that wait, and of callbacks.
+BATCHER, COURIER = "batcher", "courier"
 #: functions/main.py, beside the package: the very file that is deployed.
 SOURCE = Path(str(penstock.__file__)).parent.parent / "main.py"
 
@@ -43,8 +45,12 @@ _App = Callable[[Any, Any, Any], Awaitable[None]]
 
 async def serve(settings: Settings, token: str) -> None:
     """Serve `settings.folder` until SIGTERM or SIGINT; the folder is ours when this is called."""
-    runs = [RUN_HANDLER] if settings.runs_topic else []
-    targets = [*TARGETS, *runs, *([BATCHER] if settings.batches_topic else [])]
+    more = (
+        (RUN_HANDLER, settings.runs_topic),
+        (BATCHER, settings.batches_topic),
+        (COURIER, settings.callbacks_topic),
+    )
+    targets = (*TARGETS, *(target for target, topic in more if topic))
     sockets = {target: _listen() for target in targets}
     urls = {target: f"http://127.0.0.1:{_port(sock)}/" for target, sock in sockets.items()}
     apps = {_port(sock): _app(target) for target, sock in sockets.items()}

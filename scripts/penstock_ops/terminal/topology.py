@@ -30,8 +30,8 @@ MAX_ATTEMPTS = 100
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """The names of the topics, and what is subscribed to them; those of runs and batches where
-    their topics are given.
+    """The names of the topics, and what is subscribed to them; those of runs, batches and callbacks
+    where their topics are given.
 
     Subscriptions: `request_subscription` and `response_subscription` feed the functions, by push or, where a
     bridge delivers, by pull; `dead_letter_subscription` and `results_subscription` are for people and clients
@@ -44,6 +44,7 @@ class Topology:
     runs_topic: str | None = None
     internal_topic: str = "llm-internal"
     batches_topic: str | None = None
+    callbacks_topic: str | None = None
     ack_deadline_s: float = Timing().ack_deadline_s
     max_attempts: int = MAX_ATTEMPTS
     min_backoff_s: float | None = 10
@@ -58,7 +59,8 @@ class Topology:
         """All topics that there are."""
         always = [self.request_topic, self.response_topic, self.dead_letter_topic]
         runs = [self.runs_topic, self.internal_topic] if self.runs_topic else []
-        return always + runs + ([self.batches_topic] if self.batches_topic else [])
+        batches = [self.batches_topic] if self.batches_topic else []
+        return always + runs + batches + ([self.callbacks_topic] if self.callbacks_topic else [])
 
     def endpoints(self, urls: Mapping[str, str]) -> dict[str, str]:
         """Which function answers a subscription, by the URLs of the functions."""
@@ -66,12 +68,18 @@ class Topology:
             self.request_subscription: urls["request_handler"],
             self.response_subscription: urls["response_processor"],
         }
+        if self.runs_topic:
+            fed[self.internal_subscription] = urls["response_processor"]
+            fed[self.runs_subscription] = urls["run_handler"]
         if self.batches_topic:
             fed[self.batches_subscription] = urls["batcher"]
-        if not self.runs_topic:
-            return fed
-        internal = {self.internal_subscription: urls["response_processor"]}
-        return fed | internal | {self.runs_subscription: urls["run_handler"]}
+        if self.callbacks_topic:
+            fed[self.callbacks_subscription] = urls["courier"]
+        return fed
+
+    @property
+    def callbacks_subscription(self) -> str:
+        return f"{self.callbacks_topic}-courier"
 
     @property
     def runs_subscription(self) -> str:
@@ -129,6 +137,7 @@ class Topology:
                 else []
             ),
             *([fed(self.batches_subscription, self.batches_topic)] if self.batches_topic else []),
+            *([fed(self.callbacks_subscription, self.callbacks_topic)] if self.callbacks_topic else []),
             Subscription(self.results_subscription, self.response_topic),
             Subscription(
                 self.dead_letter_subscription,

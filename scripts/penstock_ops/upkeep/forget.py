@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict, dataclass, field
 
 from penstock.messages.request import TENANT_LIMIT, id_fault
-from penstock.paths import BATCHES, PILES, REQUESTS, RUNS
+from penstock.paths import BATCHES, CALLBACKS, ENDPOINTS, PILES, REQUESTS, RUNS
 from penstock.ports import Delete, Snapshot
 from penstock.requests.record import Record, State
 from penstock.requests.stored import record_of
@@ -50,6 +50,8 @@ class Found:
     runs: int = 0
     pages: int = 0
     batches: int = 0
+    callbacks: int = 0
+    endpoints: int = 0
     blobs: int = 0
     #: The ids of unfinished requests, the first few, and how many there are.
     open: int = 0
@@ -59,8 +61,8 @@ class Found:
 
     @property
     def documents(self) -> int:
-        runs = self.runs + self.pages
-        return self.requests + self.orphans + self.cache + self.usage + runs + self.batches
+        kinds = (self.requests, self.orphans, self.cache, self.usage, self.runs, self.pages)
+        return sum(kinds) + self.batches + self.callbacks + self.endpoints
 
 
 async def forget(tenant: str, *, yes: bool, force: bool, as_json: bool) -> int:
@@ -100,6 +102,10 @@ async def _count(system: System, tenant: str) -> Found:
         for collection in (PILES, BATCHES):
             async for page in _pages(system, f"tenants/{tenant}/{collection}"):
                 found.batches += len(page)
+        async for page in _pages(system, f"tenants/{tenant}/{CALLBACKS}"):
+            found.callbacks += len(page)
+        async for page in _pages(system, f"tenants/{tenant}/{ENDPOINTS}"):
+            found.endpoints += len(page)
         async for page in _pages(system, f"tenants/{tenant}/{RUNS}"):
             found.runs += len(page)
             for run in page:
@@ -167,7 +173,7 @@ async def _delete(system: System, tenant: str, found: Found) -> int:
                 async for pages in _pages(system, f"{run.path}/pages"):
                     await delete([one.path for one in pages], advance)
             await delete([snapshot.path for snapshot in page], advance)
-        for collection in ("cache", "usage", PILES, BATCHES):
+        for collection in ("cache", "usage", PILES, BATCHES, CALLBACKS, ENDPOINTS, "reach"):
             async for page in _pages(system, f"tenants/{tenant}/{collection}"):
                 await delete([snapshot.path for snapshot in page], advance)
     return await _delete_blobs(system, tenant)
@@ -227,6 +233,7 @@ def _print(tenant: str, found: Found, done: bool, blobs: int) -> None:
         (found.usage, "usage counters"),
         (found.runs + found.pages, "runs and their pages"),
         (found.batches, "batches and their piles"),
+        (found.callbacks + found.endpoints, "callbacks and endpoints"),
     ):
         out.print(f"  {count:>9,}  {kind}")
     if done:

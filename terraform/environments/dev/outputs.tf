@@ -7,6 +7,7 @@ output "penstock" {
     dead_letters           = module.penstock.dead_letters
     warehouse              = module.penstock.warehouse
     secrets                = module.penstock.secrets
+    pipelines              = module.penstock.pipelines
     engine                 = module.penstock.engine
     deployer               = module.penstock.deployer
   }

@@ -10,7 +10,8 @@ module "penstock" {
   publishers         = var.publishers
   response_consumers = var.response_consumers
   engine             = var.engine
-  pipelines          = var.pipelines
+  pipelines          = { for name, path in var.pipelines : name => yamldecode(file(path)) }
+  feeds              = var.feeds
 
   functions = {
     bundle         = var.bundle

@@ -52,7 +52,13 @@ variable "engine" {
 }
 
 variable "pipelines" {
-  description = "Named pipelines of runs: name => definition, e.g. { classify = yamldecode(file(\"classify.yaml\")) }; see modules/platform."
+  description = "Named pipelines of runs: name => path of its definition in YAML or JSON, e.g. { classify = \"classify.yaml\" }; see modules/platform."
+  type        = map(string)
+  default     = {}
+}
+
+variable "feeds" {
+  description = "Feeds that are read by the day, where main.tf has the room: `urls`, `pipeline`, `tenant`, `cron`; see modules/platform."
   type        = any
   default     = {}
 }

@@ -19,11 +19,12 @@ locals {
     "roles/secretmanager.admin",
     "roles/serviceusage.serviceUsageAdmin",
     "roles/storage.admin",
+    "roles/workflows.admin",
   ])
 
   # The project-level roles that modules/store, modules/build and modules/platform hand out, and the only ones the deployer may give or take.
   # Its own are not among them: whoever changes this file applies it once as a person with rights.
-  grantable = ["roles/aiplatform.user", "roles/datastore.user", "roles/logging.logWriter", "roles/storage.objectViewer", "roles/telemetry.tracesWriter"]
+  grantable = ["roles/aiplatform.user", "roles/datastore.user", "roles/datastore.viewer", "roles/logging.logWriter", "roles/storage.objectViewer", "roles/telemetry.tracesWriter", "roles/workflows.invoker"]
 }
 
 resource "google_service_account" "deployer" {

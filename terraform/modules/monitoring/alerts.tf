@@ -64,6 +64,13 @@ locals {
       severity = "WARNING"
       text     = "A provider refused a batch, or failed it as a whole (token_limit_exceeded: more is enqueued than the account may have). The log line's reason has the code; members wait for a smaller one, or are asked at once."
     }
+    }, !local.with_callbacks ? {} : {
+    endpoint-off = {
+      query    = "sum by (endpoint) (increase(${local.log.endpoints_off}{${local.run}}[10m])) > 0"
+      for_s    = 0
+      severity = "WARNING"
+      text     = "An endpoint of callbacks was switched off: it answered 410, or failed for five days. What it is owed waits for three days. `penstock endpoint list` says why; mend it, `penstock endpoint test`, `penstock endpoint enable`."
+    }
     }, !local.with_runs ? {} : {
     run-failed = {
       query    = "sum(increase(${local.log.runs}{${local.run},status=\"failed\"}[10m])) > 0"

@@ -3,8 +3,9 @@
 locals {
   from_functions = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=(${join(" OR ", [for s in sort(var.services) : "\"${s}\""])})"
 
-  with_runs    = contains(var.rooms, "runs")
-  with_batches = contains(var.rooms, "batches")
+  with_runs      = contains(var.rooms, "runs")
+  with_callbacks = contains(var.rooms, "callbacks")
+  with_batches   = contains(var.rooms, "batches")
 
   # name => the action that is counted and the labels that are taken from its line
   counters = merge({
@@ -13,6 +14,9 @@ locals {
     parkings     = { action = "request.parked", labels = ["target", "reason"] }
     dead_letters = { action = "deadletter.published", labels = ["reason"] }
     sweeps       = { action = "sweep.finished", labels = [] }
+    }, !local.with_callbacks ? {} : {
+    callbacks     = { action = "callback.attempted", labels = ["outcome"] }
+    endpoints_off = { action = "endpoint.switched_off", labels = ["tenant", "endpoint"] }
     }, !local.with_runs ? {} : {
     runs       = { action = "run.finished", labels = ["status", "reason"] }
     run_starts = { action = "run.started", labels = [] }

@@ -1,6 +1,13 @@
 locals {
   # Exactly the settings that the code marks as cloud settings; a test compares the two.
-  environment = merge(local.always, contains(var.functions.rooms, "runs") ? { PENSTOCK_RUNS_TOPIC = local.topics.runs, PENSTOCK_INTERNAL_TOPIC = local.topics.internal } : {}, local.console_setting, contains(var.functions.rooms, "batches") ? { PENSTOCK_BATCHES_TOPIC = local.topics.batches } : {})
+  environment = merge(
+    local.always,
+    contains(var.functions.rooms, "runs") ? { PENSTOCK_RUNS_TOPIC = local.topics.runs, PENSTOCK_INTERNAL_TOPIC = local.topics.internal } : {},
+    contains(var.functions.rooms, "feeds") ? { PENSTOCK_FEEDS = local.feeds } : {},
+    contains(var.functions.rooms, "batches") ? { PENSTOCK_BATCHES_TOPIC = local.topics.batches } : {},
+    local.calling_back,
+    local.console_setting,
+  )
 
   always = {
     GOOGLE_CLOUD_PROJECT       = var.project_id

@@ -5,6 +5,8 @@ variable "functions" {
     `peak_in_flight`: how many requests may wait for a model at the same moment (requests per second x seconds per answer); the handler must have room for them. Pub/Sub's push window lets about 3,000 per subscription be in flight, however many instances there are.
     `timing`: the function's timeout and the ack deadline, see modules/timing. `max_delivery_attempts`: 5-100, see modules/topic.
     `traces`: null, or where traces go and which are kept, see docs/traces.md: `endpoint`, the collector's whole address (default: Cloud Trace), `share` of the unremarkable ones, `slow_s` from which a request is slow.
+    `workflow`: null, or a workflow of Google's that begins runs and waits for them, see docs/callbacks.md: `notify_topic`, a topic that is told of those that succeeded; `project_number`, where executions name the project by its number.
+    `endpoints`: where callbacks may go, see docs/callbacks.md: name, or tenant/name => `url`, and for another key `version` with the time of the change in `rotated_at`.
     `paused`: no requests are delivered and the sweeper rests; messages wait for up to 7 days. What is in flight ends.
   EOT
   type = object({
@@ -29,6 +31,15 @@ variable "functions" {
       share    = optional(number, 0.01)
       slow_s   = optional(number, 60)
     }))
+    workflow = optional(object({
+      notify_topic   = optional(string)
+      project_number = optional(string)
+    }))
+    endpoints = optional(map(object({
+      url        = string
+      version    = optional(number, 1)
+      rotated_at = optional(string)
+    })), {})
     paused = optional(bool, false)
   })
   nullable = false
@@ -57,6 +68,19 @@ variable "functions" {
   validation {
     condition     = var.functions.traces == null || try(var.functions.traces.share >= 0 && var.functions.traces.share <= 1 && var.functions.traces.slow_s >= 0 && var.functions.traces.slow_s <= 86400, false)
     error_message = "functions.traces: share must be a number from 0 to 1, slow_s from 0 to 86400."
+  }
+
+  validation {
+    condition     = var.functions.workflow == null || length(setsubtract(["runs", "callbacks"], var.functions.rooms)) == 0
+    error_message = "functions.workflow begins runs and waits for callbacks: add \"runs\" and \"callbacks\" to functions.rooms."
+  }
+  validation {
+    condition     = length(var.functions.endpoints) == 0 || contains(var.functions.rooms, "callbacks")
+    error_message = "functions.endpoints is set and callbacks are off: add \"callbacks\" to functions.rooms."
+  }
+  validation {
+    condition     = alltrue([for name, endpoint in var.functions.endpoints : can(regex("^([A-Za-z0-9][A-Za-z0-9._:-]{0,63}/)?[a-z0-9][a-z0-9-]{0,62}$", name)) && can(regex("^https://[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*\\.[A-Za-z][A-Za-z0-9-]*(:443)?([/?][^\\s#\\\\]*)?$", endpoint.url))])
+    error_message = "functions.endpoints: a name is 1 to 63 of a-z 0-9 - (behind TENANT/ for another tenant than default), and a url is https://host/path on port 443, with a host's name and no IP address."
   }
 
   validation {

@@ -16,6 +16,7 @@ module "project" {
   extra_services = concat(
     var.operations.budget == null ? [] : ["billingbudgets.googleapis.com"],
     module.routes.by_google ? ["aiplatform.googleapis.com"] : [],
+    var.functions.workflow == null ? [] : ["workflowexecutions.googleapis.com", "workflows.googleapis.com"],
     length(local.console) == 0 ? [] : ["iap.googleapis.com"],
     local.traced_by_google ? ["cloudtrace.googleapis.com", "telemetry.googleapis.com"] : [],
   )
@@ -56,9 +57,11 @@ locals {
   fed = merge([for label, function in local.functions : { for topic, name in function.subscription : topic => { name = name, function = label, pausable = function.pausable } }]...)
 
   # Who beside our functions publishes, who reads.
-  askers  = merge(var.publishers, { for member in var.operations.operators : "operator ${member}" => member })
-  asking  = { requests = merge(local.askers, local.console_members), runs = merge(local.askers, local.console_members), responses = local.console_members }
-  reading = { responses = var.response_consumers }
+  operators = { for member in var.operations.operators : "operator ${member}" => member }
+  workflow  = { for workflow in module.workflow : "the workflow" => workflow.member }
+  askers    = merge(var.publishers, local.operators)
+  asking    = { requests = merge(local.askers, local.console_members), runs = merge(local.askers, local.workflow, local.console_members), callbacks = local.operators, responses = local.console_members }
+  reading   = { responses = var.response_consumers }
 }
 
 module "topic" {

@@ -9,8 +9,11 @@ locals {
     runs         = "llm-runs"
     internal     = "llm-internal"
     batches      = "llm-batches"
+    callbacks    = "llm-callbacks"
   }
 
+  callbacks_secret = "penstock-callbacks"
+  workflow_name    = "run-workflow"
   # The bucket's folders that pass away with their age, and the one that stays (functions/penstock/paths.py).
   passing   = ["tenants/", "dead-letters/"]
   pipelines = "pipelines/"
@@ -18,16 +21,19 @@ locals {
   letters_subscription = "llm-dead-letters-inspection"
 
   collections = {
-    requests = "requests"
-    orphans  = "orphans"
-    cache    = "cache"
-    usage    = "usage"
-    control  = "control"
-    runs     = "runs"
-    pages    = "pages"
-    piles    = "piles"
-    batches  = "batches"
-    audit    = "audit"
-    hours    = "hours"
+    requests  = "requests"
+    orphans   = "orphans"
+    cache     = "cache"
+    usage     = "usage"
+    control   = "control"
+    runs      = "runs"
+    pages     = "pages"
+    callbacks = "callbacks"
+    endpoints = "endpoints"
+    reach     = "reach"
+    audit     = "audit"
+    hours     = "hours"
+    piles     = "piles"
+    batches   = "batches"
   }
 }

@@ -22,6 +22,6 @@ module "delivery" {
   extra_roles = length(local.console) == 0 ? [] : ["roles/iap.admin"]
   accounts = merge(concat(
     [for function in module.function : function.accounts],
-    [module.build.accounts, { for account in google_service_account.console : account.account_id => account.name }, one(module.engine[*].accounts)], # null without an engine; `try` would make the whole map unknown at plan
+    [module.build.accounts, { for workflow in module.workflow : workflow.name => workflow.account }, { for account in google_service_account.console : account.account_id => account.name }, one(module.engine[*].accounts)], # null without an engine; `try` would make the whole map unknown at plan
   )...)
 }

@@ -51,6 +51,7 @@ output "known" {
     operations = keys(var.operations)
     thresholds = keys(var.operations.thresholds)
     budget     = try(keys(var.operations.budget), [])
+    feeds      = keys(var.feeds)
     console    = try(keys(var.operations.console), [])
   })
 }

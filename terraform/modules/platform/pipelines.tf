@@ -37,3 +37,42 @@ output "pipelines" {
   description = "What a run's message names of each: its name and sha256."
   value       = { for name, text in local.definitions : name => { name = name, sha256 = sha256(text) } }
 }
+
+# Feeds that are read by the day, by one of these pipelines: the room `feeds`.
+
+variable "feeds" {
+  description = "Feeds whose entries a run is asked about, where the room `feeds` is on: `urls`, the `pipeline` by its name in pipelines, `tenant`, and when, as `cron` in UTC; see docs/runs.md."
+  type = object({
+    urls     = optional(list(string), [])
+    pipeline = optional(string, "feed")
+    tenant   = optional(string, "default")
+    cron     = optional(string, "0 5 * * *")
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for url in var.feeds.urls : can(regex("^https?://[^\\s/?#@\"'<>]+([/?][^\\s\"'<>]*)?$", url))])
+    error_message = "feeds.urls takes http(s) addresses without user and password, such as https://example.com/feed.xml."
+  }
+  validation {
+    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", var.feeds.tenant))
+    error_message = "feeds.tenant must be 1-64 of A-Z a-z 0-9 . _ -."
+  }
+  validation {
+    condition     = can(regex("^\\S+( \\S+){4}$", var.feeds.cron))
+    error_message = "feeds.cron has five fields, as in \"0 5 * * *\": at five in the morning, UTC."
+  }
+  validation {
+    condition     = !can(regex(module.routes.key, jsonencode(var.feeds)))
+    error_message = "What reads like a key stands in feeds, which are addresses: keys belong into Secret Manager and nowhere else."
+  }
+}
+
+locals {
+  feeds = jsonencode({
+    urls     = var.feeds.urls
+    tenant   = var.feeds.tenant
+    pipeline = { name = var.feeds.pipeline, sha256 = sha256(try(local.definitions[var.feeds.pipeline], "")) }
+  })
+}

@@ -32,8 +32,8 @@ locals {
       shape        = { cpu = 1, memory = "512Mi", concurrency = 80, min_instances = 0, max_instances = 3 }
       subscription = { responses = "llm-responses-processor" }
       beside       = { runs = { subscription = { internal = "llm-internal-processor" } } }
-      # Wakes for the followers and for the pages of runs; letters for what on the response topic is no result.
-      publishes = ["requests", "runs", "dead_letters"]
+      # Wakes for the followers, for the pages of runs and for callbacks; letters for what on the response topic is no result.
+      publishes = ["requests", "runs", "callbacks", "dead_letters"]
       # Letters too long for a message; it reads no prompts.
       blobs = "dead-letters/"
     }
@@ -45,7 +45,7 @@ locals {
       timeout_s   = 120
       schedule    = { cron = "* * * * *", description = "Calls the sweeper each minute." }
       pausable    = true
-      publishes   = ["requests", "runs", "batches"]
+      publishes   = ["requests", "runs", "batches", "callbacks"]
     }
     runs = {
       name        = "run-handler"
@@ -54,7 +54,7 @@ locals {
       shape        = { cpu = 1, memory = "1Gi", concurrency = 4, min_instances = 0, max_instances = 10 }
       subscription = { runs = "llm-runs-handler" }
       pausable     = true
-      publishes    = ["requests", "runs", "dead_letters"]
+      publishes    = ["requests", "runs", "callbacks", "dead_letters"]
       blobs        = ""
       collections = {
         runs  = { expires = true, indexed = ["due_at", "open_since"] }
@@ -74,6 +74,33 @@ locals {
       collections = {
         piles   = { expires = true, indexed = ["due_at", "open_since"] }
         batches = { expires = true, indexed = ["due_at", "open_since"] }
+      }
+    }
+    feeds = {
+      name        = "feed-reader"
+      description = "By the day: reads feeds, and asks one run about the entries of each."
+      shape       = { cpu = 1, memory = "512Mi", concurrency = 1, min_instances = 0, max_instances = 1 }
+      timeout_s   = 300
+      schedule    = { cron = var.feeds.cron, description = "Has the feeds read." }
+      pausable    = true
+      publishes   = ["runs"]
+      documents   = false
+      needs = {
+        "Set feeds.urls, and as feeds.pipeline a name in pipelines." = length(var.feeds.urls) > 0 && contains(keys(var.pipelines), var.feeds.pipeline)
+      }
+    }
+    callbacks = {
+      name         = "courier"
+      description  = "Tells endpoints that a request or a run has ended: signed, again until they take it."
+      shape        = { cpu = 1, memory = "512Mi", concurrency = 40, min_instances = 0, max_instances = 5 }
+      subscription = { callbacks = "llm-callbacks-courier" }
+      publishes    = ["dead_letters"]
+      # Answers too long for a callback, which it links to.
+      blobs = "tenants/"
+      collections = {
+        callbacks = { expires = true, indexed = ["due_at", "open_since"] }
+        endpoints = {}
+        reach     = {}
       }
     }
   }
@@ -108,7 +135,11 @@ locals {
 
   shapes = { for label, room in local.rooms : label => merge(room.shape, { for name, value in try(var.functions.shapes[label], {}) : name => value if value != null }) }
 
-  lacking = flatten([for label, room in local.functions : [for sentence, met in room.needs : "${label}: ${sentence}" if !met]])
+  # A room that another one must be on for cannot say so in its entry: the entries tell which names there are.
+  lacking = concat(
+    flatten([for label, room in local.functions : [for sentence, met in room.needs : "${label}: ${sentence}" if !met]]),
+    contains(var.functions.rooms, "feeds") && !contains(var.functions.rooms, "runs") ? ["feeds: Switch on runs too, rooms = [\"runs\", \"feeds\"]."] : [],
+  )
 }
 
 output "functions" {

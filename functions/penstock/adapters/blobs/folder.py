@@ -72,6 +72,10 @@ class FolderBlobs:
         path = self._path(name)
         return await self._run(lambda: files.read(path), timeout_s)
 
+    async def link(self, ref: BlobRef, *, lasts_s: float, timeout_s: float) -> str:
+        """Of this machine, and as long as the file lies there."""
+        return self._path_of(ref).as_uri()
+
     async def delete(self, prefix: str, *, timeout_s: float) -> int:
         return await self._run(lambda: self._delete(prefix), timeout_s)
 

@@ -8,13 +8,15 @@ import hashlib
 import os
 from collections.abc import AsyncIterable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
 import requests
 from google.api_core.exceptions import GoogleAPIError, NotFound, RequestRangeNotSatisfiable
-from google.auth.credentials import AnonymousCredentials
+from google.auth.credentials import AnonymousCredentials, Signing
 from google.auth.exceptions import GoogleAuthError
+from google.auth.transport.requests import Request
 from google.cloud import storage  # type: ignore[attr-defined]  # the library publishes no types
 from google.cloud.storage.exceptions import (  # type: ignore[import-untyped]  # nor here
     DataCorruption,
@@ -108,6 +110,18 @@ class BucketBlobs:
     async def find(self, name: str, *, timeout_s: float) -> bytes | None:
         return await self._read(name, None, timeout_s)
 
+    async def link(self, ref: BlobRef, *, lasts_s: float, timeout_s: float) -> str:
+        name = self._name(ref)
+
+        def call() -> str:
+            blob = self._bucket().blob(name)
+            lasts, signer = timedelta(seconds=lasts_s), self._signer()
+            # The newest generation: a second delivery may have written the same text once more.
+            url: str = blob.generate_signed_url(version="v4", expiration=lasts, method="GET", **signer)
+            return url
+
+        return await self._run(f"a link to {name}", call, timeout_s)
+
     async def delete(self, prefix: str, *, timeout_s: float) -> int:
         def call() -> int:
             deleted = 0
@@ -160,6 +174,15 @@ class BucketBlobs:
             # No call of ours names the project, but a client without one searches the machine for it.
             self._client = storage.Client(project=self._project or "-", **where)
         return self._client.bucket(self._bucket_name)
+
+    def _signer(self) -> dict[str, Any]:
+        """On Google Cloud no private key is at hand: the identity is asked to sign (IAM's signBlob)."""
+        credentials = self._client._credentials
+        if isinstance(credentials, Signing):
+            return {}
+        if not credentials.valid:
+            credentials.refresh(Request())
+        return {"service_account_email": credentials.service_account_email, "access_token": credentials.token}
 
     async def _run(self, what: str, call: Callable[[], T], timeout_s: float) -> T:
         loop = asyncio.get_running_loop()

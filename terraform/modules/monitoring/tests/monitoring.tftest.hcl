@@ -27,6 +27,14 @@ run "an_alert_for_each_worry" {
   }
 }
 
+run "with_callbacks" {
+  variables { rooms = ["callbacks"] }
+  assert {
+    condition     = contains(keys(google_monitoring_alert_policy.this), "endpoint-off") && contains(keys(google_logging_metric.counter), "callbacks")
+    error_message = "Nobody notices that an endpoint was switched off."
+  }
+}
+
 run "every_metric_that_is_asked_for_is_made" {
   command = plan
   assert {

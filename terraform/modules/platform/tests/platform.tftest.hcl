@@ -53,6 +53,26 @@ override_resource {
   values = { member = "serviceAccount:batcher-caller@my-project-1", email = "batcher-caller@my-project-1", name = "accounts/batcher-caller" }
 }
 override_resource {
+  target = google_service_account.function["feeds"]
+  values = { member = "serviceAccount:feed-reader@my-project-1", email = "feed-reader@my-project-1", name = "accounts/feed-reader" }
+}
+override_resource {
+  target = module.function["feeds"].google_service_account.caller
+  values = { member = "serviceAccount:feed-reader-caller@my-project-1", email = "feed-reader-caller@my-project-1", name = "accounts/feed-reader-caller" }
+}
+override_resource {
+  target = google_service_account.function["callbacks"]
+  values = { member = "serviceAccount:courier@my-project-1", email = "courier@my-project-1", name = "accounts/courier" }
+}
+override_resource {
+  target = module.function["callbacks"].google_service_account.caller
+  values = { member = "serviceAccount:courier-caller@my-project-1", email = "courier-caller@my-project-1", name = "accounts/courier-caller" }
+}
+override_resource {
+  target = module.workflow[0].google_service_account.this
+  values = { member = "serviceAccount:run-workflow@my-project-1", id = "projects/my-project-1/serviceAccounts/run-workflow", name = "accounts/run-workflow" }
+}
+override_resource {
   target = google_service_account.console[0]
   values = { member = "serviceAccount:console@my-project-1", email = "console@my-project-1", name = "accounts/console" }
 }
@@ -113,14 +133,30 @@ run "as_small_as_it_gets" {
   }
 }
 
+run "with_callbacks" {
+  variables {
+    functions = { bundle = "tests/bundle.stand-in", rooms = ["callbacks"], endpoints = { crm = { url = "https://crm.example.com/hooks" }, "acme/crm" = { url = "https://acme.example.com/", version = 2, rotated_at = "2026-11-28T12:00:00Z" } } }
+  }
+  assert {
+    condition     = google_firestore_document.endpoint["crm"].collection == "tenants/default/endpoints" && google_firestore_document.endpoint["acme/crm"].collection == "tenants/acme/endpoints" && google_firestore_document.endpoint["acme/crm"].document_id == "crm"
+    error_message = "An endpoint must lie where the courier looks for it."
+  }
+  assert {
+    condition     = jsondecode(google_firestore_document.endpoint["acme/crm"].fields).version.integerValue == "2" && !can(jsondecode(google_firestore_document.endpoint["crm"].fields).rotated_at)
+    error_message = "An endpoint's fields must be as Firestore writes them."
+  }
+}
+
 run "with_everything" {
   variables {
     publishers         = { app = "serviceAccount:publisher@elsewhere" }
     response_consumers = { app = { member = "serviceAccount:consumer@elsewhere", tenant = "acme" } }
-    functions          = { bundle = "tests/bundle.stand-in", rooms = ["runs", "batches"], peak_in_flight = 80, traces = {}, shapes = { handler = { max_instances = 2 } } }
+    functions          = { bundle = "tests/bundle.stand-in", rooms = ["runs", "feeds", "callbacks", "batches"], workflow = { notify_topic = "digests" }, peak_in_flight = 80, traces = {}, shapes = { handler = { max_instances = 2 } } }
     operations         = { operators = ["user:operator@example.com"], console = { viewers = ["group:viewer@example.com"] }, emails = ["ops@example.com"], thresholds = { p95_s = 60 }, budget = { billing_account = "012345-6789AB-CDEF01", units = 50 } }
     delivery           = { state_bucket = "my-state", repository = "projects/p/locations/us-central1/connections/c/repositories/r" }
     data               = { analysts = ["group:analyst@example.com"] }
+    feeds              = { urls = ["https://example.com/feed.xml"] }
+    pipelines          = { feed = { version = 1, steps = [{ id = "summary", map = { request = { prompt = "Summarise: {{item.text}}" } } }] } }
     engine = {
       kind           = "vllm"
       image          = "vllm/vllm-openai@sha256:0000000000000000000000000000000000000000000000000000000000000000"
@@ -186,6 +222,21 @@ run "refuses_a_pipeline_without_steps" {
   command = plan
   variables { pipelines = { classify = { version = 1 } } }
   expect_failures = [var.pipelines]
+}
+
+run "feeds_without_runs" {
+  command = plan
+  variables {
+    functions = { bundle = "tests/bundle.stand-in", rooms = ["feeds"] }
+    feeds     = { urls = ["https://example.com/feed.xml"] }
+  }
+  expect_failures = [output.functions]
+}
+
+run "refuses_a_feed_that_is_no_address" {
+  command = plan
+  variables { feeds = { urls = ["https://me:secret@example.com/feed.xml"], cron = "daily" } }
+  expect_failures = [var.feeds]
 }
 
 run "traced_elsewhere" {

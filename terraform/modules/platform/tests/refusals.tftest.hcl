@@ -50,6 +50,24 @@ run "a_room_that_does_not_exist" {
   expect_failures = [var.functions]
 }
 
+run "an_endpoint_inside" {
+  command = plan
+  variables { functions = { bundle = "tests/bundle.stand-in", peak_in_flight = 80, rooms = ["callbacks"], endpoints = { crm = { url = "https://169.254.169.254/hooks" } }, shapes = { handler = { max_instances = 2 } } } }
+  expect_failures = [var.functions]
+}
+
+run "a_workflow_without_runs" {
+  command = plan
+  variables { functions = { bundle = "tests/bundle.stand-in", peak_in_flight = 80, rooms = ["callbacks"], workflow = {}, shapes = { handler = { max_instances = 2 } } } }
+  expect_failures = [var.functions]
+}
+
+run "endpoints_without_callbacks" {
+  command = plan
+  variables { functions = { bundle = "tests/bundle.stand-in", peak_in_flight = 80, endpoints = { crm = { url = "https://crm.example.com/hooks" } }, shapes = { handler = { max_instances = 2 } } } }
+  expect_failures = [var.functions]
+}
+
 run "a_console_whose_operators_are_a_group" {
   command = plan
   variables { operations = { operators = ["group:operators@example.com"], console = {} } }

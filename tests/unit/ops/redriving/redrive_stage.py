@@ -10,6 +10,7 @@ from typing import Any
 from penstock.adapters.buses.local import LocalBus
 from penstock.adapters.buses.subscription import Delivery, Subscription
 from penstock.bootstrap import build
+from penstock.callbacks.story import courier
 from penstock.messages.envelope import Envelope
 from penstock.paths import request_path
 from penstock.requests.handle import handle
@@ -81,6 +82,10 @@ class Folder:
             stories |= {self.topology.runs_subscription: run, self.topology.internal_subscription: respond}
         while sum([await self._serve(name, story) for name, story in stories.items()]):
             pass
+
+    async def call_back(self) -> None:
+        """Tell endpoints what they are owed, as the courier does."""
+        await self._serve(self.topology.callbacks_subscription, courier)
 
     async def _serve(
         self, subscription: str, story: Callable[[Services, Envelope], Awaitable[Verdict]]

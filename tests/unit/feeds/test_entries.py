@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from penstock_ops.local.feed_entries import items_of
-from penstock_ops.terminal.faults import OperatorFault
+from penstock.errors import FeedError
+from penstock.feeds.entries import items_of
 from tests.acceptance.penstock_command import ROOT
 
 RSS = b"""<?xml version="1.0"?><rss version="2.0"><channel><title>News</title>
@@ -54,11 +54,11 @@ def test_an_entry_is_the_same_item_whatever_stands_beside_it() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"not a feed", b"<rss><channel></channel></rss>", b"\xff\xfe\x00"])
 def test_what_is_no_feed_is_said(data: bytes) -> None:
-    with pytest.raises(OperatorFault, match="no RSS or Atom feed"):
+    with pytest.raises(FeedError, match="no RSS or Atom feed"):
         items_of(data)
 
 
 def test_a_body_that_reads_like_a_path_opens_no_file(tmp_path: Path) -> None:
     (tmp_path / "feed.xml").write_bytes(ATOM)
-    with pytest.raises(OperatorFault):
+    with pytest.raises(FeedError):
         items_of(str(tmp_path / "feed.xml").encode())

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 from io import BytesIO
 from typing import Any
 
-from penstock_ops.terminal.faults import OperatorFault
+from penstock.errors import FeedError
 
 #: Tags after which a text goes on in a new line; and those whose text nobody reads.
 _BREAKS = frozenset({"p", "div", "br", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre"})
@@ -20,19 +20,19 @@ def items_of(data: bytes) -> list[dict[str, str]]:
     """Each entry once, in the feed's order: id, title, link and text, its tags taken out.
 
     What an item says follows from the entry alone, so that tomorrow's run asks the same about it. Raises
-    OperatorFault where there is no feed in it, or none with a text.
+    FeedError where there is no feed in it, or none with a text.
     """
     try:
         import feedparser  # type: ignore[import-untyped]  # it publishes no types
     except ModuleNotFoundError:
-        raise OperatorFault("reading a feed needs feedparser: pip install 'penstock[feeds]'.") from None
+        raise FeedError("Reading a feed needs feedparser: pip install 'penstock[feeds]'.") from None
     # A stream: bytes would be tried as a file's name first.
     read = feedparser.parse(BytesIO(data))
     items: dict[str, dict[str, str]] = {}
     for item in _items(read.entries):
         items.setdefault(item["id"], item)
     if not items:
-        raise OperatorFault("there is no RSS or Atom feed with an entry in it.")
+        raise FeedError("There is no RSS or Atom feed with an entry in it.")
     return list(items.values())
 
 
