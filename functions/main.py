@@ -47,6 +47,14 @@ async def run_handler(request: Request) -> Response:
 
 
 @functions_framework.aio.http
+async def batcher(request: Request) -> Response:
+    """A wake of a pile or a batch → sealed, sent to a provider, asked after, collected."""
+    from penstock.batches.story import batch
+
+    return await _deliver(request, batch)
+
+
+@functions_framework.aio.http
 async def feed_reader(request: Request) -> Response:
     """Cloud Scheduler's hour of the day → a run about each feed's entries."""
     from penstock.adapters.feeds import fetch_feed

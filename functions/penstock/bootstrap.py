@@ -26,6 +26,7 @@ from penstock.money.pricing import PriceBook
 from penstock.outlet import Answered, Outlet, Secret
 from penstock.ports import Blobs, Bus, Clock, Collector, Provider, Store
 from penstock.requests.seams import Seam, seams_of
+from penstock.runner import Runner
 from penstock.services import Services, Topics
 from penstock.settings import Settings, read_settings
 from penstock.targets.gate import gates
@@ -73,6 +74,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Services:
     prices = PriceBook.load(settings.prices)
     _check_prices(targets, prices)
     _check_budgets(settings, targets, prices)
+    _check_runners(targets)
     return Services(
         store=_store(settings, clock),
         bus=_bus(settings, clock),
@@ -84,6 +86,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Services:
         timing=timing,
         providers=_Providers(targets, settings),
         gates=gates(routes, clock, timing),
+        runners=_Runners(targets, settings),
         seams=tuple(_seams(settings)),
         rooms=tuple(_rooms(settings)),
         keepers=tuple(_keepers(settings)),
@@ -100,6 +103,8 @@ def _topics(settings: Settings) -> Topics:
         topics = replace(topics, runs=settings.runs_topic, internal=settings.internal_topic)
     if settings.callbacks_topic is not None:
         topics = replace(topics, callbacks=settings.callbacks_topic)
+    if settings.batches_topic is not None:
+        topics = replace(topics, batches=settings.batches_topic)
     return topics
 
 
@@ -109,6 +114,11 @@ def _rooms(settings: Settings) -> Iterator[Any]:
         from penstock.runs.room import Runs
 
         yield Runs()
+    if settings.batches_topic is not None:
+        from penstock.batches.rooms import BatchesRoom, PilesRoom
+
+        yield PilesRoom()
+        yield BatchesRoom()
     if settings.callbacks_topic is not None:
         from penstock.callbacks.room import CallbacksRoom
 
@@ -129,6 +139,10 @@ def _seams(settings: Settings) -> Iterator[Seam]:
         from penstock.lanes.seam import Lanes
 
         yield Lanes(settings.routes)
+    if settings.batches_topic is not None:
+        from penstock.batches.seam import Piles
+
+        yield Piles()
     if settings.runs_topic is not None:
         from penstock.runs.seam import Members
 
@@ -156,6 +170,17 @@ def _seams(settings: Settings) -> Iterator[Seam]:
         _check_exporter()
         sampling = Sampling(settings.traces_share, settings.traces_slow_s / settings.time_scale)
         yield Traces(sampling, partial(_collector, settings.traces, settings.project))
+
+
+def _check_runners(targets: Mapping[str, Target]) -> None:
+    """Who works batches off is loaded when a batch is; that it is there is known at the start."""
+    if any(target.waits for target in targets.values()) and find_spec("openai") is None:
+        raise SettingsError(
+            [
+                "PENSTOCK_ROUTES: a target is in lane batch, and what sends batches is not installed: "
+                "pip install 'penstock[batch]', or say lane: sync."
+            ]
+        )
 
 
 def _check_exporter() -> None:
@@ -295,6 +320,30 @@ class _Providers(Mapping[str, Provider]):
 
     def __iter__(self) -> Iterator[str]:
         """Only those that were built: what has to be closed."""
+        return iter(list(self._built))
+
+    def __len__(self) -> int:
+        return len(self._built)
+
+
+class _Runners(Mapping[str, Runner]):
+    """The same of the targets whose lane is batch."""
+
+    def __init__(self, targets: Mapping[str, Target], settings: Settings) -> None:
+        self._targets = targets
+        self._settings = settings
+        self._built: dict[str, Runner] = {}
+
+    def __getitem__(self, name: str) -> Runner:
+        if name not in self._built:
+            from penstock.adapters.runners.openai import OpenAIRunner
+
+            target = self._targets[name]
+            key = _key(target, self._settings)
+            self._built[name] = OpenAIRunner(target.model, target.base_url, key, target.max_tokens_as)
+        return self._built[name]
+
+    def __iter__(self) -> Iterator[str]:
         return iter(list(self._built))
 
     def __len__(self) -> int:

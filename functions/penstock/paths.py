@@ -27,6 +27,7 @@ RUNS = "runs"
 #: What instances have drawn from the accounts of budgets, and how many documents tell what is spent of one.
 ALLOTMENTS = "allotments"
 DRAWN_SHARDS = 8
+PILES, BATCHES = "piles", "batches"
 CALLBACKS = "callbacks"
 #: Of a tenant; listed by the operator's command.
 ENDPOINTS = "endpoints"
@@ -34,7 +35,7 @@ ENDPOINTS = "endpoints"
 DOOR = "door"
 RESPONSES = "responses"
 FILES = "files"
-BATCHES = "batches"
+CLIENT_BATCHES = "client_batches"
 #: The door's keys.
 KEYS = "keys"
 #: What was done by way of the console.
@@ -94,6 +95,19 @@ def run_path(tenant: str, run_id: str) -> str:
     return f"tenants/{tenant}/{RUNS}/{run_id}"
 
 
+def pile_path(tenant: str, pile: str) -> str:
+    return f"tenants/{tenant}/{PILES}/{pile}"
+
+
+def batch_path(tenant: str, batch: str) -> str:
+    return f"tenants/{tenant}/{BATCHES}/{batch}"
+
+
+def batch_blob(tenant: str, batch: str, name: str) -> str:
+    """Who is in a batch, and the files that its provider gave back."""
+    return f"tenants/{tenant}/{BATCHES}/{batch}/{name}"
+
+
 def page_path(tenant: str, page_name: str) -> str:
     """`page_name` as messages/parent.py makes it: its run's id, and its own below it."""
     run_id, _, page = page_name.partition("/")
@@ -148,8 +162,8 @@ def file_path(tenant: str, file_id: str) -> str:
     return f"tenants/{tenant}/{FILES}/{file_id}"
 
 
-def batch_path(tenant: str, batch_id: str) -> str:
-    return f"tenants/{tenant}/{BATCHES}/{batch_id}"
+def client_batch_path(tenant: str, batch_id: str) -> str:
+    return f"tenants/{tenant}/{CLIENT_BATCHES}/{batch_id}"
 
 
 def file_blob(tenant: str, file_id: str) -> str:

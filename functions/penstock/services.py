@@ -13,6 +13,7 @@ from penstock.money.pricing import PriceBook
 from penstock.outlet import Outlet, Secret
 from penstock.pause import PauseWatch
 from penstock.ports import Blobs, Bus, Clock, Provider, Store
+from penstock.runner import Runner
 from penstock.targets.gate import Gate
 from penstock.targets.routes import Routes
 from penstock.timing import Timing
@@ -28,6 +29,8 @@ class Topics:
     #: Used where runs are switched on: what they are told, and what their members are answered.
     runs: str = "llm-runs"
     internal: str = "llm-internal"
+    #: Used where a target's lane is batch: wakes of piles and batches.
+    batches: str = "llm-batches"
     #: Used where callbacks are switched on.
     callbacks: str = "llm-callbacks"
 
@@ -64,6 +67,8 @@ class Services:
     rooms: tuple[Any, ...] = ()
     #: What the sweeper does beside that, each a Keeper of leases/room.py.
     keepers: tuple[Any, ...] = ()
+    #: By target name, of the targets whose lane is batch.
+    runners: Mapping[str, Runner] = field(default_factory=dict)
     #: PENSTOCK_FEEDS as it was read; None: no feeds are read. The room above makes sense of it.
     feeds: str | None = None
     #: Where callbacks leave and what signs them; None where they are switched off. The projects whose
@@ -87,6 +92,8 @@ class Services:
             seam.close()
         for provider in self.providers.values():
             await provider.close()
+        for runner in self.runners.values():
+            await runner.close()
         if self.outlet is not None:
             await self.outlet.close()
         await self.store.close()

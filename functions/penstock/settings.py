@@ -52,6 +52,7 @@ SETTINGS: Final = (
     Setting("PENSTOCK_DEAD_LETTER_TOPIC", "cloud", "topic of dead letters"),
     Setting("PENSTOCK_RUNS_TOPIC", "cloud", "topic of runs; set: runs are switched on"),
     Setting("PENSTOCK_INTERNAL_TOPIC", "cloud", "topic of the results that runs ask for themselves"),
+    Setting("PENSTOCK_BATCHES_TOPIC", "cloud", "topic of batches; needed where a lane is batch"),
     Setting(
         "PENSTOCK_FEEDS", "cloud", "the feeds that feed_reader asks about: urls, tenant, pipeline, as JSON"
     ),
@@ -153,6 +154,8 @@ class Settings:
     time_scale: float
     #: None: runs are switched off.
     runs_topic: str | None = None
+    #: None: no target's lane is batch.
+    batches_topic: str | None = None
     internal_topic: str = "llm-internal"
     #: None: no feeds are read.
     feeds: str | None = None
@@ -235,6 +238,7 @@ class _Reader:
             prices=self._prices(),
             time_scale=self._time_scale(),
             runs_topic=env.get("PENSTOCK_RUNS_TOPIC"),
+            batches_topic=env.get("PENSTOCK_BATCHES_TOPIC"),
             internal_topic=env.get("PENSTOCK_INTERNAL_TOPIC", "llm-internal"),
             feeds=env.get("PENSTOCK_FEEDS"),
             callbacks_topic=env.get("PENSTOCK_CALLBACKS_TOPIC"),
@@ -359,9 +363,19 @@ class _Reader:
         except SettingsError as error:
             self.faults.extend(error.faults)
             return _offline()
+        self.faults.extend(self._batch_faults(routes))
         self.faults.extend(access_faults(routes, in_cloud=self._mode == "cloud"))
         self._warnings.extend(access_warnings(routes))
         return routes
+
+    def _batch_faults(self, routes: Routes) -> list[str]:
+        waiting = sorted(target.name for target in routes.targets.values() if target.waits)
+        if not waiting or self._env.get("PENSTOCK_BATCHES_TOPIC"):
+            return []
+        return [
+            f"PENSTOCK_ROUTES: target {waiting[0]!r} is in lane batch: set PENSTOCK_BATCHES_TOPIC too, the "
+            "topic of batches (llm-batches), or say lane: sync."
+        ]
 
     def _routes_text(self, value: str) -> str:
         if value.lstrip().startswith("{"):

@@ -76,6 +76,22 @@ class Timing:
     allotment_reserve_s: float = 10
     #: Demand that one draw covers beforehand.
     draw_ahead_s: float = 10
+    # Lanes that wait.
+    #: A pile goes out at the end of each stretch of this length in which something joined it, a while later:
+    #: what joined in its last moment has landed by then.
+    pile_s: float = 150
+    pile_settle_s: float = 30
+    #: How often a batch is asked about, at first and at most.
+    batch_poll_s: float = 60
+    batch_poll_max_s: float = 600
+    #: One upload, and any other call of a runner.
+    batch_upload_s: float = 240
+    batch_call_s: float = 30
+    #: How long a create of unknown outcome is looked for before it counts as lost.
+    batch_lost_s: float = 600
+    #: What a provider may take to cancel a batch, and we to collect it, before the rest is asked at once.
+    batch_cancel_s: float = 600
+    batch_collect_s: float = 240
 
     # Runs.
     #: How long a run's end may stay unseen by its members' claims.

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from penstock_ops.batching.cli import add_batches
 from penstock_ops.calling.cli import add_callbacks
 from penstock_ops.keys.cli import add_keys
 from penstock_ops.running.cli import add_runs
@@ -215,6 +216,7 @@ def watch(
 
 add_operations(app)
 add_runs(app)
+add_batches(app)
 add_callbacks(app)
 add_keys(app)
 

@@ -29,7 +29,7 @@ _TYPED = {
 }  # fmt: skip
 #: What the sweeper and response_processor may touch.
 _NOT_THE_HOLDERS = {
-    *("due_at", "sweeps", "confirmed_at", "perhaps_booked", "open_since", "expires_at", "done_in"),
+    *("due_at", "sweeps", "confirmed_at", "perhaps_booked", "open_since", "expires_at", "done_in", "orphans"),
     *("holds", "holding", "held_at"),
 }
 

@@ -89,7 +89,7 @@ async def _dump(world: World, published: Sequence[Carried]) -> dict[str, Mapping
     """Requests, usage, tallies and runs of the tenants that the published messages name; and the money."""
     found: list[Snapshot] = []
     for tenant in sorted({"default", *(_tenant(carried) for carried in published)}):
-        for collection in ("requests", "usage", "tally", "runs", "callbacks"):
+        for collection in ("requests", "usage", "tally", "runs", "callbacks", "batches"):
             path = f"tenants/{tenant}/{collection}"
             found += await world.store.scan(path, after="", limit=1_000_000, timeout_s=10)
     for run in [snapshot for snapshot in found if "/runs/" in snapshot.path]:

@@ -15,6 +15,8 @@ from tests.chaos.provider import Call
 TRANSIENTS_FOR_A_LEASE = 3
 #: Before a call's line in the ledger its instance was already at it: a call sent late starts late.
 _EARLIER_S = 200.0
+#: Steps that begin what is paid.
+_CALLS = ("provider.complete", "runner.create")
 
 
 def unexplained(
@@ -39,7 +41,7 @@ def _explanations(paid: Sequence[Call], happened: Sequence[Happened]) -> int:
     instances = {call.instance for call in paid}
     first, last = paid[0].at - _EARLIER_S, paid[-1].at
     near = [fault for fault in happened if fault.instance in instances and first <= fault.at <= last]
-    of_the_call = sum(fault.transient and fault.step == "provider.complete" for fault in near)
+    of_the_call = sum(fault.transient and fault.step in _CALLS for fault in near)
     fatal = sum(not fault.transient for fault in near)
-    elsewhere = sum(fault.transient and fault.step != "provider.complete" for fault in near)
+    elsewhere = sum(fault.transient and fault.step not in _CALLS for fault in near)
     return own + of_the_call + fatal + elsewhere // TRANSIENTS_FOR_A_LEASE

@@ -19,6 +19,7 @@ _GROUPS = {
     "budgets": matrix.MONEY_PATHS,
     "runs": matrix.RUN_PATHS,
     "callbacks": matrix.CALLBACK_PATHS,
+    "batches": matrix.BATCH_PATHS,
 }
 #: The exit code after Ctrl-C, as shells have it.
 _INTERRUPTED = 130

@@ -25,6 +25,7 @@ from penstock.messages.request import Request
 from penstock.money.limits import Limit
 from penstock.requests.seams import Seam
 from penstock.runs.message import Told, Verb
+from tests.chaos.batch_stage import with_batches
 from tests.chaos.callback_stage import in_turn, register, with_callbacks
 from tests.chaos.checker import SECRET, violations
 from tests.chaos.evidence import Evidence, collect
@@ -35,14 +36,17 @@ from tests.chaos.provider import Reply
 from tests.chaos.run_stage import ask, mapped, pipeline, with_runs
 from tests.chaos.sums import Sums
 from tests.chaos.tally import Tally
-from tests.chaos.workload import CRM, ROUTES
+from tests.chaos.workload import CRM, PATIENT, ROUTES
 from tests.chaos.world import TOPICS, Shape, World, world
 
 #: Nothing of a matrix cell takes longer than this to come to rest, in seconds.
-_REST_S = 2 * 3600.0
+_REST_S = 8 * 3600.0
 
 #: How the names of steps without an effect begin.
-_READS = ("store.read", "store.find", "store.count", "store.scan", "blobs.get", "blobs.find")
+_READS = (
+    *("store.read", "store.find", "store.count", "store.scan", "blobs.get", "blobs.find"),
+    *("runner.job", "runner.since", "runner.fetch"),
+)
 _OF_READS = tuple(fault for fault in Fault if fault not in (Fault.LOST_RESPONSE, Fault.KILL_AFTER))
 
 
@@ -66,6 +70,10 @@ class Path:
     #: A run instead of requests: its message, and what it is told after how many seconds.
     run: Mapping[str, Any] | None = None
     told: tuple[tuple[float, Told], ...] = ()
+    #: Whether a route has a lane that waits; and who is asked beside `bodies`, after how many seconds.
+    batched: bool = False
+    slow: bool = False
+    then: tuple[tuple[float, dict[str, Any]], ...] = ()
     #: Callbacks are on, and their endpoint answers these before it takes what it is told; None: they are off.
     receives: tuple[int | None, ...] | None = None
 
@@ -117,6 +125,10 @@ def _run(items: Sequence[Any], *steps: dict[str, Any], **more: Any) -> Mapping[s
     return {"run_id": "r", "pipeline": pipeline(*steps), "items": list(items)} | more
 
 
+def _wait(said: str = "hello", **more: Any) -> dict[str, Any]:
+    return _ask(said, **{"max_wait_s": PATIENT} | more)
+
+
 def _told(verb: Verb, generation: int = 0) -> Told:
     return Told(verb, "default", "r", generation)
 
@@ -125,6 +137,7 @@ _CHAIN = {"id": "c", "map": {"request": ask(), "then": [{"request": ask()}]}}
 _CUT = {"id": "cut", "split": {"field": "text", "max_tokens": 4}}
 _SUM = {"id": "sum", "reduce": {"request": ask("{{inputs}}"), "max_input_tokens": 45}}
 _REJECTED = Reply("rejected", 0.2)
+_NO_LINE = Reply("unreadable", 0.2)
 
 #: The same of runs: what a message, a page, a chain, a tree, an end and a beginning anew are made of.
 RUN_PATHS = (
@@ -145,6 +158,19 @@ RUN_PATHS = (
     ),
 )  # fmt: skip
 
+#: The same of batches: one that answers, one question asked twice, who cannot wait beside who does, who gets
+#: no line, a refusal, and one that is called back.
+BATCH_PATHS = (
+    Path("batch", (_wait(), _wait("another")), at_once=True, batched=True),
+    Path("batch of one question", (_wait(), _wait()), at_once=True, batched=True),
+    Path("batch displaced", (_wait(),), at_once=True, batched=True, then=((20.0, _ask()),)),
+    Path("batch and alone", (_wait(),), at_once=True, batched=True, then=((260.0, _ask()),), exact=False),
+    Path("batch unpaid", (_wait(), _wait("another")), (_THROTTLED,), at_once=True, batched=True),
+    Path("batch without a line", (_wait(),), (_NO_LINE,), at_once=True, batched=True),
+    Path("batch refused", (_wait(),), (_REJECTED,), at_once=True, batched=True),
+    Path("batch called back", (_wait(max_wait_s=7900),), at_once=True, batched=True, slow=True),
+)
+
 #: The same of callbacks: taken at once, and after two refusals; of a failure, and of a run.
 CALLBACK_PATHS = (
     Path("callback", (_ask(callback=CRM),), receives=()),
@@ -153,7 +179,7 @@ CALLBACK_PATHS = (
     Path("callback of a run", (), run=_run(["a"], callback=CRM), receives=(500,)),
 )
 
-EVERY_PATH = (*PATHS, *MONEY_PATHS, *RUN_PATHS, *CALLBACK_PATHS)
+EVERY_PATH = (*PATHS, *MONEY_PATHS, *RUN_PATHS, *CALLBACK_PATHS, *BATCH_PATHS)
 
 #: How each push is delivered: once; twice at the same time; once more after the lease.
 COMPANY: dict[str, tuple[float, tuple[float, ...]]] = {
@@ -303,6 +329,8 @@ async def _live(path: Path, company: str, plan: Plan) -> Evidence:
         shape = with_budgets(shape)
     if path.run is not None:
         shape = with_runs(shape)
+    if path.batched:
+        shape = with_batches(shape)
     if path.receives is not None:
         shape = with_callbacks(shape, in_turn(*path.receives))
     replies = iter(path.replies)
@@ -315,12 +343,16 @@ async def _live(path: Path, company: str, plan: Plan) -> Evidence:
         async with world(shape, script, plan) as made:
             if path.limits:
                 await set_limits(made, *path.limits)
+            made.batches.takes_s = 30_000.0 if path.slow else 300.0
             if path.receives is not None:
                 await register(made)
             for number, body in enumerate(path.bodies):
                 await made.publish(json.dumps(body | {"request_id": f"r{number}"}).encode(), {})
                 if not path.at_once:
                     await made.rest(_REST_S)
+            for number, (after_s, body) in enumerate(path.then, len(path.bodies)):
+                await asyncio.sleep(after_s)
+                await made.publish(json.dumps(body | {"request_id": f"r{number}"}).encode(), {})
             if path.run is not None:
                 await _begin_run(made, path)
             await made.rest(_REST_S)

@@ -41,7 +41,7 @@ def _stranded(evidence: Evidence) -> Iterator[str]:
     for path, fields in evidence.documents.items():
         if "/drawn/" in path:
             drawn[path.rpartition("/drawn/")[0]] += fields["nano"]
-        if "/requests/" in path and {"holds", "holding", "held_at", "waits"} & set(fields):
+        if "/requests/" in path and {"holds", "holding", "held_at", "lacks"} & set(fields):
             yield f"{path}: at rest, and still holds money"
     for path, fields in _of(evidence, "allotments/"):
         if "/drawn/" in path:

@@ -17,6 +17,7 @@ from typing import Any
 from penstock.budgets.releasing import release
 from penstock.messages.envelope import format_time
 from penstock.money.limits import NANO
+from tests.chaos.batch_stage import MIXED, with_batches
 from tests.chaos.callback_stage import refusing, register, with_callbacks
 from tests.chaos.checker import violations
 from tests.chaos.evidence import Evidence, collect
@@ -50,6 +51,7 @@ class Totals(Sums):
     seeds: int = 0
     requests: int = 0
     runs: int = 0
+    batches: int = 0
     callbacks: int = 0
     calls: int = 0
     paid: int = 0
@@ -66,6 +68,7 @@ class Totals(Sums):
         documents = [fields for path, fields in evidence.documents.items() if "/requests/" in path]
         self.requests += len(documents)
         self.runs += sum(path.split("/")[2::2] == ["runs"] for path in evidence.documents)
+        self.batches += sum(path.split("/")[2::2] == ["batches"] for path in evidence.documents)
         self.callbacks += sum(path.split("/")[2::2] == ["callbacks"] for path in evidence.documents)
         self.calls += len(evidence.calls)
         self.paid += sum(call.paid for call in evidence.calls)
@@ -129,11 +132,15 @@ async def _live(seed: int, work: Workload) -> Outcome:
         shape = with_budgets(shape)
     if work.refuses:
         shape = with_callbacks(shape, refusing(work.refuses))
+    if work.batches is not None:
+        shape = with_batches(shape, MIXED)
     log = io.StringIO()
     with contextlib.redirect_stdout(log):
         async with world(shape, work.mood, work.plan) as made:
             if work.limits:
                 await set_limits(made, *work.limits)
+            if work.batches is not None:
+                made.batches.takes_s, made.batches.lag_s = work.batches
             for blow in work.blows:
                 asyncio.get_running_loop().call_later(blow.at, _strike, made, blow)
             if work.refuses:
@@ -144,11 +151,16 @@ async def _live(seed: int, work: Workload) -> Outcome:
                 await asyncio.sleep(max(0.0, sent.at - made.now()))
                 await made.publish(sent.data, sent.attributes)
             await running
-            await made.rest(TROUBLE_S + REST_S)
+            await made.rest(TROUBLE_S + _rest_s(made))
             await _end_trouble(made, work)
             spent = await _end_want(made, work, log)
             evidence, still_failing = await _redrive(made, log)
             return Outcome(seed, violations(evidence) + still_failing + spent, evidence, made.now())
+
+
+def _rest_s(made: World) -> float:
+    """Where a lane waits, a redrive may wait for most of its day."""
+    return REST_S + (30 * 3600 if TOPICS.batches in made.shape.stories else 0)
 
 
 async def _publish_runs(made: World, work: Workload) -> None:
@@ -197,7 +209,7 @@ async def _redrive(made: World, log: io.StringIO) -> tuple[Evidence, list[str]]:
         await made.publish(originals[fields["message_id"]], attributes)
     if not failed:
         return evidence, []
-    await made.rest(REST_S)
+    await made.rest(_rest_s(made))
     evidence = await collect(made, log.getvalue())
     return evidence, [f"{path}: still fails after repair and redrive" for path in _retriable(evidence)]
 

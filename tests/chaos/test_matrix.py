@@ -8,6 +8,7 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 
 from tests.chaos.matrix import (
+    BATCH_PATHS,
     CALLBACK_PATHS,
     COMPANY,
     MONEY_PATHS,
@@ -67,6 +68,17 @@ def test_faults_at_the_steps_of_rooms(path: Path) -> None:
         figures = run_cells(every[start :: max(1, len(every) // _SAMPLE)])
         assert figures.cells >= _SAMPLE
         assert figures.broken == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("path", BATCH_PATHS, ids=lambda path: path.name)
+def test_faults_at_the_steps_of_batches(path: Path) -> None:
+    """A sample of each path, of every fault; `scripts/chaos matrix` strikes all of them in every company."""
+    every = list(cells(path, "alone"))
+    figures = run_cells(every[7 :: max(1, len(every) // 2)])
+    assert figures.cells >= 1
+    assert figures.broken == []
 
 
 def test_the_rows_are_found_by_running() -> None:

@@ -35,6 +35,10 @@ ROUTES = Routes(
 )
 
 
+#: Long enough for a batch to be likely in time, in seconds.
+PATIENT = 6 * 3600
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """One message that a client publishes `at` seconds."""
@@ -117,6 +121,8 @@ class Workload:
     refuses: Refuses | None
     #: Budgets; without any, they are switched off.
     limits: tuple[Limit, ...] = ()
+    #: Seconds that a batch takes, and by which its listing lags; None: no lane waits.
+    batches: tuple[float, float] | None = None
 
 
 def workload(seed: int) -> Workload:
@@ -132,7 +138,7 @@ def workload(seed: int) -> Workload:
     blows = [_blow(rng) for _ in range(rng.choice((0, 0, 1, 3)))]
     # Of its own luck: what a seed meant before there were callbacks it means still.
     refuses = _refuses(random.Random(f"callbacks {seed}"))
-    return Workload(
+    work = Workload(
         refuses=refuses,
         sent=[_called_back(one) for one in _sent(rng)] if refuses else _sent(rng),
         mood=Mood(random.Random(rng.getrandbits(64)), rng.uniform(0, TROUBLE_S), weights),
@@ -142,6 +148,24 @@ def workload(seed: int) -> Workload:
         runs=[_called_back(one) for one in runs_of(rng)] if refuses else runs_of(rng),
         limits=_limits(rng),
     )
+    # Whom a budget touches leaves the lane: tests/unit/budgets.
+    return _batched(work, rng) if rng.random() < 0.12 and not work.limits else work
+
+
+def _batched(work: Workload, rng: random.Random) -> Workload:
+    """The same with most requests in a lane that waits, and some that cannot."""
+    sent = []
+    for one in work.sent:
+        try:
+            body = json.loads(one.data)
+        except ValueError:
+            body = {}
+        if isinstance(body, dict) and "request_id" in body and "prompt" in body and rng.random() < 0.8:
+            body |= {"model": "lazy"} | ({"max_wait_s": PATIENT} if rng.random() < 0.8 else {})
+            one = Sent(one.at, json.dumps(body).encode(), one.attributes)
+        sent.append(one)
+    batches = (rng.choice((30.0, 300.0, 3000.0, 1e6)), rng.choice((0.0, 0.0, 900.0)))
+    return replace(work, sent=sent, batches=batches)
 
 
 def _limits(rng: random.Random) -> tuple[Limit, ...]:

@@ -37,6 +37,7 @@ from penstock.targets.routes import Routes
 from penstock.timing import Timing
 from penstock.verdict import Verdict
 from tests.chaos.adapters import DELIVERY, SimBlobs, SimBus, SimStore, Tap
+from tests.chaos.batch_provider import SimBatches, SimRunner
 from tests.chaos.callback_receiver import SIGNING, Receiver, Receives, SimOutlet
 from tests.chaos.faults import Happened, NoFaults, Plan
 from tests.chaos.instance import Instance
@@ -102,6 +103,7 @@ class World:
         self.tap = Tap()
         self.receiver = Receiver(shape.receives)
         self.ledger = Ledger(script)
+        self.batches = SimBatches(self.ledger)
         self._stored = MemoryFile(folder, FORMAT)
         self.store = SqliteStore(folder, self.clock, open_file=lambda *_: self._stored)
         self.bus = LocalBus(folder, self.clock, open_file=MemoryFile)
@@ -138,6 +140,8 @@ class World:
         for instance in self._everybody:
             tasks |= instance.tasks
             instance.services.pause.close()
+            for seam in instance.services.seams:
+                seam.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -200,6 +204,7 @@ class World:
             timing=TIMING,
             providers={name: SimProvider(self.ledger, name, instance) for name in targets},
             gates=gates(self.shape.routes, clock, TIMING),
+            runners={name: SimRunner(self.batches, name, instance) for name, t in targets.items() if t.waits},
             jitter=rng.random,
             new_id=lambda: f"{rng.getrandbits(64):016x}",
             keepers=self.shape.keepers,

@@ -11,7 +11,7 @@ or as a process (port 0 picks a free one; the first line on stdout is `listening
 
     python -m tests.servers.openai_server --port 0 --latency 1.0 --ledger calls.jsonl
 
-Served: `POST /v1/chat/completions`, `GET /v1/models`, and for the tester
+Served: `POST /v1/chat/completions`, `GET /v1/models`, files and batches (openai_batches.py); for the tester
 
 | endpoint | meaning |
 | --- | --- |
@@ -51,6 +51,7 @@ from typing import Any, Literal, Self
 from aiohttp import web
 
 from tests.servers.openai_answers import act
+from tests.servers.openai_batches import Batches
 from tests.servers.openai_behaviour import Behaviour, directive_in
 from tests.servers.openai_ledger import Call, Ledger
 from tests.servers.openai_wire import Asked, error_body
@@ -80,6 +81,7 @@ class OpenAIServer:
         self.by_id: dict[str, Behaviour] = {}
         #: Replies for the behaviour `raw`, by name.
         self.raw: dict[str, bytes] = {}
+        self.batches = Batches(self)
         self.released = asyncio.Event()
         #: The headers and the JSON body of the last call, to see what really went over the wire.
         self.last_headers: Mapping[str, str] = {}
@@ -105,6 +107,7 @@ class OpenAIServer:
             [
                 web.post("/v1/chat/completions", self._chat),
                 web.get("/v1/models", self._list_models),
+                *self.batches.routes(),
                 web.post("/_control", self._control),
                 web.post("/_release", self._release),
                 web.get("/_ledger", self._show_ledger),
@@ -122,6 +125,7 @@ class OpenAIServer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.batches.close()
         if self._runner:
             await self._runner.cleanup()
         self.ledger.close()
@@ -134,7 +138,7 @@ class OpenAIServer:
         if http.transport is not None:
             self.connections.add(http.transport.get_extra_info("peername"))
         id = self._id(asked)
-        refused = self._refused(http)
+        refused = self.refused(http)
         if refused is not None:
             call = await self.ledger.take(id, asked.model, asked.sha256, "unauthorized", billed=False)
             await self.ledger.end(call, "unauthorized")
@@ -169,7 +173,7 @@ class OpenAIServer:
             # Shielded: a client that leaves cancels this handler, and its call must still be in the book.
             await asyncio.shield(self.ledger.end(call, outcome))
 
-    def _refused(self, http: web.Request) -> web.Response | None:
+    def refused(self, http: web.Request) -> web.Response | None:
         """401 unless the key is the one that the server was given."""
         sent = http.headers.get("Authorization", "").removeprefix("Bearer ")
         if self.key is None or sent == self.key:
@@ -200,7 +204,7 @@ class OpenAIServer:
         return Behaviour(latency_s=chosen.latency_s) if spent else chosen
 
     async def _list_models(self, http: web.Request) -> web.Response:
-        refused = self._refused(http)
+        refused = self.refused(http)
         data = [{"id": name, "object": "model", "created": 0, "owned_by": "tests"} for name in self.models]
         return refused or web.json_response({"object": "list", "data": data})
 

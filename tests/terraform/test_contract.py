@@ -15,6 +15,7 @@ import pytest
 
 from penstock import paths as keys
 from penstock.adapters.stores.firestore import FirestoreStore
+from penstock.batches.rooms import BatchesRoom, PilesRoom
 from penstock.bootstrap import build
 from penstock.feeds.asked import Feeds
 from penstock.messages.envelope import Envelope
@@ -59,6 +60,7 @@ def test_functions_get_exactly_the_cloud_settings(dev: Run, everything: Run) -> 
     # What switches a room on is there only where the room is
     switches = {"PENSTOCK_RUNS_TOPIC", "PENSTOCK_INTERNAL_TOPIC", "PENSTOCK_FEEDS", "PENSTOCK_CONSOLE"}
     switches |= {
+        "PENSTOCK_BATCHES_TOPIC",
         "PENSTOCK_CALLBACKS_TOPIC",
         "PENSTOCK_CALLBACKS_SIGNED_BY",
         "PENSTOCK_WORKFLOWS",
@@ -144,7 +146,7 @@ def test_what_is_kept_outlives_what_points_to_it(everything: Run) -> None:
 
 
 def test_subscriptions_are_named_as_in_the_local_stack(everything: Run) -> None:
-    local = Topology(runs_topic="llm-runs", callbacks_topic="llm-callbacks")
+    local = Topology(runs_topic="llm-runs", callbacks_topic="llm-callbacks", batches_topic="llm-batches")
     names = {s.values["name"] for s in everything.of("google_pubsub_subscription")}
     assert {local.request_subscription, local.response_subscription, local.dead_letter_subscription} <= names
     assert {local.runs_subscription, local.internal_subscription, local.callbacks_subscription} <= names
@@ -156,14 +158,15 @@ def test_each_name_stands_once() -> None:
     text = "\n".join(file.read_text() for file in TERRAFORM.rglob("*.tf"))
     text = re.sub(r"<<-EOT\n.*?\n +EOT\n", "", text, flags=re.DOTALL)
     text = re.sub(r"description +=.*|#.*", "", text)
-    topology = Topology(runs_topic="llm-runs", callbacks_topic="llm-callbacks")
+    topology = Topology(runs_topic="llm-runs", callbacks_topic="llm-callbacks", batches_topic="llm-batches")
     names = ["llm-callbacks", "courier", topology.callbacks_subscription]
     names += ["llm-runs", "llm-internal", "run-handler", topology.runs_subscription]
     names += ["llm-requests", "llm-responses", "llm-dead-letters", "request-handler", "response-processor"]
+    names += ["llm-batches", "batcher", topology.batches_subscription]
     names += [topology.request_subscription, topology.response_subscription]
     names += [topology.dead_letter_subscription]
     # I expect each once, as a value that is given a name
-    collections = ["requests", "orphans", "cache", "usage", "control", "runs", "pages"]
+    collections = ["requests", "orphans", "cache", "usage", "control", "runs", "pages", "piles", "batches"]
     for name in [*names, *collections, "callbacks", "endpoints", "reach", "door"]:
         assert len(re.findall(f'= "{name}"', text)) == 1, name
     assert not [name for name in names if len(re.findall(f'"{name}"', text)) > 1]
@@ -179,6 +182,8 @@ def test_collections_are_the_codes(everything: Run) -> None:
         keys.usage_path("t", "r", "2026-11-21", "m"): "usage",
         PAUSE_PATH: "control",
         keys.run_path("t", "r"): "runs",
+        keys.pile_path("t", "p"): "piles",
+        keys.batch_path("t", "b"): "batches",
         keys.page_path("t", "r/0.0.0"): "pages",
         keys.account_path("all", "2026-11"): "accounts",
         keys.allotment_path("a"): "allotments",
@@ -190,7 +195,7 @@ def test_collections_are_the_codes(everything: Run) -> None:
         keys.door_path("t", "0a"): "door",
         keys.response_path("t", "r"): "responses",
         keys.file_path("t", "file-1"): "files",
-        keys.batch_path("t", "batch_1"): "batches",
+        keys.client_batch_path("t", "batch_1"): "client_batches",
         keys.hour_path("2026-11-28T21"): "hours",
         keys.audit_path("a"): "audit",
     }
@@ -246,9 +251,11 @@ def test_rooms_add_the_indexes_that_they_ask_for_and_no_others(dev: Run, everyth
         return {(f.values["collection"], f.values["field"]) for f in fields if _has_index(f.values)}
 
     # The sweeper's two of its room, and what a page counts
-    room = {(group, field) for group in (Runs.group, CALLBACKS) for field in ("due_at", "open_since")}
-    budgets = {(keys.ALLOTMENTS, "due_at"), (keys.REQUESTS, "holding")}
-    assert declared(everything) - declared(dev) == room | budgets | {(keys.REQUESTS, "done_in")}
+    groups = (Runs.group, CALLBACKS, PilesRoom.group, BatchesRoom.group)
+    rooms = {(group, field) for group in groups for field in ("due_at", "open_since")}
+    beside = {(keys.REQUESTS, "done_in"), (keys.REQUESTS, "waits")}
+    beside |= {(keys.ALLOTMENTS, "due_at"), (keys.REQUESTS, "holding")}
+    assert declared(everything) - declared(dev) == rooms | beside
 
 
 def _has_index(field: Mapping[str, Any]) -> bool:
@@ -266,7 +273,7 @@ def test_no_query_is_left_out_of_that() -> None:
         and call.func.attr in ("find", "count")
         and len(call.args) >= 4
     }
-    assert asked == {"'due_at'", "'open_since'", "'following'", "'done_in'", "'day'", "'holding'"}
+    assert asked == {"'due_at'", "'open_since'", "'following'", "'done_in'", "'waits'", "'day'", "'holding'"}
 
 
 @pytest.mark.parametrize("rooms", ["an_alert_for_each_worry", "with_runs", "with_callbacks"])

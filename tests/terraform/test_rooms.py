@@ -23,8 +23,8 @@ mock_provider "google-beta" {}
 mock_provider "time" {}
 
 override_resource {
-  target = google_service_account.function["batcher"]
-  values = { member = "serviceAccount:batcher@p", email = "batcher@p", name = "accounts/batcher" }
+  target = google_service_account.function["sorter"]
+  values = { member = "serviceAccount:sorter@p", email = "sorter@p", name = "accounts/sorter" }
 }
 
 variables {
@@ -40,17 +40,17 @@ variables {
 """
 #: As it would be written into rooms.tf, with everything that a room can have.
 ENTRY = """
-    batcher = {
-      name         = "batch-handler"
+    sorter = {
+      name         = "sort-handler"
       description  = "Stands for a room to come."
       shape        = { cpu = 1, memory = "1Gi", concurrency = 8, min_instances = 0, max_instances = 2 }
-      subscription = { batches = "llm-batches-handler" }
+      subscription = { sortings = "llm-sortings-handler" }
       pausable     = true
-      publishes    = ["requests", "batches"]
+      publishes    = ["requests", "sortings"]
       models       = true
-      blobs        = "batches/"
-      collections  = { batches = { expires = true, indexed = ["due_at"] } }
-      needs        = { "Set operations.budget: a batch is a large bill." = var.operations.budget != null }
+      blobs        = "sortings/"
+      collections  = { sortings = { expires = true, indexed = ["due_at"] } }
+      needs        = { "Set operations.budget: a sorting is a large bill." = var.operations.budget != null }
     }
 """
 RUN = """
@@ -59,14 +59,14 @@ run "%s" {
     functions = {
       bundle = "tests/bundle.stand-in"
       rooms  = %s
-      shapes = { batcher = { max_instances = 5 } }
+      shapes = { sorter = { max_instances = 5 } }
     }
     operations = { budget = %s }
   }
 }
 """
 BUDGET = '{ billing_account = "012345-6789AB-CDEF01", units = 50 }'
-RUNS = (("off", "[]", BUDGET), ("on", '["batcher"]', BUDGET), ("in_need", '["batcher"]', "null"))
+RUNS = (("off", "[]", BUDGET), ("on", '["sorter"]', BUDGET), ("in_need", '["sorter"]', "null"))
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +74,8 @@ def runs(workspace: Workspace) -> dict[str, Run]:
     """The platform with that entry: off, on, and on without what it needs."""
     folder = workspace.copy(PLATFORM, "platform_with_a_room")
     _insert(folder / "rooms.tf", "  rooms = {\n", ENTRY)
-    _insert(folder / "names.tf", "  topics = {\n", '    batches = "llm-batches"\n')
-    _insert(folder / "names.tf", "  collections = {\n", '    batches = "batches"\n')
+    _insert(folder / "names.tf", "  topics = {\n", '    sortings = "llm-sortings"\n')
+    _insert(folder / "names.tf", "  collections = {\n", '    sortings = "sortings"\n')
     (folder / "to_come").mkdir()
     (folder / "to_come/rooms.tftest.hcl").write_text(HEAD + "".join(RUN % run for run in RUNS))
     where = folder.as_posix()
@@ -97,7 +97,7 @@ def test_off_leaves_nothing_of_it(runs: dict[str, Run], workspace: Workspace) ->
     # I expect the same resources but for the budget, whose API is one more, and no word of the room in any
     budget = {resource.address for resource in runs["off"].resources if "budget" in resource.address}
     assert off - budget == {resource.address for resource in shipped.resources}
-    assert "batch" not in json.dumps([dict(resource.values) for resource in runs["off"].resources])
+    assert "sort" not in json.dumps([dict(resource.values) for resource in runs["off"].resources])
 
 
 def test_on_has_its_function_its_topic_its_indexes_and_its_grants(runs: dict[str, Run]) -> None:
@@ -105,20 +105,20 @@ def test_on_has_its_function_its_topic_its_indexes_and_its_grants(runs: dict[str
     assert on.status == "pass", on.said
     added = [resource for resource in on.resources if resource.address not in off]
     [function] = [r for r in added if r.type == "google_cloudfunctions2_function"]
-    assert function.values["build_config"][0]["entry_point"] == "batch_handler"
+    assert function.values["build_config"][0]["entry_point"] == "sort_handler"
     config = function.values["service_config"][0]
     assert (config["max_instance_request_concurrency"], config["max_instance_count"]) == (8, 5)
-    assert [r.values["name"] for r in added if r.type == "google_pubsub_topic"] == ["llm-batches"]
+    assert [r.values["name"] for r in added if r.type == "google_pubsub_topic"] == ["llm-sortings"]
     [push] = [r for r in added if r.type == "google_pubsub_subscription"]
-    assert (push.values["name"], len(push.values["dead_letter_policy"])) == ("llm-batches-handler", 1)
+    assert (push.values["name"], len(push.values["dead_letter_policy"])) == ("llm-sortings-handler", 1)
     fields = {r.values["field"] for r in added if r.type == "google_firestore_field"}
     assert fields == {"*", "due_at", "expires_at"}
-    assert {grant for grant in grants(added, PROJECT) if grant.identity == "batcher"} == {
-        Grant("batcher", "roles/datastore.user", "project", "penstock-database-only"),
-        Grant("batcher", "roles/storage.objectUser", "bucket PROJECT-blobs", "only-batches"),
-        Grant("batcher", "roles/pubsub.publisher", "topic llm-requests"),
-        Grant("batcher", "roles/pubsub.publisher", "topic llm-batches"),
-        Grant("batcher", "roles/secretmanager.secretAccessor", "secret openai"),
+    assert {grant for grant in grants(added, PROJECT) if grant.identity == "sorter"} == {
+        Grant("sorter", "roles/datastore.user", "project", "penstock-database-only"),
+        Grant("sorter", "roles/storage.objectUser", "bucket PROJECT-blobs", "only-sortings"),
+        Grant("sorter", "roles/pubsub.publisher", "topic llm-requests"),
+        Grant("sorter", "roles/pubsub.publisher", "topic llm-sortings"),
+        Grant("sorter", "roles/secretmanager.secretAccessor", "secret openai"),
     }
 
 
@@ -130,4 +130,4 @@ def test_on_changes_nothing_of_the_others(runs: dict[str, Run]) -> None:
 def test_without_what_it_needs_it_is_named_at_plan(runs: dict[str, Run]) -> None:
     assert runs["in_need"].status == "error"
     [said] = runs["in_need"].said
-    assert "batcher: Set operations.budget: a batch is a large bill." in said
+    assert "sorter: Set operations.budget: a sorting is a large bill." in said

@@ -42,7 +42,7 @@ async def _waiting(s: Services, shard: int) -> AsyncIterator[Snapshot]:
             REQUESTS, "due_at", low, high, after=after, limit=_BATCH, timeout_s=s.timing.read_s
         )
         for found in batch:
-            if (found.fields or {}).get("waits") is not None:
+            if (found.fields or {}).get("lacks") is not None:
                 yield found
         if batch:
             after = Cursor((batch[-1].fields or {})["due_at"], batch[-1].path)

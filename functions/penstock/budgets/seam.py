@@ -85,6 +85,10 @@ class Budgets(Seam):
             return Fail(Reason.BUDGET_EXHAUSTED, dear)
         return await self._accepted(s, holder, live, limits, target, nano) if nano else None
 
+    async def before_sending(self, s: Services, record: Record, target: Target) -> Park | Fail | None:
+        """A line of a batch has nobody who could let go of a hold: whom a budget touches is asked at once."""
+        return Park(0) if await self._limits(s, record, target) else None
+
     async def after_call(
         self, s: Services, holder: Holder[Record], target: Target, outcome: Completion | ProviderFailure
     ) -> None:
@@ -169,7 +173,7 @@ class Budgets(Seam):
         """Put aside for want of money: whoever adds some may wake it before its time."""
         if live is None or not live.waits:
             return record
-        return record._replace(waits=WAITS, not_before=None)
+        return record._replace(lacks=WAITS, not_before=None)
 
     def _limits_changed(self) -> None:
         """What was drawn under other limits is void: it goes back."""

@@ -1,4 +1,4 @@
-"""A batch, `tenants/{tenant}/batches/{batch_id}`: what was asked; what becomes of it, its run knows.
+"""A batch, `tenants/{tenant}/client_batches/{batch_id}`: what was asked; what becomes of it, its run knows.
 
 A batch is a run of one map (docs/runs.md): its lines are the items, each with the request that it is.
 """
@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from penstock.door.wrong import not_found
-from penstock.paths import batch_path, run_path
+from penstock.paths import client_batch_path, run_path
 from penstock.ports import Create, Write
 from penstock.runs.record import Run, State
 from penstock.services import Services
@@ -52,7 +52,7 @@ class Batch:
 
     def keeping(self, tenant: str) -> Write:
         fields = {name: getattr(self, name) for name in self.__slots__}
-        return Create(batch_path(tenant, self.batch_id), fields | {"metadata": dict(self.metadata)})
+        return Create(client_batch_path(tenant, self.batch_id), fields | {"metadata": dict(self.metadata)})
 
     @classmethod
     def decode(cls, value: Mapping[str, Any]) -> Batch:
@@ -114,7 +114,7 @@ def counts(run: Run | None) -> tuple[int, int]:
 
 async def read_batch(s: Services, tenant: str, batch_id: str) -> tuple[Batch, Run | None, datetime]:
     """The batch, its run where that has begun, and the store's time. Raises Wrong, StoreError."""
-    paths = [batch_path(tenant, batch_id), run_path(tenant, batch_id)]
+    paths = [client_batch_path(tenant, batch_id), run_path(tenant, batch_id)]
     found, run = await s.store.read(paths, timeout_s=s.timing.read_s)
     if found.fields is None or found.read_at > found.fields["expires_at"]:
         raise not_found("batch")

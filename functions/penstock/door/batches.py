@@ -23,7 +23,7 @@ from penstock.door.seam import Door
 from penstock.door.wrong import Wrong, unknown
 from penstock.errors import AlreadyExists
 from penstock.messages.strict_json import canonical
-from penstock.paths import BATCHES, batch_path, run_path
+from penstock.paths import CLIENT_BATCHES, client_batch_path, run_path
 from penstock.ports import Merge
 from penstock.runs.message import LONGEST_RUN_S, Told, Verb
 from penstock.runs.record import Run, State
@@ -130,7 +130,7 @@ async def cancel(s: Services, door: Door, caller: Caller, asked: Asked, batch_id
         if run is None:
             told = "The batch has not begun yet: cancel it in a moment."
             raise Wrong(409, told, again_s=1)
-        mark = Merge(batch_path(caller.tenant, batch_id), {"cancelling_at": now})
+        mark = Merge(client_batch_path(caller.tenant, batch_id), {"cancelling_at": now})
         await s.store.commit([mark], timeout_s=s.timing.commit_s)
         word = Told(Verb.CANCEL, caller.tenant, batch_id).encode()
         await s.bus.publish(s.topics.runs, b"", word, timeout_s=s.timing.publish_s)
@@ -147,7 +147,7 @@ async def list_batches(s: Services, door: Door, caller: Caller, asked: Asked) ->
         found.append(Batch.decode(fields))
         return {"id": found[-1].batch_id}
 
-    page = await listed(s, f"tenants/{caller.tenant}/{BATCHES}", asked, query, told, most=100)
+    page = await listed(s, f"tenants/{caller.tenant}/{CLIENT_BATCHES}", asked, query, told, most=100)
     named = {batch.batch_id: batch for batch in found}
     batches = [named[one["id"]] for one in page["data"]]
     runs = await _runs(s, caller.tenant, batches)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from penstock.messages.completion import STANDARD_TIERS, Usage
 from penstock.messages.request import Request
 from penstock.money.estimate import estimate_usage
+from penstock.money.lane import Lane
 from penstock.money.pricing import PriceBook
 from penstock.targets.routes import Target
 
@@ -23,9 +24,9 @@ def expected_usage(request: Request, target: Target, output: float) -> Usage:
 
 def price_usd(prices: PriceBook, target: Target, usage: Usage) -> float | None:
     """USD of `usage` at the tier that it names; None when the price book cannot tell."""
-    return prices.cost(target.priced_as, usage).usd
+    return prices.cost(target.priced_as, usage, Lane(target.lane)).usd
 
 
 def list_usd(prices: PriceBook, target: Target, usage: Usage) -> float | None:
     """USD of the same at the standard tier, asked at once; None when the price book cannot tell."""
-    return price_usd(prices, target, replace(usage, service_tier=None))
+    return prices.cost(target.priced_as, replace(usage, service_tier=None)).usd

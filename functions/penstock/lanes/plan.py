@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from penstock.lanes.expected import expected_usage, list_usd, price_usd
 from penstock.lanes.priors import prior_of
-from penstock.lanes.rule import Option, choose, expected_usd
+from penstock.lanes.rule import Option, at_once, choose, expected_usd
 from penstock.lanes.speed import Speed
 from penstock.messages.plan import Plan
 from penstock.messages.request import Request
@@ -25,24 +25,45 @@ def plan(
     timing: Timing,
 ) -> Plan:
     """What a route that says `cheapest` does with `request`, claimed `now`."""
-    left_s = (ends_by(request, route, now, timing) - now).total_seconds() - timing.plan_margin_s
+    end = ends_by(request, route, now, timing)
     options, lists = [], {}
     for target in route.targets:
         speed = speed_of(target)
         usage = expected_usage(request, target, speed.output)
+        left_s = (_latest(target, end, timing) - now).total_seconds()
         usd = price_usd(prices, target, usage)
         options.append(Option(target.name, target.lane, usd, speed.p_within(left_s, prior_of(target))))
         lists[target.name] = list_usd(prices, target, usage)
     chosen = choose(options, route.confidence)
-    others = [target.name for target in route.targets if target.name != chosen.target]
+    picked = next(target for target in route.targets if target.name == chosen.target)
     return Plan(
         lane=chosen.lane,
-        targets=(chosen.target, *(others if route.fallback else ())),
+        targets=(chosen.target, *_after(picked, options, fallback=route.fallback)),
         predicted_usd=expected_usd(chosen, options),
         list_usd=lists[chosen.target],
         p_in_time=round(chosen.p_in_time, 4),
         at=now,
+        escalate_at=_latest(picked, end, timing) if picked.waits else None,
     )
+
+
+def _latest(target: Target, end: datetime, timing: Timing) -> datetime:
+    """When `target` must have answered: in time to save and publish, and where its lane waits, to call it
+    back and ask at once whom it gave no line."""
+    needed_s = timing.plan_margin_s
+    if target.waits:
+        needed_s += timing.batch_cancel_s + timing.batch_collect_s + timing.at_once_s
+    return end - timedelta(seconds=needed_s)
+
+
+def _after(picked: Target, options: Sequence[Option], *, fallback: bool) -> list[str]:
+    """Who is asked after `picked`: nobody who waits; a lane that waits is always followed by somebody."""
+    others = [option for option in options if option.target != picked.name and at_once(option)]
+    if fallback and not picked.waits:
+        return [option.target for option in others]
+    cheapest = sorted(others, key=lambda option: (option.usd is None, option.usd or 0.0))
+    names = [option.target for option in cheapest]
+    return names if fallback else names[: int(picked.waits)]
 
 
 def ends_by(request: Request, route: Route, now: datetime, timing: Timing) -> datetime:

@@ -23,6 +23,11 @@ class Option:
     p_in_time: float
 
 
+def at_once(option: Option) -> bool:
+    """Whether somebody waits for its answer."""
+    return option.lane in _AT_ONCE
+
+
 def choose(options: Sequence[Option], confidence: float) -> Option:
     """The option of the lowest expected cost whose `p_in_time` reaches `confidence`; of equals the earlier.
 
@@ -40,7 +45,7 @@ def expected_usd(option: Option, options: Sequence[Option]) -> float | None:
 
     What follows a lane that waits is the cheapest of those that do not; after those nothing follows.
     """
-    if option.usd is None or option.lane in _AT_ONCE:
+    if option.usd is None or at_once(option):
         return option.usd
-    follow = [other.usd for other in options if other.lane in _AT_ONCE and other.usd is not None]
+    follow = [other.usd for other in options if at_once(other) and other.usd is not None]
     return option.usd + (1 - option.p_in_time) * min(follow, default=0.0)

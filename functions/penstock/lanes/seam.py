@@ -53,6 +53,10 @@ class Lanes(Seam):
         if isinstance(outcome, Answer):
             if outcome.target == chosen:
                 self._speeds.note(chosen, Seen(took_s, outcome.usage.completion_tokens))
+            elif record.escalate_at is not None:
+                self._speeds.note(chosen, Seen(NEVER_S, None))  # its lane was left
+            if record.escalate_at is not None:
+                self._speeds.look(s)  # a batch is collected where nobody claims
         elif outcome.reason is Reason.DEADLINE_EXCEEDED and record.target_index == 0:
             self._speeds.note(chosen, Seen(NEVER_S, None))
         return ()

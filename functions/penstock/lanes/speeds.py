@@ -10,11 +10,12 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 
+from penstock import log
 from penstock.errors import StoreError
 from penstock.lanes.histogram import Histogram
 from penstock.lanes.speed import Seen, Speed
 from penstock.paths import speed_path
-from penstock.ports import Create, Snapshot, Update, Write
+from penstock.ports import Create, Fields, Snapshot, Update, Write
 from penstock.services import Services
 
 
@@ -57,13 +58,21 @@ class Speeds:
             found = await s.store.read(paths, timeout_s=s.timing.read_s)
             for target, document in zip(self._targets, found, strict=True):
                 if document.fields is not None:
-                    self._known[target] = Speed.decode(document.fields)
+                    self._learn(target, document.fields)
             telling, self._seen = self._seen, {}
             try:
                 await self._tell(s, telling, dict(zip(self._targets, found, strict=True)))
             except StoreError:
                 for target, some in telling.items():
                     self._seen[target] = some + self._seen.get(target, [])
+
+    def _learn(self, target: str, fields: Fields) -> None:
+        """What no version before wrote says nothing: the priors stand, and what is seen replaces it."""
+        try:
+            self._known[target] = Speed.decode(fields)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            log.warning("speed.unreadable", "What is known of a speed cannot be read.", target=target)
+            self._known.pop(target, None)
 
     async def _tell(self, s: Services, telling: dict[str, list[Seen]], found: dict[str, Snapshot]) -> None:
         writes: list[Write] = []

@@ -23,6 +23,8 @@ class Plan:
     list_usd: float | None
     p_in_time: float
     at: datetime
+    #: When a lane that waits is left for one that does not; None: the chosen one does not wait.
+    escalate_at: datetime | None = None
 
     def told(self) -> dict[str, Any]:
         """What a result says of it (docs/design.md §2.2)."""
@@ -34,7 +36,8 @@ class Plan:
         }
 
     def encode(self) -> dict[str, Any]:
-        return self.told() | {"targets": list(self.targets), "at": self.at}
+        said = self.told() | {"targets": list(self.targets), "at": self.at}
+        return said if self.escalate_at is None else said | {"escalate_at": self.escalate_at}
 
     @classmethod
     def decode(cls, value: Mapping[str, Any]) -> Plan:
@@ -45,4 +48,5 @@ class Plan:
             list_usd=value["list_usd"],
             p_in_time=value["p_in_time"],
             at=value["at"],
+            escalate_at=value.get("escalate_at"),
         )

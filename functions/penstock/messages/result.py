@@ -14,6 +14,8 @@ from penstock.messages.plan import Plan
 from penstock.messages.strict_json import canonical
 
 SCHEMA_VERSION = 1
+#: The lane of a call that somebody waited for; what a batch answers says so itself (requests/lines.py).
+SYNC = "sync"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,7 @@ class Result:
             **answer,
             "error": self.failure.encode() if self.failure else None,
             "cache": self.cache,
-            **({"lane": self.plan.lane, "plan": self.plan.told()} if self.plan else {}),
+            **({"lane": SYNC, "plan": self.plan.told()} if self.plan else {}),
             "attempts": self.attempts,
             "timings": self.timings.encode(),
             "metadata": dict(self.metadata),

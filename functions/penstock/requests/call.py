@@ -7,6 +7,7 @@ a call starts, and the lease is checked just before the socket (docs/design.md Â
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from penstock import log
@@ -14,6 +15,7 @@ from penstock.errors import BlobError, FailureClass, ProviderFailure, Reason, St
 from penstock.leases.holder import Holder
 from penstock.messages.completion import Completion, Withheld
 from penstock.messages.request import Request
+from penstock.messages.result import Answer
 from penstock.ports import Write
 from penstock.requests import transitions
 from penstock.requests.record import NOT_CALLED, Record
@@ -55,17 +57,20 @@ class _NotNow(Exception):
 class Calls:
     """The provider calls of one delivery. `provider_ms` is the time spent inside them.
 
-    `began` is when the delivery came, in monotonic seconds: claim and waiting are part of its time.
+    `began` is when the delivery came, in monotonic seconds: claim and waiting are part of its time. `late`
+    looks for an answer that a batch paid for; raises StoreError, BlobError.
     """
 
     def __init__(
-        self, s: Services, holder: Holder[Record], request: Request, targets: tuple[Target, ...], began: float
-    ) -> None:
+        self, s: Services, holder: Holder[Record], request: Request, targets: tuple[Target, ...],
+        began: float, late: Callable[[], Awaitable[Answer | None]] | None = None,
+    ) -> None:  # fmt: skip
         self.provider_ms = 0
         self._s = s
         self._holder = holder
         self._request = request
         self._targets = targets
+        self._late = late
         self._index = min(holder.record.target_index, len(targets) - 1)
         self._budget_end = s.clock.monotonic() + s.timing.provider_budget_s
         self._cut_off_at = began + s.timing.self_cancel_s
@@ -79,12 +84,14 @@ class Calls:
         self._asked_ms = 0
         self._tries = holder.record.tries
 
-    async def run(self) -> Outcome:
-        """Until an answer, a refusal, or a reason to come back later.
+    async def run(self) -> Outcome | Answer:
+        """Until an answer, its own or one paid for meanwhile, a refusal, or a reason to come back later.
 
         Raises FencedOut or StoreUnavailable: then nothing was called after the last ledger line.
         """
         outcome: Outcome | None = self._refusal()
+        if outcome is None and not self._holder.record.has_open_line:
+            await self._open_attempt()  # the claim left open whether it waits
         while outcome is None:
             target = self._targets[self._index]
             if self._must_pause(target):
@@ -144,9 +151,12 @@ class Calls:
         spent = self._called and self._budget_end - now < target.timeout_s
         return self._s.draining.is_set() or spent or self._cut_off_at - now < target.timeout_s
 
-    async def _before(self, target: Target) -> Outcome | None:
-        """Why a room that is switched on lets no call start."""
+    async def _before(self, target: Target) -> Outcome | Answer | None:
+        """Why no further call is needed, or a room that is switched on lets none start."""
         try:
+            late = self._late if self._called else None  # before the first one the delivery has looked
+            if late is not None and (answer := await late()) is not None:
+                return answer
             for seam in seams_of(self._s):
                 stop = await seam.before_call(self._s, self._holder, target)
                 if stop is not None:

@@ -20,13 +20,14 @@ from penstock.leases.lease import Lease
 from penstock.messages.request import CacheMode
 from penstock.paths import cache_path, request_path
 from penstock.ports import REMOVE, Create, Snapshot, Update, Version, Write
-from penstock.requests import transitions
+from penstock.requests import transitions, waiting
 from penstock.requests.conclude import adopted, reused
 from penstock.requests.flight import (
     Admission,
     Adopt,
     Alone,
     CacheEntry,
+    Displace,
     Follow,
     Hit,
     Lead,
@@ -35,6 +36,7 @@ from penstock.requests.flight import (
 )
 from penstock.requests.incoming import Incoming
 from penstock.requests.lifecycle import TABLE, Action, seen
+from penstock.requests.queueing import next_at_once, pile_of
 from penstock.requests.record import Record, State
 from penstock.requests.seams import seams_of, with_line
 from penstock.services import Services
@@ -75,6 +77,7 @@ class _Look:
     #: The request that this one follows, and the one that flies now: the flight may have changed hands.
     leader: Record | None
     flier: Record | None
+    flier_version: Version | None = None
 
 
 class _Claim:
@@ -164,9 +167,12 @@ class _Claim:
                 return Holder(self._s, record, look.request.version, lease)
             case State.PARKED:
                 return Settled(Action.ACK, record)
+            case State.QUEUED:
+                return self._waits(record)
             case State.FOLLOWING:
                 # Behind another leader than we wrote down we follow that one: its refusal is ours too.
-                if self._admission(look, record) == Follow(record.leader or ""):
+                admission = self._admission(look, record)
+                if isinstance(admission, Follow) and admission.leader == record.leader:
                     return Settled(Action.ACK, record)
                 return await self._admit(look, transitions.going_on(record))
         return Settled(Action.PUBLISH, record, finished=True)
@@ -181,30 +187,62 @@ class _Claim:
             case Adopt(leader):
                 done = adopted(self._s, self._request, base, leader)
                 return await self._close(look, done)
-            case Follow(leader_path):
-                until = self._s.clock.now() + timedelta(seconds=self._s.timing.follow_s)
-                waiting = transitions.following(base, self._key or "", leader_path, until)
-                await self._commit(look, waiting, [])
+            case Follow(leader_path, until):
+                usual = self._s.clock.now() + timedelta(seconds=self._s.timing.follow_s)
+                follows = transitions.following(base, self._key or "", leader_path, until or usual)
+                await self._commit(look, follows, [])
                 return None  # parked; now look again: the leader may have ended in between
         return await self._lead(look, base, admission)
 
-    async def _lead(self, look: _Look | None, base: Record, admission: Admission) -> Holder[Record]:
-        """Lease `base` to ourselves, with the first call's line in its ledger, and the flight."""
-        leads = isinstance(admission, Lead)
+    async def _lead(self, look: _Look | None, base: Record, admission: Admission) -> Holder[Record] | Settled:
+        """Lease `base` to ourselves, with the first call's line in its ledger, and the flight; or put it in
+        its pile, with the flight."""
+        leads = isinstance(admission, (Lead, Displace))
+        pile = pile_of(self._s, base, self._in.targets)
+        if pile is not None and not base.was_sent:
+            return await self._queue(look, base, pile, leads)
+        if pile is None:
+            base = base._replace(target_index=next_at_once(base, self._in.targets))
         self._lease = self._new_lease()
         record = transitions.leased(base, self._owner, self._lease, self._s.timing)
         record = record._replace(flight=self._key if leads else None)
         others: list[Write] = []
-        if self._in.targets:
+        if self._in.targets and pile is None:
             target = self._in.targets[min(record.target_index, len(self._in.targets) - 1)]
             record = transitions.calling(record, target.name, self._s.clock.now())
             record, others = with_line(self._s, self._request, record, target)
         if leads:
             others += self._flight(look, record.fence)
+        others += self._displaced(look, admission)
         for seam in seams_of(self._s):
             others += seam.with_claim(self._s, self._in, record)
         sent, version = await self._commit(look, record, others)
         return Holder(self._s, sent, version, self._lease)
+
+    async def _queue(self, look: _Look | None, base: Record, pile: str, leads: bool) -> Settled:
+        """Into its pile at once: nobody needs a lease to wait, and only who was sent before must look for an
+        answer that came late."""
+        record = waiting.queued(base, pile)._replace(flight=self._key if leads else None)
+        others = self._flight(look, record.fence) if leads else []
+        for seam in seams_of(self._s):
+            others += seam.with_queue(self._s, record)
+        sent, _ = await self._commit(look, record, others)
+        return self._waits(sent)
+
+    def _waits(self, record: Record) -> Settled:
+        for seam in seams_of(self._s):
+            seam.queued(self._s, record)
+        return Settled(Action.ACK, record)
+
+    def _displaced(self, look: _Look | None, admission: Admission) -> list[Write]:
+        """The leader whose flight is taken becomes a follower in the same batch: whoever seals it at this
+        moment, or we, come too late."""
+        if look is None or not isinstance(admission, Displace):
+            return []
+        before, now = admission.leader, self._s.clock.now()
+        after = waiting.displaced(before, self._key or "", self._path, now, self._s.timing)
+        fields = changed_fields(after.sent_as(self._s.new_id()), before)
+        return [Update(before.path, fields, look.flier_version)]
 
     async def _close(self, look: _Look, done: Record) -> Settled:
         """The request is answered without a call of its own."""
@@ -244,18 +282,18 @@ class _Claim:
         entry = CacheEntry.decode(fields) if fields is not None else None
         followed, flight = record.leader if record else None, entry.flight if entry else None
         others = await self._read_others({path for path in (followed, flight) if path is not None})
-        leader, flier = others.get(followed or ""), others.get(flight or "")
-        return _Look(request, record, cache[0] if cache else None, entry, leader, flier)
+        (leader, _), (flier, version) = (others.get(path or "", (None, None)) for path in (followed, flight))
+        return _Look(request, record, cache[0] if cache else None, entry, leader, flier, version)
 
-    async def _read_others(self, paths: set[str]) -> dict[str, Record]:
+    async def _read_others(self, paths: set[str]) -> dict[str, tuple[Record, Version]]:
         """The records at `paths`, our own left out, and those that this version cannot read."""
         others = sorted(paths - {self._path})
         found = await self._s.store.read(others, timeout_s=self._s.timing.read_s) if others else []
-        records: dict[str, Record] = {}
+        records: dict[str, tuple[Record, Version]] = {}
         for other in found:
             if other.fields is not None:
                 with contextlib.suppress(BadMessage):
-                    records[other.path] = Record.decode(other.fields)
+                    records[other.path] = Record.decode(other.fields), other.version
         return records
 
     def _admission(self, look: _Look, base: Record) -> Admission:

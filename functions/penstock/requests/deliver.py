@@ -50,6 +50,28 @@ def _topic(s: Services, record: Record) -> str:
     return s.topics.internal if record.parent is not None else s.topics.response
 
 
+def log_finished(record: Record) -> None:
+    """The line that says how a request ended: metrics and people read it."""
+    result = record.result or {}
+    error = result["error"]
+    log.event(
+        "request.finished",
+        f"{result['status']}.",
+        tenant=record.tenant,
+        request_id=record.request_id,
+        status=result["status"],
+        reason=error["reason"] if error else None,
+        cache=result["cache"],
+        model=result["model"],
+        provider=result["provider"],
+        target=result["target"],
+        cost_usd=result["cost"]["usd"],
+        saved_usd=result["cost"]["saved_usd"],
+        attempts=result["attempts"],
+        **result["timings"],
+    )
+
+
 async def refuse(s: Services, envelope: Envelope, error: BadMessage) -> None:
     """The dead letter of a message that never becomes a request. Raises PublishFailed, BlobError.
 

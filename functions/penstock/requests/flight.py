@@ -60,9 +60,10 @@ class Adopt:
 
 @dataclass(frozen=True, slots=True)
 class Follow:
-    """Wait for the request at `leader`."""
+    """Wait for the request at `leader`, and look by yourself at `until`; None: as usual."""
 
     leader: str
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,18 @@ class Lead:
 
 
 @dataclass(frozen=True, slots=True)
+class Displace:
+    """Call, take the flight of `leader`, which waits in a pile, and make it a follower."""
+
+    leader: Record
+
+
+@dataclass(frozen=True, slots=True)
 class Alone:
     """Call, without a flight: not cacheable, or somebody flies whom we cannot wait for."""
 
 
-Admission = Hit | Adopt | Follow | Lead | Alone
+Admission = Hit | Adopt | Follow | Lead | Displace | Alone
 
 
 def cacheable(request: Request) -> bool:
@@ -109,11 +117,30 @@ def admit(
         return Lead()
     if flier is not None and flier.state is State.LATER:
         return Alone()  # whether that flies, and how long it takes, only a later release can say
-    if not _flies(flier, key, read_at, timing):
+    if flier is None or not _flies(flier, key, read_at, timing):
         return Lead()
     if refresh or read_at >= record.deadline or not _fits(flier, record, timing):
         return Alone()
+    if flier.state in _IN_A_LANE:
+        return _behind_a_lane(record, flier, entry.flight, read_at, timing)
     return Follow(entry.flight)
+
+
+#: States in which a leader waits for hours, held by nobody.
+_IN_A_LANE = frozenset({State.QUEUED, State.SENT})
+
+
+def _behind_a_lane(
+    record: Record, flier: Record, flight: str, read_at: datetime, timing: Timing
+) -> Follow | Displace | Alone:
+    """Who can wait as well sleeps until one of the two cannot any more: looking each 75 s for six hours would
+    cost more than a call. Who cannot, asks now: instead of one that is not sent yet, beside one that is."""
+    latest = record.escalate_at
+    if latest is None or latest <= read_at:
+        return Displace(flier) if flier.state is State.QUEUED else Alone()
+    usual = read_at + timedelta(seconds=timing.follow_s)
+    theirs = max(flier.escalate_at or usual, usual)
+    return Follow(flight, min(latest, theirs))
 
 
 def cache_document(flight: str, fence: int, expires_at: datetime) -> dict[str, Any]:
@@ -140,13 +167,13 @@ def _shares_outcome(leader: Record, key: str) -> bool:
 _SHARED = frozenset({"content_refused", "provider_rejected"})
 
 
-def _flies(leader: Record | None, key: str, read_at: datetime, timing: Timing) -> bool:
-    if leader is None or leader.flight != key:
+def _flies(leader: Record, key: str, read_at: datetime, timing: Timing) -> bool:
+    if leader.flight != key:
         return False
     if leader.state is State.LEASED:
         return not is_expired(leader.lease_until, read_at, timing)
-    # One that waits for money may wait for a month: whoever comes asks for some itself.
-    return leader.state is State.PARKED and leader.waits is None
+    # One that lacks money may wait for a month: whoever comes asks for some itself.
+    return leader.state in _IN_A_LANE or (leader.state is State.PARKED and leader.lacks is None)
 
 
 def _fits(leader: Record | None, record: Record, timing: Timing) -> bool:

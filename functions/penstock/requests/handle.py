@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from penstock import log
 from penstock.errors import BadMessage, BlobError, FencedOut, PublishFailed, Reason, StoreError
@@ -22,19 +23,29 @@ from penstock.ports import Write
 from penstock.requests import transitions
 from penstock.requests.call import Answered, Calls, Outcome, Refused
 from penstock.requests.claim import ENTERING, Settled, claim
-from penstock.requests.deliver import deliver, refuse, tell_undelivered
+from penstock.requests.deliver import deliver, log_finished, refuse, tell_undelivered
 from penstock.requests.incoming import Incoming, incoming_message, incoming_wake, is_member, is_wake
 from penstock.requests.lifecycle import TABLE, Action, arrival_of_wake, seen
+from penstock.requests.queueing import pile_of
 from penstock.requests.record import NOT_CALLED, Record, State
 from penstock.requests.room import NAMED
 from penstock.requests.save import recovered, save_answer, save_recovered, save_refusal
 from penstock.requests.seams import check_callback, put_aside, seams_of
+from penstock.requests.waiting import queued
 from penstock.services import Services
 from penstock.targets.retry import Park
 from penstock.verdict import Verdict
 
-#: How a delivery's work may end: called, found to be paid for already, or paused.
-Ending = Outcome | Answer | Pause
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nobody is asked now: it joins the pile `waits`."""
+
+    waits: str
+
+
+#: How a delivery's work may end: called, found to be paid for already, paused, or waiting in a lane.
+Ending = Outcome | Answer | Pause | Wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +143,7 @@ async def _settle(s: Services, envelope: Envelope, step: Settled) -> Verdict:
                 raise _conflict(step.record)
         case Action.PUBLISH | Action.RETURN if step.record is not None:
             if step.finished:
-                _log_finished(step.record)
+                log_finished(step.record)
             delivered = await deliver(s, step.record)
             # What is confirmed nobody repeats but whoever asked for it just now.
             if not delivered and step.record.confirmed_at is not None:
@@ -167,15 +178,16 @@ async def _work(s: Services, holder: Holder[Record], incoming: Incoming, began: 
         for seam in seams_of(s):
             seam.ended(s, holder)
     if holder.record.state is State.TERMINAL:
-        _log_finished(holder.record)
+        log_finished(holder.record)
         await deliver(s, holder.record)
 
 
 async def _call_and_save(s: Services, holder: Holder[Record], incoming: Incoming, began: float) -> None:
-    calls = Calls(s, holder, incoming.request, incoming.targets, began)
+    late = partial(recovered, s, holder) if holder.record.was_sent else None
+    calls = Calls(s, holder, incoming.request, incoming.targets, began, late)
     try:
         async with holder.renewing():
-            outcome = await _within_limit(s, holder, calls, began)
+            outcome = await _within_limit(s, holder, incoming, calls, began)
             await _save(s, holder, incoming, calls, outcome)
     except FencedOut:
         log.warning("request.fenced", "Somebody else holds the request; left to them.", **_ids(holder))
@@ -184,21 +196,23 @@ async def _call_and_save(s: Services, holder: Holder[Record], incoming: Incoming
         log.warning("request.unsaved", "Not saved; the sweeper will wake it.", reason=reason, **_ids(holder))
 
 
-async def _within_limit(s: Services, holder: Holder[Record], calls: Calls, began: float) -> Ending | None:
+async def _within_limit(
+    s: Services, holder: Holder[Record], incoming: Incoming, calls: Calls, began: float
+) -> Ending | None:
     """What came of the delivery; None when it was cut off: by its own time, or by SIGTERM."""
     left = s.timing.self_cancel_s - (s.clock.monotonic() - began)
     try:
         async with asyncio.timeout(left) as limit:
             s.deliveries.add(limit)
             try:
-                return await _outcome(s, holder, calls)
+                return await _outcome(s, holder, incoming, calls)
             finally:
                 s.deliveries.discard(limit)
     except TimeoutError:
         return None
 
 
-async def _outcome(s: Services, holder: Holder[Record], calls: Calls) -> Ending:
+async def _outcome(s: Services, holder: Holder[Record], incoming: Incoming, calls: Calls) -> Ending:
     """An answer that is paid for already, the pause, or what came of the calls."""
     try:
         if holder.record.lost_a_holder:
@@ -211,6 +225,10 @@ async def _outcome(s: Services, holder: Holder[Record], calls: Calls) -> Ending:
     # Past the deadline nothing is called anyway.
     if pause is not None and s.clock.now() < holder.record.deadline:
         return pause
+    if not holder.record.has_open_line:
+        pile = pile_of(s, holder.record, incoming.targets)
+        if pile is not None:
+            return Wait(pile)
     return await calls.run()
 
 
@@ -228,6 +246,8 @@ async def _save(
             await _park(s, holder, calls, park)
         case Pause() as pause:
             await _hold(s, holder, pause)
+        case Wait(waits):
+            await _join(s, holder, waits)
         case None:
             await _release(s, holder, calls)
 
@@ -260,6 +280,14 @@ async def _hold(s: Services, holder: Holder[Record], pause: Pause) -> None:
     log.event("request.held", "Paused: put aside until the operator resumes.", **holder.record.ids())
 
 
+async def _join(s: Services, holder: Holder[Record], waits: str) -> None:
+    """Into its pile: whoever was sent before looks first for an answer that came late."""
+    others = [write for seam in seams_of(s) for write in seam.with_queue(s, queued(holder.record, waits))]
+    await holder.write(lambda record: queued(record, waits), *others)
+    for seam in seams_of(s):
+        seam.queued(s, holder.record)
+
+
 async def _release(s: Services, holder: Holder[Record], calls: Calls) -> None:
     """Cut off: record what was under way, and let the next delivery go on at once."""
     now = s.clock.now()
@@ -274,27 +302,6 @@ async def _release(s: Services, holder: Holder[Record], calls: Calls) -> None:
 
     await holder.write_with(change)
     log.warning("request.released", "Cut off and put back.", calling=holder.calling, **_ids(holder))
-
-
-def _log_finished(record: Record) -> None:
-    result = record.result or {}
-    error = result["error"]
-    log.event(
-        "request.finished",
-        f"{result['status']}.",
-        tenant=record.tenant,
-        request_id=record.request_id,
-        status=result["status"],
-        reason=error["reason"] if error else None,
-        cache=result["cache"],
-        model=result["model"],
-        provider=result["provider"],
-        target=result["target"],
-        cost_usd=result["cost"]["usd"],
-        saved_usd=result["cost"]["saved_usd"],
-        attempts=result["attempts"],
-        **result["timings"],
-    )
 
 
 def _ids(holder: Holder[Record]) -> dict[str, object]:

@@ -29,6 +29,14 @@ class Seen(StrEnum):
     DUE = "parked, due"
     #: Waits for another request's answer.
     FOLLOWING = "following"
+    #: In a pile, and may wait on.
+    QUEUED = "queued"
+    #: In a pile, and may wait no longer.
+    LEAVING = "queued, to leave"
+    #: A line of a batch that is out.
+    SENT = "sent"
+    #: The same past its deadline: no answer can be in time.
+    OVERDUE = "sent, overdue"
     #: Completed and saved; nobody has confirmed the publish yet.
     COMPLETED = "completed, unconfirmed"
     #: Failed and saved; dead letter or result may not be out yet.
@@ -109,6 +117,10 @@ TABLE: Final[dict[Seen, dict[Arrival, Action]]] = {
     Seen.PARKED: _row(              _A.ACK,       _A.ACK,       _A.DEAD_LETTER,  _A.ACK,       _A.ACK),
     Seen.DUE: _row(                 _A.ACK,       _A.ACK,       _A.DEAD_LETTER,  _A.GO_ON,     _A.ACK),
     Seen.FOLLOWING: _row(           _A.ACK,       _A.ACK,       _A.DEAD_LETTER,  _A.GO_ON,     _A.ACK),
+    Seen.QUEUED: _row(              _A.ACK,       _A.ACK,       _A.DEAD_LETTER,  _A.ACK,       _A.ACK),
+    Seen.LEAVING: _row(             _A.ACK,       _A.ACK,       _A.DEAD_LETTER,  _A.GO_ON,     _A.ACK),
+    Seen.SENT: _row(                _A.ACK,       _A.ACK,       _A.DEAD_LETTER,  _A.ACK,       _A.ACK),
+    Seen.OVERDUE: _row(             _A.ACK,       _A.ACK,       _A.DEAD_LETTER,  _A.GO_ON,     _A.ACK),
     Seen.COMPLETED: _row(           _A.PUBLISH,   _A.PUBLISH,   _A.DEAD_LETTER,  _A.PUBLISH,   _A.PUBLISH),
     Seen.FAILED: _row(              _A.PUBLISH,   _A.PUBLISH,   _A.DEAD_LETTER,  _A.PUBLISH,   _A.RETURN),
     Seen.COMPLETED_CONFIRMED: _row( _A.ACK,       _A.PUBLISH,   _A.DEAD_LETTER,  _A.ACK,       _A.PUBLISH),
@@ -131,6 +143,13 @@ def seen(record: Record | None, read_at: datetime, timing: Timing) -> Seen:
             tolerance = timedelta(seconds=timing.skew_s)
             due = record.not_before is None or read_at >= record.not_before - tolerance
             return Seen.DUE if due else Seen.PARKED
+        case State.QUEUED:
+            until = record.escalate_at
+            return Seen.LEAVING if until is None or read_at >= until else Seen.QUEUED
+        case State.SENT:
+            # Never too early by our clocks: its line is out, and a call beside it would be paid twice.
+            over = record.deadline + timedelta(seconds=timing.skew_s)
+            return Seen.OVERDUE if read_at >= over else Seen.SENT
         case State.FOLLOWING:
             return Seen.FOLLOWING
         case State.TERMINAL:

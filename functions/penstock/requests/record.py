@@ -46,6 +46,10 @@ class State(StrEnum):
     PARKED = "parked"
     #: Waits for the answer of `leader`, who asks the same question.
     FOLLOWING = "following"
+    #: In a pile, and has no lease: `waits` says in which one.
+    QUEUED = "queued"
+    #: A line of `batch`, which a provider works off; nobody holds it meanwhile.
+    SENT = "sent"
     #: Has its `result`; it stays to be confirmed.
     TERMINAL = "terminal"
     #: A state that this release does not know: read, shown, left alone, and never written.
@@ -141,6 +145,12 @@ class Record(NamedTuple):
     following: str | None = None
     leader: str | None = None
 
+    #: The pile that it waits in (batches/pile.py), and the batch that it was sent in last: that stays, since
+    #: a line of it may come later. `line`: the provider's job and the line that brought the outcome.
+    waits: str | None = None
+    batch: str | None = None
+    line: str | None = None
+
     #: What its route chose for it, where the route says `cheapest`.
     plan: Plan | None = None
     #: Index into the targets that are asked where the next call goes.
@@ -166,7 +176,7 @@ class Record(NamedTuple):
     held_at: datetime | ServerTime | None = None
     #: Nano-dollars that earlier allotments were charged for it; and that it is put aside for want of money.
     charged: int | None = None
-    waits: str | None = None
+    lacks: str | None = None
 
     #: The result message of docs/design.md §2.2 as a map.
     result: Mapping[str, Any] | None = None
@@ -300,9 +310,25 @@ class Record(NamedTuple):
         return known.message if known is not None and known.outcome == NOT_CALLED else ""
 
     @property
+    def has_open_line(self) -> bool:
+        """Whether the ledger says that a call may be under way."""
+        return bool(self.attempts) and self.attempts[-1].outcome == "open"
+
+    @property
     def lost_a_holder(self) -> bool:
         """Whether a holder before may yet have left an answer beside the document, or leave one."""
-        return self.takeovers > 0 or any(attempt.outcome == "unknown" for attempt in self.attempts)
+        lost = self.takeovers > 0 or any(attempt.outcome == "unknown" for attempt in self.attempts)
+        return lost or self.was_sent
+
+    @property
+    def was_sent(self) -> bool:
+        """Whether a batch may yet leave its answer beside the document, over all lives of the request."""
+        return self.batch is not None
+
+    @property
+    def escalate_at(self) -> datetime | None:
+        """Until when it may wait for a batch; None: not at all."""
+        return self.plan.escalate_at if self.plan is not None else None
 
     @property
     def completed(self) -> bool:

@@ -31,12 +31,14 @@ from penstock.messages.plan import Plan
 from penstock.messages.request import Request
 from penstock.messages.result import Answer, Failure
 from penstock.messages.strict_json import canonical
+from penstock.money.lane import Lane
 from penstock.paths import cache_path, completion_blob, orphan_path, unsaved_blob
 from penstock.ports import Create, Put, Write
 from penstock.requests.call import Answered, Calls, Refused
 from penstock.requests.conclude import answered, gave_up
 from penstock.requests.flight import answered_document
 from penstock.requests.incoming import INLINE_LIMIT, Incoming
+from penstock.requests.orphans import is_for
 from penstock.requests.record import NOT_CALLED, Record
 from penstock.requests.seams import at_save, seams_of
 from penstock.services import Services
@@ -56,7 +58,7 @@ async def save_answer(
 
     Raises FencedOut or StoreUnavailable; the answer is then kept where `recovered` finds it.
     """
-    answer = _priced(s, outcome.completion, outcome.target, holder.record.plan)
+    answer = priced(s, outcome.completion, outcome.target, holder.record.plan)
     key = incoming.key_of(outcome.target) if outcome.completion.whole else None
 
     def change(record: Record, saved: Answer) -> Record:
@@ -65,8 +67,11 @@ async def save_answer(
     return await _save(s, holder, incoming.request, answer, key, change)
 
 
-def _priced(s: Services, completion: Completion, target: Target, plan: Plan | None) -> Answer:
-    cost = s.prices.cost(target.priced_as, completion.usage)
+def priced(
+    s: Services, completion: Completion, target: Target, plan: Plan | None, lane: Lane = Lane.SYNC
+) -> Answer:
+    """`completion` as an answer, at its price in `lane`."""
+    cost = s.prices.cost(target.priced_as, completion.usage, lane)
     if plan is not None:
         at_list = s.prices.cost(target.priced_as, replace(completion.usage, service_tier=None))
         if cost.usd is not None and at_list.usd is not None:
@@ -88,12 +93,12 @@ async def _save(
 ) -> Record:
     """Write the terminal record, and the cache document of `key` with it."""
     try:
-        if _size(answer) > INLINE_LIMIT:
-            answer = await _spilled(s, request, answer)
+        if size_of(answer) > INLINE_LIMIT:
+            answer = await spilled(s, request, answer)
         try:
             await _write(s, holder, answer, key, change)
         except WriteRefused:
-            answer = await _spilled(s, request, answer)
+            answer = await spilled(s, request, answer)
             await _write(s, holder, answer, key, change)
     except FencedOut:
         await _orphan(s, holder, answer)
@@ -117,7 +122,7 @@ async def save_refusal(
         over = gave_up(s, incoming.request, noted, failure, key, calls.provider_ms, withheld)
         return at_save(s, holder, over)
 
-    await holder.write(change, *_of_seams(s, holder.record, failure))
+    await holder.write(change, *of_seams(s, holder.record, failure))
     return holder.record
 
 
@@ -126,9 +131,9 @@ async def _withheld(s: Services, request: Request, outcome: Refused, plan: Plan 
     for the outcome is worth more."""
     if outcome.withheld is None or outcome.target is None:
         return None
-    answer = _priced(s, outcome.withheld, outcome.target, plan)
+    answer = priced(s, outcome.withheld, outcome.target, plan)
     try:
-        return await _spilled(s, request, answer) if _size(answer) > INLINE_LIMIT else answer
+        return await spilled(s, request, answer) if size_of(answer) > INLINE_LIMIT else answer
     except BlobError:
         return Answer.of(
             replace(outcome.withheld, text="", reasoning="", tool_calls=()),
@@ -146,7 +151,7 @@ async def recovered(s: Services, holder: Holder[Record]) -> Answer | None:
         f"{holder.path}/orphans", after="", limit=_ORPHANS, timeout_s=s.timing.read_s
     )
     for fields in (orphan.fields or {} for orphan in orphans):
-        if (fields.get("life"), fields.get("redrive_count")) == (record.created_at, record.redrive_count):
+        if is_for(fields, record):
             return Answer.decode(fields["answer"])
     return None
 
@@ -154,22 +159,24 @@ async def recovered(s: Services, holder: Holder[Record]) -> Answer | None:
 async def _write(
     s: Services, holder: Holder[Record], answer: Answer, key: str | None, change: Change
 ) -> None:
-    others = _of_seams(s, holder.record, answer)
+    others = of_seams(s, holder.record, answer)
     if key is not None:
         document = answered_document(answer, s.clock.now(), s.timing)
         others.append(Put(cache_path(holder.record.tenant, key), document))
     await holder.write(lambda record: at_save(s, holder, change(record, answer)), *others)
 
 
-def _of_seams(s: Services, record: Record, outcome: Answer | Failure) -> list[Write]:
+def of_seams(s: Services, record: Record, outcome: Answer | Failure) -> list[Write]:
+    """What the rooms add to the batch that makes `outcome` the result of `record`."""
     return [write for seam in seams_of(s) for write in seam.with_save(s, record, outcome)]
 
 
-def _size(answer: Answer) -> int:
+def size_of(answer: Answer) -> int:
+    """Bytes of the completion, where the document would hold it."""
     return len(canonical(answer.completion)) if answer.completion is not None else 0
 
 
-async def _spilled(s: Services, request: Request, answer: Answer) -> Answer:
+async def spilled(s: Services, request: Request, answer: Answer) -> Answer:
     """The same answer with its completion in the bucket. Raises BlobError."""
     if answer.completion is None:
         return answer

@@ -44,6 +44,22 @@ class Seam:
         """Begin what may be under way while the claim is, as the pause is read. It must not raise, and
         whoever needs it waits for it in `before_call`."""
 
+    def pile_of(self, s: Services, record: Record, target: Target) -> str | None:
+        """The pile that `record` joins for `target`, whose lane waits; None: not of this room. Pure."""
+        return None
+
+    def with_queue(self, s: Services, record: Record) -> Sequence[Write]:
+        """Writes in the batch that puts `record` in its pile."""
+        return ()
+
+    def queued(self, s: Services, record: Record) -> None:
+        """That batch has landed. It must not raise."""
+
+    async def before_sending(self, s: Services, record: Record, target: Target) -> Park | Fail | None:
+        """As `before_call`, of a request that nobody holds and that a batch is about to take; who is not to
+        be sent leaves the lane, and is asked about again before a call. Raises StoreError, BlobError."""
+        return None
+
     def with_claim(self, s: Services, incoming: Incoming, record: Record) -> Sequence[Write]:
         """Writes in the batch that leases `record`."""
         return ()

@@ -67,7 +67,9 @@ def taken_over(old: Record) -> Record:
 
 
 def going_on(old: Record) -> Record:
-    """Back from being parked, or from following."""
+    """Back from being parked, from following, or from a lane; of a line still out nobody has heard."""
+    if old.state is State.SENT:
+        old = old.with_outcome("unknown", "Its batch brought no line in time.")
     return old._replace(fence=old.fence + 1, not_before=None, sweeps=0)
 
 
@@ -86,6 +88,7 @@ def reopened(
         done_in=None,
         expires_at=None,
         answer_key=None,
+        line=None,
         plan=plan,
         target_index=0,
         tries=0,
@@ -98,7 +101,9 @@ def reopened(
 
 def leased(record: Record, owner: str, lease: Lease, timing: Timing) -> Record:
     """`record` held by `owner` until `lease` ends."""
-    waiting_no_more = record._replace(owner=owner, not_before=None, following=None, leader=None, waits=None)
+    waiting_no_more = record._replace(
+        owner=owner, not_before=None, following=None, leader=None, waits=None, lacks=None
+    )
     return waiting_no_more.leased_until(lease, timing)
 
 
@@ -109,13 +114,15 @@ def calling(record: Record, target: str, now: datetime) -> Record:
 
 def following(record: Record, key: str, leader: str, until: datetime) -> Record:
     """Waits for `leader`'s answer to the same question; looks by itself at `until`."""
-    return _set_aside(record, State.FOLLOWING, until)._replace(following=key, leader=leader, flight=None)
+    return set_aside(record, State.FOLLOWING, until)._replace(following=key, leader=leader, flight=None)
 
 
 def parked(record: Record, until: datetime, target_index: int = 0) -> Record:
     """Put aside until `until`, without spending a delivery attempt; its flight goes on."""
-    aside = _set_aside(record, State.PARKED, until)
-    return aside._replace(target_index=target_index, parks=record.parks + 1, takeovers=0)
+    aside = set_aside(record, State.PARKED, until)
+    # Who has left a lane that waits does not wait in it again.
+    index = target_index or int(record.escalate_at is not None and record.target_index > 0)
+    return aside._replace(target_index=index, parks=record.parks + 1, takeovers=0)
 
 
 def held(record: Record, until: datetime) -> Record:
@@ -123,15 +130,17 @@ def held(record: Record, until: datetime) -> Record:
 
     The counts stay: nothing was tried, and a take-over's predecessor may yet have left its answer.
     """
-    return _set_aside(record, State.PARKED, until)._replace(not_before=None, following=None, leader=None)
+    return set_aside(record, State.PARKED, until)._replace(not_before=None, following=None, leader=None)
 
 
-def _set_aside(record: Record, state: State, until: datetime) -> Record:
+def set_aside(record: Record, state: State, until: datetime) -> Record:
+    """Held by nobody; somebody looks at it at `until`, or at its deadline."""
     until = min(until, record.deadline)
     return record._replace(
         state=state,
         owner=None,
         lease_until=None,
+        waits=None,
         not_before=until,
         due_at=sharded(record.tenant, record.request_id, until),
     )
@@ -214,6 +223,7 @@ def _terminal(record: Record, result: Result, key: str | None, now: datetime, ti
         following=None,
         leader=None,
         waits=None,
+        lacks=None,
         answer_key=key,
         result=result.encode(),
         due_at=sharded(record.tenant, record.request_id, now + timedelta(seconds=timing.republish_s)),

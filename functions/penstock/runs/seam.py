@@ -45,7 +45,12 @@ class Members(Seam):
             self._watch.look(s, incoming.request.tenant, incoming.parent.run)
 
     async def before_call(self, s: Services, holder: Holder[Record], target: Target) -> Park | Fail | None:
-        record = holder.record
+        return await self._ended(s, holder.record)
+
+    async def before_sending(self, s: Services, record: Record, target: Target) -> Park | Fail | None:
+        return await self._ended(s, record)
+
+    async def _ended(self, s: Services, record: Record) -> Fail | None:
         if record.parent is None or record.redrive_count:
             return None  # a client's; or the operator's word counts more than the run's end
         run = await self._watch.current(s, record.tenant, record.parent.run, record.parent.generation)

@@ -47,8 +47,18 @@ class Target(BaseModel):
     price: str | None = None
     #: A self-hosted engine that sleeps while nobody asks: one call wakes it, the others park meanwhile.
     scales_to_zero: bool = False
-    #: `background` and `batch` are a seam of the design; only `sync` is built.
-    lane: Literal["sync"] = "sync"
+    #: `batch`: requests wait in a pile, and go out many in a file. `background` is not built.
+    lane: Literal["sync", "batch"] = "sync"
+    #: Of a batch: who works it off, within how many seconds, and how much goes into one.
+    runner: Literal["openai"] = "openai"
+    window_s: int = Field(default=86_400, ge=60, le=31 * 86_400)
+    max_lines: int = Field(default=5_000, ge=1, le=50_000)
+    max_bytes: int = Field(default=32 * 1024 * 1024, ge=1024, le=200 * 1000 * 1000)
+
+    @property
+    def waits(self) -> bool:
+        """Whether nobody waits for its answer: it comes hours later, if need be."""
+        return self.lane != "sync"
 
     @property
     def priced_as(self) -> str:
@@ -148,6 +158,7 @@ def single_route(target: Target, *aliases: str) -> Routes:
 
 
 _OPENAI_ALONE: Final = ("max_tokens_as", "service_tier")
+_OF_A_BATCH: Final = ("runner", "window_s", "max_lines", "max_bytes")
 
 
 def _cross_faults(parsed: _Routes) -> list[str]:
@@ -161,6 +172,7 @@ def _cross_faults(parsed: _Routes) -> list[str]:
             for field in ("patience", "confidence")
             if route.choose != "cheapest" and field in route.model_fields_set
         ]
+        faults += _waiting_faults(alias, route)
         for target in route.targets:
             if seen.setdefault(target.name, target) != target:
                 faults.append(
@@ -177,4 +189,36 @@ def _cross_faults(parsed: _Routes) -> list[str]:
                 for field in _OPENAI_ALONE
                 if target.provider != "openai" and getattr(target, field) is not None
             ]
+    return faults
+
+
+def _waiting_faults(alias: str, route: Route) -> list[str]:
+    """What a route with a target that waits lacks, so that nobody waits a day by accident."""
+    waiting = [target for target in route.targets if target.waits]
+    faults = [
+        f"PENSTOCK_ROUTES: target {target.name!r} has a {field}, which only lane: batch uses: leave it out."
+        for target in route.targets
+        for field in _OF_A_BATCH
+        if not target.waits and field in target.model_fields_set
+    ]
+    if waiting and route.choose != "cheapest":
+        faults.append(
+            f"PENSTOCK_ROUTES: route {alias!r} has a target in lane batch: say choose: cheapest, which alone "
+            "keeps deadlines."
+        )
+    if waiting and len(waiting) == len(route.targets):
+        faults.append(
+            f"PENSTOCK_ROUTES: route {alias!r} has targets in lane batch alone: add one that answers at once "
+            "for who cannot wait."
+        )
+    for target in waiting:
+        if target.max_output is None:
+            faults.append(
+                f"PENSTOCK_ROUTES: target {target.name!r} is in lane batch: give it a max_output, so that "
+                "its price can be told before it is asked."
+            )
+        if target.provider != "openai":
+            faults.append(
+                f"PENSTOCK_ROUTES: target {target.name!r} is in lane batch, which only an openai server has."
+            )
     return faults

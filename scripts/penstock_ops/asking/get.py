@@ -100,6 +100,11 @@ def _sentence(record: Record) -> str:
         case State.FOLLOWING:
             leader = (record.leader or "").rpartition("/")[2]
             return f"It follows {leader}, which asks the same question. {deadline}"
+        case State.QUEUED:
+            latest = f"; at {_clock(record.escalate_at)} it is asked at once" if record.escalate_at else ""
+            return f"It waits for the next batch{latest}. {deadline}"
+        case State.SENT:
+            return f"It is out in batch {record.batch}, which is asked after. {deadline}"
     return f"It is {record.state.value}. {deadline}"
 
 
@@ -112,6 +117,7 @@ def _state(record: Record) -> dict[str, Any]:
         "not_before": record.not_before,
         "deadline": record.deadline,
         "following": record.leader,
+        "batch": record.batch,
         "fence": record.fence,
         "calls": record.calls,
         "last_answer": record.last_answer.encode() if record.last_answer else None,

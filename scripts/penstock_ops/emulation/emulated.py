@@ -58,7 +58,11 @@ def emulated(env: Mapping[str, str], project: str, folder: Path, source: Path) -
         asyncio.run(create_on_pubsub(topology, project, exports["PUBSUB_EMULATOR_HOST"], {}))
         children: dict[str, Leashed] = {}
         urls: dict[str, str] = {}
-        more = (("run_handler", topology.runs_topic), ("courier", topology.callbacks_topic))
+        more = (
+            ("run_handler", topology.runs_topic),
+            ("batcher", topology.batches_topic),
+            ("courier", topology.callbacks_topic),
+        )
         targets = [*TARGETS, *(target for target, topic in more if topic)]
         targets += ["front_door"] if env.get("PENSTOCK_DOOR", OFF) != OFF else []
         for target in targets:
@@ -81,6 +85,7 @@ def _topology(env: Mapping[str, str]) -> Topology:
         dead_letter_topic=env.get("PENSTOCK_DEAD_LETTER_TOPIC") or normal.dead_letter_topic,
         runs_topic=env.get("PENSTOCK_RUNS_TOPIC") or None,
         internal_topic=env.get("PENSTOCK_INTERNAL_TOPIC") or normal.internal_topic,
+        batches_topic=env.get("PENSTOCK_BATCHES_TOPIC") or None,
         callbacks_topic=env.get("PENSTOCK_CALLBACKS_TOPIC") or None,
     )
 

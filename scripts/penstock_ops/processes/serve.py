@@ -35,8 +35,8 @@ from penstock_ops.terminal.topology import create_local
 TARGETS = ("request_handler", "response_processor", "sweeper", "console")
 #: Served beside them while runs are switched on.
 RUN_HANDLER = "run_handler"
-#: The same of callbacks.
-COURIER = "courier"
+#: The same of lanes that wait, and of callbacks.
+BATCHER, COURIER = "batcher", "courier"
 #: And while the door is.
 FRONT_DOOR = "front_door"
 #: functions/main.py, beside the package: the very file that is deployed.
@@ -49,6 +49,7 @@ async def serve(settings: Settings, token: str) -> None:
     """Serve `settings.folder` until SIGTERM or SIGINT; the folder is ours when this is called."""
     more = (
         (RUN_HANDLER, settings.runs_topic),
+        (BATCHER, settings.batches_topic),
         (COURIER, settings.callbacks_topic),
         (FRONT_DOOR, settings.door),
     )

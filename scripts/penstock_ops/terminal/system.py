@@ -143,6 +143,7 @@ def local_topology(settings: Settings) -> Topology:
         dead_letter_topic=settings.dead_letter_topic,
         runs_topic=settings.runs_topic,
         internal_topic=settings.internal_topic,
+        batches_topic=settings.batches_topic,
         callbacks_topic=settings.callbacks_topic,
         ack_deadline_s=timing.ack_deadline_s,
         min_backoff_s=(normal.min_backoff_s or 0) / settings.time_scale,

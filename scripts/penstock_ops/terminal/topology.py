@@ -30,8 +30,8 @@ MAX_ATTEMPTS = 100
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """The names of the topics, and what is subscribed to them; those of runs and of callbacks
-    where `runs_topic` and `callbacks_topic` are given.
+    """The names of the topics, and what is subscribed to them; those of runs, batches and callbacks
+    where their topics are given.
 
     Subscriptions: `request_subscription` and `response_subscription` feed the functions, by push or, where a
     bridge delivers, by pull; `dead_letter_subscription` and `results_subscription` are for people and clients
@@ -43,6 +43,7 @@ class Topology:
     dead_letter_topic: str = "llm-dead-letters"
     runs_topic: str | None = None
     internal_topic: str = "llm-internal"
+    batches_topic: str | None = None
     callbacks_topic: str | None = None
     ack_deadline_s: float = Timing().ack_deadline_s
     max_attempts: int = MAX_ATTEMPTS
@@ -58,7 +59,8 @@ class Topology:
         """All topics that there are."""
         always = [self.request_topic, self.response_topic, self.dead_letter_topic]
         runs = [self.runs_topic, self.internal_topic] if self.runs_topic else []
-        return always + runs + ([self.callbacks_topic] if self.callbacks_topic else [])
+        batches = [self.batches_topic] if self.batches_topic else []
+        return always + runs + batches + ([self.callbacks_topic] if self.callbacks_topic else [])
 
     def endpoints(self, urls: Mapping[str, str]) -> dict[str, str]:
         """Which function answers a subscription, by the URLs of the functions."""
@@ -69,6 +71,8 @@ class Topology:
         if self.runs_topic:
             fed[self.internal_subscription] = urls["response_processor"]
             fed[self.runs_subscription] = urls["run_handler"]
+        if self.batches_topic:
+            fed[self.batches_subscription] = urls["batcher"]
         if self.callbacks_topic:
             fed[self.callbacks_subscription] = urls["courier"]
         return fed
@@ -80,6 +84,10 @@ class Topology:
     @property
     def runs_subscription(self) -> str:
         return f"{self.runs_topic}-handler"
+
+    @property
+    def batches_subscription(self) -> str:
+        return f"{self.batches_topic}-batcher"
 
     @property
     def internal_subscription(self) -> str:
@@ -128,6 +136,7 @@ class Topology:
                 if self.runs_topic
                 else []
             ),
+            *([fed(self.batches_subscription, self.batches_topic)] if self.batches_topic else []),
             *([fed(self.callbacks_subscription, self.callbacks_topic)] if self.callbacks_topic else []),
             Subscription(self.results_subscription, self.response_topic),
             Subscription(

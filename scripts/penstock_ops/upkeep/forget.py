@@ -7,7 +7,18 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict, dataclass, field
 
 from penstock.messages.request import TENANT_LIMIT, id_fault
-from penstock.paths import BATCHES, CALLBACKS, DOOR, ENDPOINTS, FILES, REQUESTS, RESPONSES, RUNS
+from penstock.paths import (
+    BATCHES,
+    CALLBACKS,
+    CLIENT_BATCHES,
+    DOOR,
+    ENDPOINTS,
+    FILES,
+    PILES,
+    REQUESTS,
+    RESPONSES,
+    RUNS,
+)
 from penstock.ports import Delete, Snapshot
 from penstock.requests.record import Record, State
 from penstock.requests.stored import record_of
@@ -24,7 +35,7 @@ _WIDTH = 20
 #: One deletion in the bucket may take this long, in seconds: its blobs go one by one.
 _BLOBS_S = 600.0
 _HEX = "0123456789abcdef"
-_OF_DOOR = (DOOR, RESPONSES, FILES, BATCHES)
+_OF_DOOR = (DOOR, RESPONSES, FILES, CLIENT_BATCHES)
 #: What a tenant has in the bucket, in parts that one deletion manages (paths.py).
 _PARTS = [f"{kind}/{a}{b}" for kind in ("payloads", "completions") for a in _HEX for b in _HEX]
 
@@ -35,6 +46,7 @@ NOT_REACHED = (
     "the archive of dead letters, and originals over 9 MB that dead letters refer to (bucket, dead-letters/)",
     "the warehouse (BigQuery) and the logs, which hold ids, counts and costs",
     "backups of the database, and older generations where the bucket keeps them",
+    "files of batches at their provider, which expire there (two days after the batch's window)",
     "answers of abandoned attempts beside requests that were deleted before (collection orphans)",
 )
 
@@ -49,6 +61,7 @@ class Found:
     usage: int = 0
     runs: int = 0
     pages: int = 0
+    batches: int = 0
     callbacks: int = 0
     endpoints: int = 0
     door: int = 0
@@ -62,7 +75,7 @@ class Found:
     @property
     def documents(self) -> int:
         kinds = (self.requests, self.orphans, self.cache, self.usage, self.runs, self.pages)
-        return sum(kinds) + self.callbacks + self.endpoints + self.door
+        return sum(kinds) + self.batches + self.callbacks + self.endpoints + self.door
 
 
 async def forget(tenant: str, *, yes: bool, force: bool, as_json: bool) -> int:
@@ -99,6 +112,9 @@ async def _count(system: System, tenant: str) -> Found:
             found.cache += len(page)
         async for page in _pages(system, f"tenants/{tenant}/usage"):
             found.usage += len(page)
+        for collection in (PILES, BATCHES):
+            async for page in _pages(system, f"tenants/{tenant}/{collection}"):
+                found.batches += len(page)
         async for page in _pages(system, f"tenants/{tenant}/{CALLBACKS}"):
             found.callbacks += len(page)
         async for page in _pages(system, f"tenants/{tenant}/{ENDPOINTS}"):
@@ -173,7 +189,7 @@ async def _delete(system: System, tenant: str, found: Found) -> int:
                 async for pages in _pages(system, f"{run.path}/pages"):
                     await delete([one.path for one in pages], advance)
             await delete([snapshot.path for snapshot in page], advance)
-        for collection in ("cache", "usage", CALLBACKS, ENDPOINTS, "reach", *_OF_DOOR):
+        for collection in ("cache", "usage", PILES, BATCHES, CALLBACKS, ENDPOINTS, "reach", *_OF_DOOR):
             async for page in _pages(system, f"tenants/{tenant}/{collection}"):
                 await delete([snapshot.path for snapshot in page], advance)
     return await _delete_blobs(system, tenant)
@@ -232,6 +248,7 @@ def _print(tenant: str, found: Found, done: bool, blobs: int) -> None:
         (found.cache, "cache entries"),
         (found.usage, "usage counters"),
         (found.runs + found.pages, "runs and their pages"),
+        (found.batches, "batches and their piles"),
         (found.callbacks + found.endpoints, "callbacks and endpoints"),
         (found.door, "what the front door keeps of calls"),
     ):

@@ -119,7 +119,7 @@ async def _held_in(system: System, shard: int, unreadable: set[str]) -> list[Sna
 def _is_held(record: Record) -> bool:
     """Parked without a time of its own, as only a pause parks (requests/transitions.py)."""
     waits = record.due_at is not None and time_of(record.due_at) > datetime.now(UTC)
-    put_aside = record.state is State.PARKED and record.not_before is None and record.waits is None
+    put_aside = record.state is State.PARKED and record.not_before is None and record.lacks is None
     return put_aside and waits
 
 

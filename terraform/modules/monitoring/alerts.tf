@@ -57,6 +57,25 @@ locals {
       severity = "CRITICAL"
       text     = "A budget lets calls no longer start: they wait for its next period, or fail with budget_exhausted where it says so. Nothing is lost; `penstock budget set` raises it and wakes them."
     }
+    }, !local.with_batches ? {} : {
+    batch-stuck = {
+      query    = "sum(increase(${local.log.batches_stuck}{${local.run}}[30m])) > 0"
+      for_s    = 600
+      severity = "CRITICAL"
+      text     = "A batch that is out cannot be asked after, or no route has its target any more. `penstock batches list` shows which; the log lines with action batch.unreachable or batch.stranded say why. Is the key of another project, was the target taken out too early?"
+    }
+    batch-escalations = {
+      query    = "sum(increase(${local.log.batches_late}{${local.run}}[1h])) > 0"
+      for_s    = 0
+      severity = "WARNING"
+      text     = "Batches were called back because their time was up: who got no line was asked at once, at list price. The provider is slower than its past; the rule learns it."
+    }
+    batch-refused = {
+      query    = "sum(increase(${local.log.batches_failed}{${local.run}}[1h])) > 0"
+      for_s    = 0
+      severity = "WARNING"
+      text     = "A provider refused a batch, or failed it as a whole (token_limit_exceeded: more is enqueued than the account may have). The log line's reason has the code; members wait for a smaller one, or are asked at once."
+    }
     }, !local.with_callbacks ? {} : {
     endpoint-off = {
       query    = "sum by (endpoint) (increase(${local.log.endpoints_off}{${local.run}}[10m])) > 0"

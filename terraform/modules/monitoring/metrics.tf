@@ -5,6 +5,7 @@ locals {
 
   with_runs      = contains(var.rooms, "runs")
   with_callbacks = contains(var.rooms, "callbacks")
+  with_batches   = contains(var.rooms, "batches")
 
   # name => the action that is counted and the labels that are taken from its line
   counters = merge({
@@ -21,7 +22,13 @@ locals {
     }, !local.with_runs ? {} : {
     runs       = { action = "run.finished", labels = ["status", "reason"] }
     run_starts = { action = "run.started", labels = [] }
-  })
+  }, { for name, counter in local.of_batches : name => counter if local.with_batches })
+
+  of_batches = {
+    batches_stuck  = { action = "batch.unreachable", labels = [] }
+    batches_late   = { action = "batch.escalated", labels = [] }
+    batches_failed = { action = "batch.failed", labels = ["reason"] }
+  }
 
   # name => the action, the field whose values are kept as a distribution, its unit, the bounds of its buckets
   distributions = merge({

@@ -23,7 +23,7 @@ variable "engine" {
 }
 
 variable "rooms" {
-  description = "The rooms that are switched on (modules/platform): what has metrics, alerts and charts of its own has them only then. There is \"runs\"."
+  description = "The rooms that are switched on (modules/platform): what has metrics, alerts and charts of its own has them only then. There are \"runs\" and \"batches\"."
   type        = set(string)
   default     = []
   nullable    = false

@@ -21,7 +21,8 @@ locals {
         control  = {}
       }
       beside = {
-        runs = { indexed = { requests = ["done_in"] } }
+        runs    = { indexed = { requests = ["done_in"] } }
+        batches = { indexed = { requests = ["waits"] } }
         budgets = {
           indexed     = { requests = ["holding"] }
           collections = { accounts = {}, allotments = { expires = true, indexed = ["due_at"] }, drawn = {} }
@@ -48,7 +49,7 @@ locals {
       timeout_s   = 120
       schedule    = { cron = "* * * * *", description = "Calls the sweeper each minute." }
       pausable    = true
-      publishes   = ["requests", "runs", "callbacks"]
+      publishes   = ["requests", "runs", "batches", "callbacks"]
     }
     door = {
       name        = "front-door"
@@ -60,11 +61,11 @@ locals {
       models    = true
       blobs     = ""
       collections = {
-        keys          = {}
-        door_pointers = { expires = true }
-        responses     = { expires = true }
-        files         = { expires = true }
-        batches       = { expires = true }
+        keys           = {}
+        door_pointers  = { expires = true }
+        responses      = { expires = true }
+        files          = { expires = true }
+        client_batches = { expires = true }
       }
     }
     runs = {
@@ -79,6 +80,21 @@ locals {
       collections = {
         runs  = { expires = true, indexed = ["due_at", "open_since"] }
         pages = { expires = true }
+      }
+    }
+    batches = {
+      name        = "batcher"
+      description = "Lanes that wait: seals piles of requests, sends them to a provider as files, collects what it answers."
+      # A file and its members' list are in memory at once.
+      shape        = { cpu = 1, memory = "1Gi", concurrency = 4, min_instances = 0, max_instances = 5 }
+      subscription = { batches = "llm-batches-batcher" }
+      pausable     = true
+      publishes    = ["responses", "internal", "dead_letters", "batches"]
+      models       = true
+      blobs        = ""
+      collections = {
+        piles   = { expires = true, indexed = ["due_at", "open_since"] }
+        batches = { expires = true, indexed = ["due_at", "open_since"] }
       }
     }
     feeds = {
@@ -155,5 +171,10 @@ output "functions" {
   precondition {
     condition     = length(local.lacking) == 0
     error_message = "A room is switched on without what it needs. ${join(" ", local.lacking)}"
+  }
+
+  precondition {
+    condition     = module.routes.batched == contains(var.functions.rooms, "batches")
+    error_message = module.routes.batched ? "A target is in lane batch, and nobody works batches off: add \"batches\" to functions.rooms, or take the target's lane away." : "functions.rooms names batches, and no target is in lane batch: take the room out, once `penstock batches list` shows none that is open."
   }
 }

@@ -12,6 +12,8 @@ locals {
     "must choose \"order\" or \"cheapest\"."                                               = route.choose != null && !try(contains(["order", "cheapest"], route.choose), false)
     "must have a patience of 0 to 2678400 seconds, which are 31 days."                     = route.patience != null && !try(route.patience >= 0 && route.patience <= 2678400, false)
     "must have a confidence above 0 and below 1."                                          = route.confidence != null && !try(route.confidence > 0 && route.confidence < 1, false)
+    "has a target in lane batch: let it choose \"cheapest\", which alone keeps deadlines." = coalesce(route.choose, "order") != "cheapest" && anytrue([for target in coalesce(route.targets, []) : coalesce(target.lane, "sync") == "batch"])
+    "has targets in lane batch alone: add one that answers at once, for who cannot wait."  = length(coalesce(route.targets, [])) > 0 && alltrue([for target in coalesce(route.targets, []) : coalesce(target.lane, "sync") == "batch"])
     "has a patience or a confidence, which only choose = \"cheapest\" uses: leave it out." = coalesce(route.choose, "order") != "cheapest" && (route.patience != null || route.confidence != null)
   } }
 
@@ -45,7 +47,17 @@ locals {
     )
     "must have a service_tier as the API writes it, such as flex: a-z 0-9 _ - and at most 32 of them." = target.service_tier != null && !can(regex("^[a-z][a-z0-9_-]{0,31}$", target.service_tier))
     "is no openai server, which alone takes service_tier: leave it out."                               = target.service_tier != null && !local.openai[number]
-    "is described differently than its namesake: give one of them another name."                       = length(distinct([for other in local.targets : other.meant if other.name == target.name])) > 1
+    "must have lane \"sync\" or \"batch\"."                                                            = target.lane != null && !contains(["sync", "batch"], coalesce(target.lane, "-"))
+    "has a runner, a window_s, a max_lines or a max_bytes, which only lane batch uses: leave it out." = (
+      coalesce(target.lane, "sync") != "batch" && anytrue([for value in [target.runner, target.window_s, target.max_lines, target.max_bytes] : value != null])
+    )
+    "must have runner \"openai\", or none."                                                     = target.runner != null && target.runner != "openai"
+    "must have a window_s that is a whole number of seconds from 60 to 2678400."                = target.window_s != null && !try(target.window_s >= 60 && target.window_s <= 2678400 && floor(target.window_s) == target.window_s, false)
+    "must have a max_lines that is a whole number from 1 to 50000."                             = target.max_lines != null && !try(target.max_lines >= 1 && target.max_lines <= 50000 && floor(target.max_lines) == target.max_lines, false)
+    "must have a max_bytes that is a whole number from 1024 to 200000000."                      = target.max_bytes != null && !try(target.max_bytes >= 1024 && target.max_bytes <= 200000000 && floor(target.max_bytes) == target.max_bytes, false)
+    "is in lane batch: give it a max_output, so that its price can be told before it is asked." = coalesce(target.lane, "sync") == "batch" && target.max_output == null
+    "is in lane batch, which only an openai server has."                                        = coalesce(target.lane, "sync") == "batch" && (!local.openai[number] || target.engine)
+    "is described differently than its namesake: give one of them another name."                = length(distinct([for other in local.targets : other.meant if other.name == target.name])) > 1
     "has what reads like a key in ${join(", ", [for field, value in target : field if can(regex(local.key, value)) && !contains(["called", "meant"], field)])}: put the key into a secret, and the secret's name here." = (
       can(regex(local.key, jsonencode([target.name, target.provider, target.model, target.base_url, target.secret, target.secret_version, target.auth, target.price, target.service_tier])))
     )

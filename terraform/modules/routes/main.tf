@@ -16,13 +16,15 @@ locals {
     for number, target in coalesce(route.targets, []) : merge(target, {
       called = can(regex(local.name, target.name)) && !can(regex(local.key, target.name)) ? "target ${target.name}" : "a route's target number ${number + 1}"
       # What makes it another target than its namesake: a default is the same as what it stands for.
-      meant = jsonencode(merge(target, { timeout_s = coalesce(target.timeout_s, 120), max_concurrency = coalesce(target.max_concurrency, 200), auth = coalesce(target.auth, "key"), scales_to_zero = coalesce(target.scales_to_zero, false) }))
+      meant = jsonencode(merge(target, { timeout_s = coalesce(target.timeout_s, 120), max_concurrency = coalesce(target.max_concurrency, 200), auth = coalesce(target.auth, "key"), scales_to_zero = coalesce(target.scales_to_zero, false), lane = coalesce(target.lane, "sync") }))
     })
   ]])
 
   by_identity = [for target in local.targets : contains(["id_token", "access_token"], coalesce(target.auth, "key"))]
 
   openai = [for target in local.targets : target.engine ? try(var.engine.kind, "") != "tgi" : coalesce(target.provider, "-") == "openai"]
+
+  batched = anytrue([for target in local.targets : coalesce(target.lane, "sync") == "batch"])
 
   by_google = [for target in local.targets : target if target.auth == "access_token"]
 }
@@ -51,6 +53,11 @@ output "routes" {
           max_tokens_as   = target.max_tokens_as
           max_output      = target.max_output
           service_tier    = target.service_tier
+          lane            = target.lane
+          runner          = target.runner
+          window_s        = target.window_s
+          max_lines       = target.max_lines
+          max_bytes       = target.max_bytes
         } : name => value if value != null }]
     } : field => given if given != null } }
   }
@@ -64,6 +71,11 @@ output "routes" {
 output "by_google" {
   description = "Whether a target is one of Google's own models, which the functions' identity must be allowed to ask."
   value       = length(local.by_google) > 0
+}
+
+output "batched" {
+  description = "Whether a target is in lane batch."
+  value       = local.batched
 }
 
 output "known" {

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from penstock.bootstrap import build
-from penstock.paths import batch_path, file_path, run_path
+from penstock.paths import client_batch_path, file_path, run_path
 from penstock.ports import Put
 from penstock.settings import read_settings
 
@@ -67,7 +67,9 @@ def _batch() -> None:
         while _told("GET", f"/batches/{made}")["status"] != "completed":
             time.sleep(0.05)
         name = "batch_id"
-        asyncio.run(_under(batch_path("default", made), batch_path("default", name), batch_id=name))
+        asyncio.run(
+            _under(client_batch_path("default", made), client_batch_path("default", name), batch_id=name)
+        )
         asyncio.run(_under(run_path("default", made), run_path("default", name), run_id=name))
 
 

@@ -118,7 +118,7 @@ def test_what_the_budget_does_not_cover_is_not_called_and_waits() -> None:
             await stage.ask(f"r{number}", f"question {number}", cache="off", max_wait_s=1500)
         await asyncio.sleep(30)
         assert stage.calls() == 2
-        assert {(await stage.document(f"r{n}")).get("waits") for n in range(4)} == {None, "budget"}
+        assert {(await stage.document(f"r{n}")).get("lacks") for n in range(4)} == {None, "budget"}
         await stage.rest()
         # Two calls were perhaps paid, so that nothing has come back.
         assert stage.calls() == 2
@@ -225,12 +225,12 @@ def test_a_raised_budget_wakes_who_waits_for_it() -> None:
         for number in range(3):
             await stage.ask(f"r{number}", f"question {number}", cache="off")
         await asyncio.sleep(200)
-        waiting = [n for n in range(3) if (await stage.document(f"r{n}")).get("waits")]
+        waiting = [n for n in range(3) if (await stage.document(f"r{n}")).get("lacks")]
         assert waiting
         await set_limits(stage.world, _PLENTY)
         assert await release(stage.world.operator, 10) == len(waiting)
         await asyncio.sleep(120)
-        assert [(await stage.document(f"r{n}")).get("waits") for n in waiting] == [None] * len(waiting)
+        assert [(await stage.document(f"r{n}")).get("lacks") for n in waiting] == [None] * len(waiting)
 
     play(scene, shape=BUDGETS, replies=[Reply("hangs")] * 2)
 

@@ -8,6 +8,7 @@ import sys
 
 from penstock.lanes.seam import Lanes
 from penstock.paths import speed_path
+from penstock.ports import Put
 from penstock.targets.routes import Route, Routes, Target
 from tests.chaos.faults import AtNamed, Fault
 from tests.chaos.provider import Reply
@@ -158,6 +159,20 @@ def test_what_the_targets_do_is_told_to_all_once_in_a_while() -> None:
         assert found.fields is not None
         assert found.fields["target"] == "flex"
         assert 1.9 < sum(found.fields["counts"].values()) <= 2
+
+    play(scene, shape=shape())
+
+
+def test_a_speed_that_cannot_be_read_counts_as_unknown_and_is_written_anew() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.world.store.commit([Put(speed_path("flex"), {"counts": "none"})], timeout_s=5)
+        for number in range(3):
+            await stage.ask(f"r{number}", cache="off", max_wait_s=7200)
+            await asyncio.sleep(100)
+        assert asked(stage) == ["flex"] * 3
+        assert stage.log("speed.unreadable")
+        [found] = await stage.world.store.read([speed_path("flex")], timeout_s=5)
+        assert 1.9 < sum((found.fields or {})["counts"].values()) <= 2
 
     play(scene, shape=shape())
 

@@ -32,13 +32,17 @@ def test_a_request_in_a_state_of_a_later_release_is_left_alone() -> None:
         await stage.ask("r", cache="off")
         await asyncio.sleep(5)
         before = dict(await stage.document("r"))
-        await _write(stage, state="sent", batch="b-1")
+        await _write(stage, state="of tomorrow", batch="b-1")
         await stage.ask("r", cache="off")
         await stage.wake("r", before["fence"])
         await asyncio.sleep(20)
         document = await stage.document("r")
         assert (await stage.letters(), stage.calls()) == ([], 1)
-        assert (document["state"], document["batch"], document["fence"]) == ("sent", "b-1", before["fence"])
+        assert (document["state"], document["batch"], document["fence"]) == (
+            "of tomorrow",
+            "b-1",
+            before["fence"],
+        )
         await stage.ask("r", "something else")
         await asyncio.sleep(20)
         assert await stage.letters() == ["conflict"]
@@ -53,7 +57,7 @@ def test_the_sweeper_keeps_waking_what_a_later_release_works_on() -> None:
     async def scene(stage: Stage) -> None:
         await stage.ask("r", cache="off")
         await asyncio.sleep(5)
-        await _write(stage, state="sent")
+        await _write(stage, state="of tomorrow")
         await asyncio.sleep(1800)
         assert (await stage.document("r"))["sweeps"] > 1
         assert stage.log("sweep.unreadable") == []
@@ -119,7 +123,7 @@ def test_a_follower_asks_alone_beside_a_leader_in_a_state_of_a_later_release() -
         await stage.ask("r")
         await asyncio.sleep(5)
         flight = (await stage.document("r"))["flight"]
-        await _write(stage, state="queued")
+        await _write(stage, state="of tomorrow")
         await stage.ask("follower")
         await asyncio.sleep(5)
         [cache] = await stage.world.store.read([f"tenants/default/cache/{flight}"], timeout_s=5)

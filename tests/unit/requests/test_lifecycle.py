@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from penstock.messages.plan import Plan
 from penstock.requests.lifecycle import (
     TABLE,
     Action,
@@ -21,6 +22,10 @@ from tests.unit.requests.records import NOW, after, completed, failed, record
 TIMING = Timing()
 
 
+def _plan(seconds: float) -> Plan:
+    return Plan("batch", ("lazy", "prompt"), None, None, 1.0, NOW, after(seconds))
+
+
 @pytest.mark.parametrize(
     ("found", "at", "expected"),
     [
@@ -30,6 +35,11 @@ TIMING = Timing()
         (record(State.PARKED, not_before=after(100)), 98, Seen.PARKED),
         (record(State.PARKED, not_before=after(100)), 99.5, Seen.DUE),
         (record(State.FOLLOWING, not_before=after(100)), 200, Seen.FOLLOWING),
+        (record(State.QUEUED, plan=_plan(100)), 99, Seen.QUEUED),
+        (record(State.QUEUED, plan=_plan(100)), 100, Seen.LEAVING),
+        (record(State.QUEUED), 0, Seen.LEAVING),
+        (record(State.SENT, plan=_plan(100)), 3600.9, Seen.SENT),
+        (record(State.SENT, plan=_plan(100)), 3601, Seen.OVERDUE),
         (completed(), 0, Seen.COMPLETED),
         (failed(), 0, Seen.FAILED),
         (completed(confirmed_at=NOW), 0, Seen.COMPLETED_CONFIRMED),

@@ -55,6 +55,14 @@ override_resource {
   values = { member = "serviceAccount:front-door-caller@my-project-1", email = "front-door-caller@my-project-1", name = "accounts/front-door-caller" }
 }
 override_resource {
+  target = google_service_account.function["batches"]
+  values = { member = "serviceAccount:batcher@my-project-1", email = "batcher@my-project-1", name = "accounts/batcher" }
+}
+override_resource {
+  target = module.function["batches"].google_service_account.caller
+  values = { member = "serviceAccount:batcher-caller@my-project-1", email = "batcher-caller@my-project-1", name = "accounts/batcher-caller" }
+}
+override_resource {
   target = google_service_account.function["feeds"]
   values = { member = "serviceAccount:feed-reader@my-project-1", email = "feed-reader@my-project-1", name = "accounts/feed-reader" }
 }
@@ -153,7 +161,7 @@ run "with_everything" {
   variables {
     publishers         = { app = "serviceAccount:publisher@elsewhere" }
     response_consumers = { app = { member = "serviceAccount:consumer@elsewhere", tenant = "acme" } }
-    functions          = { bundle = "tests/bundle.stand-in", rooms = ["runs", "feeds", "callbacks", "door"], door = { callers = ["serviceAccount:shop@elsewhere"] }, workflow = { notify_topic = "digests" }, peak_in_flight = 80, traces = {}, budgets = [{ scope = "all", usd = 30 }], shapes = { handler = { max_instances = 2 } } }
+    functions          = { bundle = "tests/bundle.stand-in", rooms = ["runs", "feeds", "callbacks", "batches", "door"], door = { callers = ["serviceAccount:shop@elsewhere"] }, workflow = { notify_topic = "digests" }, peak_in_flight = 80, traces = {}, budgets = [{ scope = "all", usd = 30 }], shapes = { handler = { max_instances = 2 } } }
     operations         = { operators = ["user:operator@example.com"], console = { viewers = ["group:viewer@example.com"] }, emails = ["ops@example.com"], thresholds = { p95_s = 60 }, budget = { billing_account = "012345-6789AB-CDEF01", units = 50 } }
     delivery           = { state_bucket = "my-state", repository = "projects/p/locations/us-central1/connections/c/repositories/r" }
     data               = { analysts = ["group:analyst@example.com"] }
@@ -175,6 +183,7 @@ run "with_everything" {
         fast = { targets = [{ name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "openai", secret_version = "3", max_tokens_as = "max_completion_tokens" }] }
         free = { targets = [{ name = "flash", provider = "openai", model = "google/gemini-3.5-flash", auth = "access_token", base_url = "https://us-central1-aiplatform.googleapis.com/v1/projects/my-project-1/locations/us-central1/endpoints/openapi" }] }
         own  = { fallback = true, targets = [{ name = "gpu", model = "some/model", engine = true, max_concurrency = 16 }, { name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "openai", secret_version = "3", max_tokens_as = "max_completion_tokens" }] }
+        lazy = { choose = "cheapest", targets = [{ name = "batch", provider = "openai", model = "gpt-5.4-nano", secret = "openai", lane = "batch", max_output = 1000 }, { name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "openai", secret_version = "3", max_tokens_as = "max_completion_tokens" }] }
       }
     }
   }
@@ -184,6 +193,10 @@ run "with_everything" {
       routes = {
         fast = { fallback = false, targets = [{ name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "projects/my-project-1/secrets/openai/versions/3", max_tokens_as = "max_completion_tokens" }] }
         free = { fallback = false, targets = [{ name = "flash", provider = "openai", model = "google/gemini-3.5-flash", base_url = "https://us-central1-aiplatform.googleapis.com/v1/projects/my-project-1/locations/us-central1/endpoints/openapi", auth = "access_token" }] }
+        lazy = { fallback = false, choose = "cheapest", targets = [
+          { name = "batch", provider = "openai", model = "gpt-5.4-nano", secret = "projects/my-project-1/secrets/openai/versions/latest", lane = "batch", max_output = 1000 },
+          { name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "projects/my-project-1/secrets/openai/versions/3", max_tokens_as = "max_completion_tokens" },
+        ] }
         own = { fallback = true, targets = [
           { name = "gpu", provider = "openai", model = "some/model", base_url = "https://engine.example.run.app/v1", auth = "id_token", max_concurrency = 16, scales_to_zero = true },
           { name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "projects/my-project-1/secrets/openai/versions/3", max_tokens_as = "max_completion_tokens" },

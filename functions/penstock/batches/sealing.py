@@ -1,0 +1,147 @@
+"""Seal a batch: who waits in the pile becomes its member, each by compare-and-set, and the list is frozen.
+
+The candidates are written first: whoever takes a batch over that is being sealed stamps them itself. A
+candidate that is dropped while it waits is changed, so that a stamp under way finds another version.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from penstock import log
+from penstock.batches.members import Entry, read_members, write_members
+from penstock.batches.pile import Pile, pile_of
+from penstock.batches.record import Batch, Stage
+from penstock.batches.work import WIDTH, Work
+from penstock.errors import BadMessage
+from penstock.leases.holder import Holder
+from penstock.leases.lease import Lease
+from penstock.leases.take import take
+from penstock.paths import REQUESTS, batch_path, cache_path, request_path, sharded
+from penstock.ports import Snapshot
+from penstock.requests.flight import CacheEntry
+from penstock.requests.orphans import is_for
+from penstock.requests.record import NOT_CALLED, Record, State
+from penstock.requests.seams import seams_of
+from penstock.requests.unheld import Step, advance
+from penstock.requests.waiting import left, sent
+from penstock.services import Services
+from penstock.targets.routes import Target
+
+
+async def candidates(s: Services, pile: Pile, limit: int) -> list[Record]:
+    """Up to `limit` of those who wait in `pile`, the most urgent of each range first. Raises StoreError."""
+    found: list[Record] = []
+    for low, high in pile.ranges():
+        left_over = limit - len(found)
+        if left_over > 0:
+            some = await s.store.find(
+                REQUESTS, "waits", low, high, limit=left_over, timeout_s=s.timing.read_s
+            )
+            found += [record for record in map(_decoded, some) if record is not None]
+    return found
+
+
+def _decoded(found: Snapshot) -> Record | None:
+    try:
+        record = Record.decode(found.fields or {})
+    except BadMessage:
+        return None
+    return record if record.state is State.QUEUED else None
+
+
+async def begin(s: Services, pile: Pile, target: Target, some: Sequence[Record]) -> Holder[Batch] | None:
+    """A new batch of the candidates `some`, held. Raises StoreError, BlobError."""
+    now, name = s.clock.now(), s.new_id()
+    manifest = await write_members(s, pile.tenant, name, [Entry.of(record) for record in some])
+    new = Batch(
+        tenant=pile.tenant, name=name, target=target.name, pile=pile.name, stage=Stage.SEALING,
+        manifest=manifest, created_at=now, escalate_at=min(map(_until, some)), members=len(some),
+        open_since=sharded(pile.tenant, name, now), fates={},
+    )  # fmt: skip
+
+    def enter(found: Snapshot, owner: str, lease: Lease) -> Batch | None:
+        return None if found.exists else new._replace(fence=1, owner=owner).leased_until(lease, s.timing)
+
+    return await take(s, batch_path(pile.tenant, name), enter)
+
+
+def _until(record: Record) -> datetime:
+    return record.escalate_at or record.deadline
+
+
+async def seal(work: Work) -> bool:
+    """Stamp the candidates and freeze the list. Raises FencedOut, StoreError, BlobError."""
+    width = asyncio.Semaphore(WIDTH)
+
+    async def stamp(entry: Entry) -> Entry | None:
+        async with width:
+            await work.holder.ensure(work.s.timing.lease_reserve_s)
+            return await _stamp(work, entry)
+
+    stamped = await asyncio.gather(*(stamp(entry) for entry in await read_members(work)))
+    members = [entry for entry in stamped if entry is not None]
+    batch = work.batch
+    manifest = await write_members(work.s, batch.tenant, batch.name, members)
+    await work.note(stage=Stage.FROZEN, manifest=manifest, members=len(members))
+    log.event("batch.sealed", "Sealed.", members=len(members), target=batch.target, **batch.ids())
+    return True
+
+
+async def _stamp(work: Work, entry: Entry) -> Entry | None:
+    """The member that the candidate became; None: it is none."""
+    s, batch = work.s, work.batch
+    member: list[Entry] = []
+
+    async def decide(record: Record, found: Snapshot) -> Step | None:
+        member.clear()
+        if record.state is State.SENT and record.batch == batch.name:
+            member.append(Entry.of(record))
+            return None
+        if record.state is not State.QUEUED or pile_of(record, batch.target).name != batch.pile:
+            return None
+        now = s.clock.now()
+        step = await _leaves(work, record, now)
+        if step is None:
+            member.append(Entry.of(record))
+            step = sent(record, batch.name, batch.target, now, s.timing)
+        return Step(step)
+
+    await advance(s, request_path(batch.tenant, entry.request_id), decide)
+    return member[0] if member else None
+
+
+async def _leaves(work: Work, record: Record, now: datetime) -> Record | None:
+    """What a candidate becomes that is not to be sent; None: it is. Whoever is woken next finds out why."""
+    s = work.s
+    if now >= _until(record):
+        return left(record, record.target_index + 1, NOT_CALLED, "", now)
+    if await _is_answered(s, record) or (record.was_sent and await _has_orphan(s, record)):
+        return left(record, record.target_index, NOT_CALLED, "", now)
+    for seam in seams_of(s):
+        if await seam.before_sending(s, record, work.target) is not None:
+            return left(record, record.target_index + 1, NOT_CALLED, "", now)
+    return None
+
+
+async def _is_answered(s: Services, record: Record) -> bool:
+    """Somebody who could not wait may have asked its question meanwhile."""
+    if record.flight is None:
+        return False
+    [found] = await s.store.read([cache_path(record.tenant, record.flight)], timeout_s=s.timing.read_s)
+    if found.fields is None:
+        return False
+    entry = CacheEntry.decode(found.fields)
+    margin = timedelta(seconds=s.timing.follow_s)  # still there when it is claimed
+    return entry.answer is not None and entry.expires_at > found.read_at + margin and not _refreshes(record)
+
+
+def _refreshes(record: Record) -> bool:
+    return b'"refresh"' in (record.payload or b"")
+
+
+async def _has_orphan(s: Services, record: Record) -> bool:
+    found = await s.store.scan(f"{record.path}/orphans", after="", limit=20, timeout_s=s.timing.read_s)
+    return any(is_for(orphan.fields or {}, record) for orphan in found)

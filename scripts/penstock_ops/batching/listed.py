@@ -1,0 +1,73 @@
+"""`penstock batches list`: a tenant's batches, the newest first."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from rich.table import Table
+
+from penstock.batches.record import Batch
+from penstock.errors import BadMessage
+from penstock.messages.request import TENANT_LIMIT, id_fault
+from penstock.paths import BATCHES
+from penstock_ops.terminal.console import print_json, say, stdout
+from penstock_ops.terminal.faults import Misuse
+from penstock_ops.terminal.system import System, open_system
+
+_PAGE = 300
+
+
+async def listed(tenant: str, limit: int, *, as_json: bool) -> int:
+    """The exit code. Raises Misuse."""
+    if fault := id_fault(tenant, TENANT_LIMIT):
+        raise Misuse(f"--tenant {fault}.")
+    async with open_system() as system:
+        say(f"penstock batches ← {system.name}")
+        found = sorted(await _batches(system, tenant), key=lambda batch: batch.created_at, reverse=True)
+    if as_json:
+        print_json([told(batch) for batch in found[:limit]])
+        return 0
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for name in ("batch", "stage", "members", "answered", "target", "began"):
+        table.add_column(name)
+    for batch in found[:limit]:
+        answered = (batch.fates or {}).get("answered", 0)
+        began = f"{batch.created_at:%Y-%m-%d %H:%M:%S}"
+        stage = str(batch.stage)
+        table.add_row(batch.name, stage, f"{batch.members:,}", f"{answered:,}", batch.target, began)
+    stdout().print(table)
+    return 0
+
+
+async def _batches(system: System, tenant: str) -> list[Batch]:
+    """Those that this release can read."""
+    s, after, batches = system.services, "", []
+    while True:
+        found = await s.store.scan(
+            f"tenants/{tenant}/{BATCHES}", after=after, limit=_PAGE, timeout_s=s.timing.read_s
+        )
+        for one in found:
+            with contextlib.suppress(BadMessage):
+                batches.append(Batch.decode(one.fields or {}))
+        if len(found) < _PAGE:
+            return batches
+        after = found[-1].path.rpartition("/")[2]
+
+
+def told(batch: Batch) -> dict[str, Any]:
+    """What a program is told of a batch."""
+    return {
+        "batch": batch.name,
+        "tenant": batch.tenant,
+        "target": batch.target,
+        "stage": batch.stage.value,
+        "members": batch.members,
+        "jobs": list(batch.jobs),
+        "cancelled": batch.cancelled,
+        "creates_lost": batch.lost,
+        "fates": dict(batch.fates or {}),
+        "created_at": batch.created_at,
+        "escalate_at": batch.escalate_at,
+        "closed_at": batch.closed_at,
+    }
