@@ -47,31 +47,6 @@ async def run_handler(request: Request) -> Response:
 
 
 @functions_framework.aio.http
-async def front_door(request: Request) -> Response:
-    """OpenAI's API: a call → its answer, its error, or a stream of events."""
-    from penstock.door.asked import Asked
-    from penstock.door.site import answer
-
-    raw_path = request.scope.get("raw_path", request.url.path.encode()).partition(b"?")[0]
-    query = request.scope["query_string"]
-    asked = Asked(request.method, raw_path, query, request.headers, _chunks(request))
-    reply = await answer(await instance(), asked)
-    if isinstance(reply.body, bytes):
-        return Response(reply.body, reply.status, reply.headers, reply.kind)
-    return StreamingResponse(reply.body, reply.status, reply.headers, reply.kind)
-
-
-async def _chunks(request: Request) -> AsyncIterator[bytes]:
-    from penstock.door.wrong import Wrong
-
-    try:
-        async for chunk in request.stream():
-            yield chunk
-    except ClientDisconnect:
-        raise Wrong(400, "The body ended before its end: send all of it.") from None
-
-
-@functions_framework.aio.http
 async def feed_reader(request: Request) -> Response:
     """Cloud Scheduler's hour of the day → a run about each feed's entries."""
     from penstock.adapters.feeds import fetch_feed
@@ -95,6 +70,31 @@ async def courier(request: Request) -> Response:
     from penstock.callbacks.story import courier as story
 
     return await _deliver(request, story)
+
+
+@functions_framework.aio.http
+async def front_door(request: Request) -> Response:
+    """OpenAI's API: a call → its answer, its error, or a stream of events."""
+    from penstock.door.asked import Asked
+    from penstock.door.site import answer
+
+    raw_path = request.scope.get("raw_path", request.url.path.encode()).partition(b"?")[0]
+    query = request.scope["query_string"]
+    asked = Asked(request.method, raw_path, query, request.headers, _chunks(request))
+    reply = await answer(await instance(), asked)
+    if isinstance(reply.body, bytes):
+        return Response(reply.body, reply.status, reply.headers, reply.kind)
+    return StreamingResponse(reply.body, reply.status, reply.headers, reply.kind)
+
+
+async def _chunks(request: Request) -> AsyncIterator[bytes]:
+    from penstock.door.wrong import Wrong
+
+    try:
+        async for chunk in request.stream():
+            yield chunk
+    except ClientDisconnect:
+        raise Wrong(400, "The body ended before its end: send all of it.") from None
 
 
 @functions_framework.aio.http

@@ -123,14 +123,14 @@ def _seams(settings: Settings) -> Iterator[Seam]:
         from penstock.runs.seam import Members
 
         yield Members()
-    if settings.door is not None:
-        from penstock.door.seam import Door
-
-        yield Door(keys=settings.door == "keys")
     if settings.callbacks_topic is not None:
         from penstock.callbacks.seam import Callbacks
 
         yield Callbacks()
+    if settings.door is not None:
+        from penstock.door.seam import Door
+
+        yield Door(keys=settings.door == "keys")
     if settings.console is not None:
         from penstock.pulse.seam import Pulse
 

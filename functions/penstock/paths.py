@@ -23,6 +23,9 @@ REQUESTS = "requests"
 #: The collection that `penstock spend` runs over.
 USAGE = "usage"
 RUNS = "runs"
+CALLBACKS = "callbacks"
+#: Of a tenant; listed by the operator's command.
+ENDPOINTS = "endpoints"
 #: Collections that `penstock forget` goes through.
 DOOR = "door"
 RESPONSES = "responses"
@@ -30,9 +33,6 @@ FILES = "files"
 BATCHES = "batches"
 #: The door's keys.
 KEYS = "keys"
-CALLBACKS = "callbacks"
-#: Of a tenant; listed by the operator's command.
-ENDPOINTS = "endpoints"
 #: What was done by way of the console.
 AUDIT = "audit"
 

@@ -76,20 +76,6 @@ class Timing:
     #: How often a run may have half as many members more under way (Firestore's 500/50/5 rule).
     ramp_s: float = 300
 
-    # The door.
-    #: How long a connection waits for an answer, and how often it looks at a request that somebody else works
-    #: on: less and less often.
-    door_patience_s: float = 480
-    door_poll_s: float = 0.5
-    door_poll_max_s: float = 5
-    #: Signs of life in a stream, and when its status is sent.
-    door_keep_alive_s: float = 10
-    #: A body must be here by then.
-    door_body_s: float = 60
-    #: How long a key is believed: so long a revocation takes.
-    door_key_s: float = 60
-    #: How long a client's own retry finds what it repeats.
-    door_again_s: float = 3600
     # Callbacks.
     #: How long an endpoint may take to answer.
     send_s: float = 15
@@ -106,6 +92,20 @@ class Timing:
     link_s: float = 7 * 24 * 3600
     #: How long an instance believes that an endpoint is registered.
     endpoint_poll_s: float = 60
+    # The door.
+    #: How long a connection waits for an answer, and how often it looks at a request that somebody else works
+    #: on: less and less often.
+    door_patience_s: float = 480
+    door_poll_s: float = 0.5
+    door_poll_max_s: float = 5
+    #: Signs of life in a stream, and when its status is sent.
+    door_keep_alive_s: float = 10
+    #: A body must be here by then.
+    door_body_s: float = 60
+    #: How long a key is believed: so long a revocation takes.
+    door_key_s: float = 60
+    #: How long a client's own retry finds what it repeats.
+    door_again_s: float = 3600
 
     # Lifetimes.
     default_wait_s: float = 24 * 3600

@@ -215,8 +215,8 @@ def watch(
 
 add_operations(app)
 add_runs(app)
-add_keys(app)
 add_callbacks(app)
+add_keys(app)
 
 
 def _run(verb: Callable[[], Coroutine[Any, Any, int]]) -> None:

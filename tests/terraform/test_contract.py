@@ -58,8 +58,12 @@ def test_functions_get_exactly_the_cloud_settings(dev: Run, everything: Run) -> 
     assert set(_environment(everything)) == CLOUD
     # What switches a room on is there only where the room is
     switches = {"PENSTOCK_RUNS_TOPIC", "PENSTOCK_INTERNAL_TOPIC", "PENSTOCK_FEEDS", "PENSTOCK_CONSOLE"}
-    switches |= {"PENSTOCK_DOOR"}
-    switches |= {"PENSTOCK_CALLBACKS_TOPIC", "PENSTOCK_CALLBACKS_SIGNED_BY", "PENSTOCK_WORKFLOWS"}
+    switches |= {
+        "PENSTOCK_CALLBACKS_TOPIC",
+        "PENSTOCK_CALLBACKS_SIGNED_BY",
+        "PENSTOCK_WORKFLOWS",
+        "PENSTOCK_DOOR",
+    }
     assert CLOUD - set(_environment(dev)) == switches
     assert not CLOUD & LOCAL
 
@@ -176,14 +180,14 @@ def test_collections_are_the_codes(everything: Run) -> None:
         PAUSE_PATH: "control",
         keys.run_path("t", "r"): "runs",
         keys.page_path("t", "r/0.0.0"): "pages",
+        keys.callback_path("t", "c"): "callbacks",
+        keys.endpoint_path("t", "e"): "endpoints",
+        keys.reach_path("t", "e"): "reach",
         keys.key_path("k"): "keys",
         keys.door_path("t", "0a"): "door",
         keys.response_path("t", "r"): "responses",
         keys.file_path("t", "file-1"): "files",
         keys.batch_path("t", "batch_1"): "batches",
-        keys.callback_path("t", "c"): "callbacks",
-        keys.endpoint_path("t", "e"): "endpoints",
-        keys.reach_path("t", "e"): "reach",
         keys.hour_path("2026-11-28T21"): "hours",
         keys.audit_path("a"): "audit",
     }

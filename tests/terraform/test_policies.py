@@ -42,7 +42,7 @@ def everything(workspace: Workspace) -> Run:
 
 
 def has_rooms(run: Run) -> bool:
-    """Whether the installation has runs switched on."""
+    """Whether the installation has runs switched on, and the other rooms with them."""
     return any(f.values["name"] == "run-handler" for f in run.of("google_cloudfunctions2_function"))
 
 
@@ -115,11 +115,11 @@ def test_only_its_own_caller_may_invoke_a_function(everything: Run) -> None:
         ("response-processor-caller", "service response-processor"),
         ("sweeper-caller", "service sweeper"),
         ("run-handler-caller", "service run-handler"),
+        ("feed-reader-caller", "service feed-reader"),
+        ("courier-caller", "service courier"),
         ("front-door-caller", "service front-door"),
         ("shop", "service front-door"),
         ("front-door", "service engine"),
-        ("feed-reader-caller", "service feed-reader"),
-        ("courier-caller", "service courier"),
         ("request-handler", "service engine"),
         ("gcp-sa-iap", "service console"),
     }

@@ -58,10 +58,9 @@ def emulated(env: Mapping[str, str], project: str, folder: Path, source: Path) -
         asyncio.run(create_on_pubsub(topology, project, exports["PUBSUB_EMULATOR_HOST"], {}))
         children: dict[str, Leashed] = {}
         urls: dict[str, str] = {}
-        door = env.get("PENSTOCK_DOOR", OFF) != OFF
-        more = [("run_handler", bool(topology.runs_topic)), ("courier", bool(topology.callbacks_topic))]
-        more += [("front_door", door)]
-        targets = (*TARGETS, *(target for target, on in more if on))
+        more = (("run_handler", topology.runs_topic), ("courier", topology.callbacks_topic))
+        targets = [*TARGETS, *(target for target, topic in more if topic)]
+        targets += ["front_door"] if env.get("PENSTOCK_DOOR", OFF) != OFF else []
         for target in targets:
             port = _free_port()
             urls[target] = f"http://127.0.0.1:{port}/"

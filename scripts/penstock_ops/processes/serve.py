@@ -35,10 +35,10 @@ from penstock_ops.terminal.topology import create_local
 TARGETS = ("request_handler", "response_processor", "sweeper", "console")
 #: Served beside them while runs are switched on.
 RUN_HANDLER = "run_handler"
-#: And while the door is.
-FRONT_DOOR = "front_door"
 #: The same of callbacks.
 COURIER = "courier"
+#: And while the door is.
+FRONT_DOOR = "front_door"
 #: functions/main.py, beside the package: the very file that is deployed.
 SOURCE = Path(str(penstock.__file__)).parent.parent / "main.py"
 
@@ -47,9 +47,12 @@ _App = Callable[[Any, Any, Any], Awaitable[None]]
 
 async def serve(settings: Settings, token: str) -> None:
     """Serve `settings.folder` until SIGTERM or SIGINT; the folder is ours when this is called."""
-    more = [(RUN_HANDLER, settings.runs_topic), (COURIER, settings.callbacks_topic)]
-    more += [(FRONT_DOOR, settings.door)]
-    targets = (*TARGETS, *(target for target, on in more if on))
+    more = (
+        (RUN_HANDLER, settings.runs_topic),
+        (COURIER, settings.callbacks_topic),
+        (FRONT_DOOR, settings.door),
+    )
+    targets = (*TARGETS, *(target for target, switch in more if switch))
     sockets = {target: _listen() for target in targets}
     urls = {target: f"http://127.0.0.1:{_port(sock)}/" for target, sock in sockets.items()}
     apps = {_port(sock): _app(target) for target, sock in sockets.items()}

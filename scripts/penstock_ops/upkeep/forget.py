@@ -7,16 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict, dataclass, field
 
 from penstock.messages.request import TENANT_LIMIT, id_fault
-from penstock.paths import (
-    BATCHES,
-    CALLBACKS,
-    DOOR,
-    ENDPOINTS,
-    FILES,
-    REQUESTS,
-    RESPONSES,
-    RUNS,
-)
+from penstock.paths import BATCHES, CALLBACKS, DOOR, ENDPOINTS, FILES, REQUESTS, RESPONSES, RUNS
 from penstock.ports import Delete, Snapshot
 from penstock.requests.record import Record, State
 from penstock.requests.stored import record_of
@@ -58,9 +49,9 @@ class Found:
     usage: int = 0
     runs: int = 0
     pages: int = 0
-    door: int = 0
     callbacks: int = 0
     endpoints: int = 0
+    door: int = 0
     blobs: int = 0
     #: The ids of unfinished requests, the first few, and how many there are.
     open: int = 0
@@ -108,13 +99,13 @@ async def _count(system: System, tenant: str) -> Found:
             found.cache += len(page)
         async for page in _pages(system, f"tenants/{tenant}/usage"):
             found.usage += len(page)
-        for collection in _OF_DOOR:
-            async for page in _pages(system, f"tenants/{tenant}/{collection}"):
-                found.door += len(page)
         async for page in _pages(system, f"tenants/{tenant}/{CALLBACKS}"):
             found.callbacks += len(page)
         async for page in _pages(system, f"tenants/{tenant}/{ENDPOINTS}"):
             found.endpoints += len(page)
+        for collection in _OF_DOOR:
+            async for page in _pages(system, f"tenants/{tenant}/{collection}"):
+                found.door += len(page)
         async for page in _pages(system, f"tenants/{tenant}/{RUNS}"):
             found.runs += len(page)
             for run in page:
@@ -241,8 +232,8 @@ def _print(tenant: str, found: Found, done: bool, blobs: int) -> None:
         (found.cache, "cache entries"),
         (found.usage, "usage counters"),
         (found.runs + found.pages, "runs and their pages"),
-        (found.door, "what the front door keeps of calls"),
         (found.callbacks + found.endpoints, "callbacks and endpoints"),
+        (found.door, "what the front door keeps of calls"),
     ):
         out.print(f"  {count:>9,}  {kind}")
     if done:

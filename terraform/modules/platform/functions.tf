@@ -3,9 +3,9 @@ locals {
   environment = merge(
     local.always,
     contains(var.functions.rooms, "runs") ? { PENSTOCK_RUNS_TOPIC = local.topics.runs, PENSTOCK_INTERNAL_TOPIC = local.topics.internal } : {},
-    contains(var.functions.rooms, "door") ? { PENSTOCK_DOOR = var.functions.door.keys ? "keys" : "iam" } : {},
     contains(var.functions.rooms, "feeds") ? { PENSTOCK_FEEDS = local.feeds } : {},
     local.calling_back,
+    contains(var.functions.rooms, "door") ? { PENSTOCK_DOOR = var.functions.door.keys ? "keys" : "iam" } : {},
     local.console_setting,
   )
 

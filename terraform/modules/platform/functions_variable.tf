@@ -5,9 +5,9 @@ variable "functions" {
     `peak_in_flight`: how many requests may wait for a model at the same moment (requests per second x seconds per answer); the handler must have room for them. Pub/Sub's push window lets about 3,000 per subscription be in flight, however many instances there are.
     `timing`: the function's timeout and the ack deadline, see modules/timing. `max_delivery_attempts`: 5-100, see modules/topic.
     `traces`: null, or where traces go and which are kept, see docs/traces.md: `endpoint`, the collector's whole address (default: Cloud Trace), `share` of the unremarkable ones, `slow_s` from which a request is slow.
-    `door`: who may call the front door, see docs/door.md: `callers`, IAM members (default: everybody, since each call shows a key of the door's own), and `keys`, whether calls show such a key.
     `workflow`: null, or a workflow of Google's that begins runs and waits for them, see docs/callbacks.md: `notify_topic`, a topic that is told of those that succeeded; `project_number`, where executions name the project by its number.
     `endpoints`: where callbacks may go, see docs/callbacks.md: name, or tenant/name => `url`, and for another key `version` with the time of the change in `rotated_at`.
+    `door`: who may call the front door, see docs/door.md: `callers`, IAM members (default: everybody, since each call shows a key of the door's own), and `keys`, whether calls show such a key.
     `paused`: no requests are delivered and the sweeper rests; messages wait for up to 7 days. What is in flight ends.
   EOT
   type = object({
@@ -32,10 +32,6 @@ variable "functions" {
       share    = optional(number, 0.01)
       slow_s   = optional(number, 60)
     }))
-    door = optional(object({
-      callers = optional(set(string), ["allUsers"])
-      keys    = optional(bool, true)
-    }), {})
     workflow = optional(object({
       notify_topic   = optional(string)
       project_number = optional(string)
@@ -45,6 +41,10 @@ variable "functions" {
       version    = optional(number, 1)
       rotated_at = optional(string)
     })), {})
+    door = optional(object({
+      callers = optional(set(string), ["allUsers"])
+      keys    = optional(bool, true)
+    }), {})
     paused = optional(bool, false)
   })
   nullable = false
@@ -76,14 +76,6 @@ variable "functions" {
   }
 
   validation {
-    condition     = var.functions.door.keys || length(setintersection(var.functions.door.callers, ["allUsers", "allAuthenticatedUsers"])) == 0
-    error_message = "functions.door lets everybody in without a key, who could then spend without end: keep keys, or name the callers."
-  }
-  validation {
-    condition     = !contains(var.functions.rooms, "door") || length(var.functions.door.callers) > 0
-    error_message = "functions.door.callers is empty, so nobody could call the door: name whom to let in, or leave the room door off."
-  }
-  validation {
     condition     = var.functions.workflow == null || length(setsubtract(["runs", "callbacks"], var.functions.rooms)) == 0
     error_message = "functions.workflow begins runs and waits for callbacks: add \"runs\" and \"callbacks\" to functions.rooms."
   }
@@ -94,6 +86,14 @@ variable "functions" {
   validation {
     condition     = alltrue([for name, endpoint in var.functions.endpoints : can(regex("^([A-Za-z0-9][A-Za-z0-9._:-]{0,63}/)?[a-z0-9][a-z0-9-]{0,62}$", name)) && can(regex("^https://[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*\\.[A-Za-z][A-Za-z0-9-]*(:443)?([/?][^\\s#\\\\]*)?$", endpoint.url))])
     error_message = "functions.endpoints: a name is 1 to 63 of a-z 0-9 - (behind TENANT/ for another tenant than default), and a url is https://host/path on port 443, with a host's name and no IP address."
+  }
+  validation {
+    condition     = var.functions.door.keys || length(setintersection(var.functions.door.callers, ["allUsers", "allAuthenticatedUsers"])) == 0
+    error_message = "functions.door lets everybody in without a key, who could then spend without end: keep keys, or name the callers."
+  }
+  validation {
+    condition     = !contains(var.functions.rooms, "door") || length(var.functions.door.callers) > 0
+    error_message = "functions.door.callers is empty, so nobody could call the door: name whom to let in, or leave the room door off."
   }
 
   validation {

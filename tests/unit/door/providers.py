@@ -53,7 +53,7 @@ def busy() -> ProviderFailure:
     return ProviderFailure(FailureClass.UNPAID, "The provider answered 429.", status=429, retry_after_s=600)
 
 
-def answering(s: Services, provider: OfflineProvider, **timing: float) -> Services:
+def answering(s: Services, provider: OfflineProvider, **timing: Any) -> Services:
     """The instance with `provider` behind every target, and these durations."""
     targets = {f"at-{name}": provider for name in ("one", "two")}
     return replace(s, providers=targets, timing=replace(s.timing, **timing))  # type: ignore[arg-type]  # none of them is its tuple
