@@ -56,4 +56,4 @@ def busy() -> ProviderFailure:
 def answering(s: Services, provider: OfflineProvider, **timing: Any) -> Services:
     """The instance with `provider` behind every target, and these durations."""
     targets = {f"at-{name}": provider for name in ("one", "two")}
-    return replace(s, providers=targets, timing=replace(s.timing, **timing))  # type: ignore[arg-type]  # none of them is its tuple
+    return replace(s, providers=targets, timing=replace(s.timing, **timing))
