@@ -25,6 +25,8 @@ WHOLE_PROJECT = {
     ("penstock-builder", "roles/logging.logWriter"),
     ("request-handler", "roles/aiplatform.user"),
     ("front-door", "roles/aiplatform.user"),
+    ("batcher", "roles/aiplatform.user"),
+    # Neither Workflows nor logs have IAM below the project
     ("courier", "roles/workflows.invoker"),
     ("run-workflow", "roles/logging.logWriter"),
     ("response-processor", "roles/telemetry.tracesWriter"),
@@ -57,7 +59,7 @@ def test_every_push_and_bigquery_subscription_has_a_dead_letter_topic(run: Run) 
     of_rooms = (
         {"llm-runs-handler", "llm-internal-processor", "llm-internal-bigquery"} if has_rooms(run) else set()
     )
-    of_rooms |= {"llm-callbacks-courier"} if has_rooms(run) else set()
+    of_rooms |= {"llm-callbacks-courier", "llm-batches-batcher"} if has_rooms(run) else set()
     assert {s.values["name"] for s in fed} == of_rooms | {
         "llm-requests-handler",
         "llm-responses-processor",
@@ -83,7 +85,7 @@ def test_every_function_is_waited_for(run: Run) -> None:
         f.values["name"]: f.values["service_config"][0]["timeout_seconds"]
         for f in run.of("google_cloudfunctions2_function")
     }
-    of_rooms = {"run-handler", "courier", "feed-reader", "front-door"} if has_rooms(run) else set()
+    of_rooms = {"run-handler", "courier", "feed-reader", "front-door", "batcher"} if has_rooms(run) else set()
     assert set(timeouts) == of_rooms | {"request-handler", "response-processor", "sweeper"}
     for subscription in run.of("google_pubsub_subscription"):
         if subscription.values["push_config"]:
@@ -122,7 +124,9 @@ def test_only_its_own_caller_may_invoke_a_function(everything: Run) -> None:
         ("front-door-caller", "service front-door"),
         ("shop", "service front-door"),
         ("front-door", "service engine"),
+        ("batcher-caller", "service batcher"),
         ("request-handler", "service engine"),
+        ("batcher", "service engine"),
         ("gcp-sa-iap", "service console"),
     }
     for function in everything.of("google_cloudfunctions2_function"):
