@@ -1,7 +1,5 @@
-"""Put one instance together: the only place that builds adapters.
-
-Adapters are imported here when they are needed: a heavy SDK that a request does not use costs no cold start.
-"""
+"""Put one instance together: the only place that builds adapters, from parts.py, and the rooms' additions,
+from switched_on.py."""
 
 from __future__ import annotations
 
@@ -10,25 +8,21 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from penstock import log
-from penstock.adapters.providers.key import Key
 from penstock.clock import SystemClock
 from penstock.errors import SettingsError
 from penstock.money.pricing import PriceBook
-from penstock.outlet import Answered, Outlet, Secret
-from penstock.ports import Blobs, Bus, Clock, Collector, Provider, Store
-from penstock.requests.seams import Seam, seams_of
-from penstock.runner import Runner
-from penstock.services import Services, Topics
+from penstock.parts import Providers, Runners, blobs_of, bus_of, outlet_of, signing_of, store_of
+from penstock.ports import Clock
+from penstock.requests.seams import seams_of
+from penstock.services import Services
 from penstock.settings import Settings, read_settings
+from penstock.switched_on import keepers_of, rooms_of, seams_for, topics_of
 from penstock.targets.gate import gates
 from penstock.targets.routes import Target
 from penstock.timing import Timing
@@ -76,100 +70,25 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Services:
     _check_budgets(settings, targets, prices)
     _check_runners(targets)
     return Services(
-        store=_store(settings, clock),
-        bus=_bus(settings, clock),
-        blobs=_blobs(settings),
+        store=store_of(settings, clock),
+        bus=bus_of(settings, clock),
+        blobs=blobs_of(settings),
         clock=clock,
-        topics=_topics(settings),
+        topics=topics_of(settings),
         routes=routes,
         prices=prices,
         timing=timing,
-        providers=_Providers(targets, settings),
+        providers=Providers(targets, settings),
         gates=gates(routes, clock, timing),
-        runners=_Runners(targets, settings),
-        seams=tuple(_seams(settings)),
-        rooms=tuple(_rooms(settings)),
-        keepers=tuple(_keepers(settings)),
+        runners=Runners(targets, settings),
+        seams=tuple(seams_for(settings)),
+        rooms=tuple(rooms_of(settings)),
+        keepers=tuple(keepers_of(settings)),
         feeds=settings.feeds,
-        outlet=_outlet(settings),
-        signing=_signing(settings),
+        outlet=outlet_of(settings),
+        signing=signing_of(settings),
         workflows=settings.workflows,
     )
-
-
-def _topics(settings: Settings) -> Topics:
-    topics = Topics(settings.request_topic, settings.response_topic, settings.dead_letter_topic)
-    if settings.runs_topic is not None:
-        topics = replace(topics, runs=settings.runs_topic, internal=settings.internal_topic)
-    if settings.callbacks_topic is not None:
-        topics = replace(topics, callbacks=settings.callbacks_topic)
-    if settings.batches_topic is not None:
-        topics = replace(topics, batches=settings.batches_topic)
-    return topics
-
-
-def _rooms(settings: Settings) -> Iterator[Any]:
-    """The rooms that are switched on, for the sweeper."""
-    if settings.runs_topic is not None:
-        from penstock.runs.room import Runs
-
-        yield Runs()
-    if settings.batches_topic is not None:
-        from penstock.batches.rooms import BatchesRoom, PilesRoom
-
-        yield PilesRoom()
-        yield BatchesRoom()
-    if settings.callbacks_topic is not None:
-        from penstock.callbacks.room import CallbacksRoom
-
-        yield CallbacksRoom()
-
-
-def _keepers(settings: Settings) -> Iterator[Any]:
-    """What the rooms that are switched on have the sweeper do."""
-    if settings.budgets is not None:
-        from penstock.budgets.closing import Closing
-
-        yield Closing(settings.budgets)
-
-
-def _seams(settings: Settings) -> Iterator[Seam]:
-    """What the rooms that are switched on add to a request's life."""
-    if any(route.choose == "cheapest" for route in settings.routes.routes.values()):
-        from penstock.lanes.seam import Lanes
-
-        yield Lanes(settings.routes)
-    if settings.batches_topic is not None:
-        from penstock.batches.seam import Piles
-
-        yield Piles()
-    if settings.runs_topic is not None:
-        from penstock.runs.seam import Members
-
-        yield Members()
-    if settings.budgets is not None:
-        from penstock.budgets.seam import Budgets
-
-        yield Budgets(settings.budgets)
-    if settings.callbacks_topic is not None:
-        from penstock.callbacks.seam import Callbacks
-
-        yield Callbacks()
-    if settings.door is not None:
-        from penstock.door.seam import Door
-
-        yield Door(keys=settings.door == "keys")
-    if settings.console is not None:
-        from penstock.pulse.seam import Pulse
-
-        yield Pulse()
-    if settings.traces is not None:
-        from penstock.traces.sampling import Sampling
-        from penstock.traces.seam import Traces
-
-        _check_exporter()
-        sampling = Sampling(settings.traces_share, settings.traces_slow_s / settings.time_scale)
-        yield Traces(sampling, partial(_collector, settings.traces, settings.project))
 
 
 def _check_runners(targets: Mapping[str, Target]) -> None:
@@ -181,28 +100,6 @@ def _check_runners(targets: Mapping[str, Target]) -> None:
                 "pip install 'penstock[batch]', or say lane: sync."
             ]
         )
-
-
-def _check_exporter() -> None:
-    """A collector is named: what sends to it must be there, and is not loaded yet."""
-    if find_spec("opentelemetry") is None or find_spec("opentelemetry.exporter.otlp.proto.http") is None:
-        raise SettingsError(
-            [
-                "PENSTOCK_TRACES is set, and what sends traces is not installed: "
-                "pip install 'penstock[traces]', or set it to off."
-            ]
-        )
-
-
-def _collector(endpoint: str, project: str) -> Collector:
-    from penstock.adapters.traces.collector import Exporter, ThreadedCollector
-
-    def make_exporter() -> Exporter:
-        from penstock.adapters.traces.otlp import OtlpExporter
-
-        return OtlpExporter(endpoint, project)
-
-    return ThreadedCollector(make_exporter)
 
 
 def _check_prices(targets: Mapping[str, Target], prices: PriceBook) -> None:
@@ -226,172 +123,6 @@ def _check_budgets(settings: Settings, targets: Mapping[str, Target], prices: Pr
     faults = [limit_fault(limit, prices, targets) for limit in settings.budgets]
     if any(faults):
         raise SettingsError([f"PENSTOCK_BUDGETS: {fault}" for fault in faults if fault])
-
-
-def _store(settings: Settings, clock: Clock) -> Store:
-    if settings.mode == "embedded":
-        from penstock.adapters.stores.sqlite import SqliteStore
-
-        return SqliteStore(settings.folder, clock)
-    from penstock.adapters.stores.firestore import FirestoreStore
-
-    return FirestoreStore(settings.project, settings.database, emulator_host=settings.firestore_emulator)
-
-
-def _bus(settings: Settings, clock: Clock) -> Bus:
-    if settings.mode == "embedded":
-        from penstock.adapters.buses.local import LocalBus
-
-        return LocalBus(settings.folder, clock)
-    from penstock.adapters.buses.pubsub import PubSubBus
-
-    return PubSubBus(settings.project, emulator_host=settings.pubsub_emulator)
-
-
-def _blobs(settings: Settings) -> Blobs:
-    if settings.bucket.startswith("gs://"):
-        from penstock.adapters.blobs.gcs import BucketBlobs
-
-        return BucketBlobs(settings.bucket.removeprefix("gs://").rstrip("/"), project=settings.project)
-    from penstock.adapters.blobs.folder import FolderBlobs
-
-    return FolderBlobs(Path(settings.bucket))
-
-
-class _Outlet:
-    """The Outlet port, built when it is first used: only the courier ever does."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._built: Outlet | None = None
-
-    async def post(self, url: str, data: bytes, headers: Mapping[str, str], *, timeout_s: float) -> Answered:
-        return await self._outlet().post(url, data, headers, timeout_s=timeout_s)
-
-    async def answer(self, url: str, data: bytes, *, timeout_s: float) -> Answered:
-        return await self._outlet().answer(url, data, timeout_s=timeout_s)
-
-    async def close(self) -> None:
-        if self._built is not None:
-            await self._built.close()
-
-    def _outlet(self) -> Outlet:
-        if self._built is None:
-            from penstock.adapters.outlet.http import HttpOutlet
-            from penstock.adapters.providers.access_token import AccessTokenKey
-
-            token = AccessTokenKey("https://workflowexecutions.googleapis.com/v1")
-            self._built = HttpOutlet(
-                loopback=self._settings.mode != "cloud", token=token if self._settings.workflows else None
-            )
-        return self._built
-
-
-def _outlet(settings: Settings) -> Outlet | None:
-    return None if settings.callbacks_topic is None else _Outlet(settings)
-
-
-def _signing(settings: Settings) -> Secret | None:
-    """What makes the endpoints' keys: in the cloud the courier alone may read it, and the operators."""
-    if settings.callbacks_topic is None:
-        return None
-    if settings.callbacks_secret is not None:
-        from penstock.adapters.providers.keys import SecretManagerKey
-
-        return SecretManagerKey(settings.callbacks_secret)
-    from penstock.adapters.outlet.local_secret import LocalSecret
-
-    beside = settings.folder if settings.mode == "embedded" else Path(settings.bucket).parent
-    return LocalSecret(beside / "callbacks.secret")
-
-
-class _Providers(Mapping[str, Provider]):
-    """One provider per target, built when it is first asked: a cache hit never imports an SDK."""
-
-    def __init__(self, targets: Mapping[str, Target], settings: Settings) -> None:
-        self._targets = targets
-        self._settings = settings
-        self._built: dict[str, Provider] = {}
-
-    def __getitem__(self, name: str) -> Provider:
-        if name not in self._built:
-            self._built[name] = _provider(self._targets[name], self._settings)
-        return self._built[name]
-
-    def __iter__(self) -> Iterator[str]:
-        """Only those that were built: what has to be closed."""
-        return iter(list(self._built))
-
-    def __len__(self) -> int:
-        return len(self._built)
-
-
-class _Runners(Mapping[str, Runner]):
-    """The same of the targets whose lane is batch."""
-
-    def __init__(self, targets: Mapping[str, Target], settings: Settings) -> None:
-        self._targets = targets
-        self._settings = settings
-        self._built: dict[str, Runner] = {}
-
-    def __getitem__(self, name: str) -> Runner:
-        if name not in self._built:
-            from penstock.adapters.runners.openai import OpenAIRunner
-
-            target = self._targets[name]
-            key = _key(target, self._settings)
-            self._built[name] = OpenAIRunner(target.model, target.base_url, key, target.max_tokens_as)
-        return self._built[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(list(self._built))
-
-    def __len__(self) -> int:
-        return len(self._built)
-
-
-def _provider(target: Target, settings: Settings) -> Provider:
-    match target.provider:
-        case "offline":
-            from penstock.adapters.providers.offline import OfflineProvider
-
-            return OfflineProvider()
-        case "openai":
-            from penstock.adapters.providers.openai import OpenAIProvider
-
-            return OpenAIProvider(
-                model=target.model,
-                base_url=target.base_url,
-                key=_key(target, settings),
-                max_tokens_as=target.max_tokens_as,
-                service_tier=target.service_tier,
-            )
-        case "tgi":
-            from penstock.adapters.providers.tgi import TgiProvider
-
-            return TgiProvider(model=target.model, base_url=target.base_url or "", key=_key(target, settings))
-
-
-def _key(target: Target, settings: Settings) -> Key | None:
-    if target.auth == "id_token":
-        from penstock.adapters.providers.id_token import IdTokenKey
-
-        return IdTokenKey(target.base_url or "")
-    if target.auth == "access_token":
-        from penstock.adapters.providers.access_token import AccessTokenKey
-
-        return AccessTokenKey(target.base_url or "", in_cloud=settings.mode == "cloud")
-    if target.secret:
-        from penstock.adapters.providers.keys import SecretManagerKey
-
-        return SecretManagerKey(target.secret)
-    # The environment's key belongs to one address, and goes to no other server.
-    ours = target.provider == "openai" and target.base_url == settings.openai_base_url
-    if not (ours and settings.openai_api_key):
-        return None
-    from penstock.adapters.providers.keys import PlainKey
-
-    return PlainKey(settings.openai_api_key)
 
 
 def _drain_on_sigterm(s: Services) -> None:

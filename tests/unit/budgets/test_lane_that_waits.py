@@ -1,4 +1,4 @@
-"""A budget and a lane that waits: a line of a batch holds nothing, so whom a budget touches is asked at once."""
+"""A budget and a lane that waits: a line of a batch holds nothing; whom a budget touches is asked at once."""
 
 from __future__ import annotations
 
