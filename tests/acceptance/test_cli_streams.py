@@ -33,7 +33,7 @@ NARROW = {
 
 
 #: Those whose like is not among the others.
-_SHORT = {"ascii", "cp1252", "the C locale"}
+_SHORT = {"ascii"}
 
 
 @pytest.mark.parametrize(

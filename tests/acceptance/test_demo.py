@@ -125,7 +125,9 @@ def test_a_refused_request_makes_the_demo_fail(newcomer: Operator, model: str) -
     assert "provider_rejected" in done.out
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.long)], ids=["ctrl-c", "kill"]
+)
 def test_nothing_is_left_running(newcomer: Operator, model: str, number: signal.Signals) -> None:
     """Given a demo in mid-call. If it is interrupted or killed, I expect its stack to end with it."""
     operator = newcomer.but(OPENAI_BASE_URL=f"{model}/v1")

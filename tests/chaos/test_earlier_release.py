@@ -14,12 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from penstock.ports import REMOVE, Transform
+from penstock.ports import REMOVE, ServerTime, Transform
 from penstock.requests.lifecycle import seen
 from penstock.requests.record import Record
 from penstock.timing import Timing
 from tests.chaos.adapters import Written
-from tests.chaos.matrix import EVERY_PATH, PATHS, steps
+from tests.chaos.matrix import BATCH_PATHS, EVERY_PATH, PATHS, steps
 
 _EARLIER = Path(__file__).parents[1] / "data" / "earlier" / "functions-0.1.0.zip"
 
@@ -48,6 +48,8 @@ pickle.dump(
 )
 """
 
+_NOW = datetime.now(UTC)
+
 
 def _as_they_lay(written: Sequence[Written]) -> Iterator[dict[str, Any]]:
     """Every document after every write to it."""
@@ -57,6 +59,8 @@ def _as_they_lay(written: Sequence[Written]) -> Iterator[dict[str, Any]]:
         document.update(write.fields)
         for name in [name for name, value in document.items() if value is REMOVE]:
             del document[name]
+        # Of what the store works out itself a record has times alone.
+        document.update({name: _NOW for name, value in document.items() if isinstance(value, ServerTime)})
         assert not any(isinstance(value, Transform) for value in document.values())
         yield dict(document)
 
@@ -72,10 +76,11 @@ def _earlier(*given: object) -> Mapping[str, Any]:
 
 
 def test_the_release_before_reads_every_document_as_this_one_does() -> None:
-    read_at = datetime.now(UTC)
+    read_at = _NOW
     documents: list[dict[str, Any]] = []
     results: list[bytes] = []
-    for path in EVERY_PATH:
+    # A lane that waits has states of its own: it is switched on once that release is gone (docs/lanes.md).
+    for path in (path for path in EVERY_PATH if path not in BATCH_PATHS):
         _, evidence = steps(path, "alone")
         documents += _as_they_lay(evidence.written)
         results += [carried.data for carried in evidence.results]

@@ -11,8 +11,8 @@ from tests.chaos.simulate import simulate, simulate_many
 _EACH = 500
 #: Those of scripts/test quick.
 _QUICK = 60
-#: Real seconds for one portion on a slow day: forty for all of them.
-_SECONDS = 10.0
+#: Real seconds for one portion on a slow day: twenty-four for all of them.
+_SECONDS = 6.0
 
 
 @pytest.mark.timeout(300)

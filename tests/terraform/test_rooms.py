@@ -38,7 +38,7 @@ variables {
   }
 }
 """
-#: As it would be written into rooms.tf, with everything that a room can have.
+#: As it would be written into rooms_beyond.tf, with everything that a room can have.
 ENTRY = """
     sorter = {
       name         = "sort-handler"
@@ -73,7 +73,7 @@ RUNS = (("off", "[]", BUDGET), ("on", '["sorter"]', BUDGET), ("in_need", '["sort
 def runs(workspace: Workspace) -> dict[str, Run]:
     """The platform with that entry: off, on, and on without what it needs."""
     folder = workspace.copy(PLATFORM, "platform_with_a_room")
-    _insert(folder / "rooms.tf", "  rooms = {\n", ENTRY)
+    _insert(folder / "rooms_beyond.tf", "  beyond = {\n", ENTRY)
     _insert(folder / "names.tf", "  topics = {\n", '    sortings = "llm-sortings"\n')
     _insert(folder / "names.tf", "  collections = {\n", '    sortings = "sortings"\n')
     (folder / "to_come").mkdir()

@@ -23,6 +23,10 @@ EXPLAINED = {
         "A budget let no call start, so nothing was paid. `penstock budget list` says what is left; after "
         "`penstock budget set`, `penstock redrive` tries it once more."
     ),
+    Reason.CALLBACK_UNDELIVERABLE: (
+        "Its endpoint took no callback in three days; the result itself is there. Mend the endpoint, then "
+        "`penstock callback replay`."
+    ),
     Reason.INTERNAL: "Penstock itself failed on it; its logs say how. `penstock redrive` tries it once more.",
     Reason.CANCELLED: "Its run had ended before it was asked; `penstock run redrive` asks it.",
     Reason.UNDELIVERABLE: (

@@ -51,20 +51,8 @@ variable "engine" {
   default     = null
 }
 
-variable "pipelines" {
-  description = "Named pipelines of runs: name => path of its definition in YAML or JSON, e.g. { classify = \"classify.yaml\" }; see modules/platform."
-  type        = map(string)
-  default     = {}
-}
-
-variable "feeds" {
-  description = "Feeds that are read by the day, where main.tf has the room: `urls`, `pipeline`, `tenant`, `cron`; see modules/platform."
-  type        = any
-  default     = {}
-}
-
 variable "data" {
-  description = "Database name and location, retentions, analysts; see modules/platform. `adopt`: what exists already and is taken over by `import` instead of made, any of \"database\" (the Firestore database) and \"rules\" (its security rules)."
+  description = "Database name and location, retentions, analysts; see modules/platform. `pipelines`: name => path of a definition of runs in YAML or JSON; `feeds`: what is read by the day, where main.tf has the room. `adopt`: what exists already and is taken over by `import` instead of made, any of \"database\" (the Firestore database) and \"rules\" (its security rules)."
   type        = any
   default     = {}
 

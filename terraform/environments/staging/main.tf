@@ -10,8 +10,6 @@ module "penstock" {
   publishers         = var.publishers
   response_consumers = var.response_consumers
   engine             = var.engine
-  pipelines          = { for name, path in var.pipelines : name => yamldecode(file(path)) }
-  feeds              = var.feeds
 
   functions = {
     bundle         = var.bundle
@@ -23,6 +21,7 @@ module "penstock" {
   }
 
   data = merge(var.data, {
+    pipelines              = { for name, path in try(var.data.pipelines, {}) : name => yamldecode(file(path)) }
     protected              = false
     point_in_time_recovery = false
   })

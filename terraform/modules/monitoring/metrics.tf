@@ -6,6 +6,7 @@ locals {
   with_runs      = contains(var.rooms, "runs")
   with_callbacks = contains(var.rooms, "callbacks")
   with_batches   = contains(var.rooms, "batches")
+  with_budgets   = contains(var.rooms, "budgets")
 
   # name => the action that is counted and the labels that are taken from its line
   counters = merge({
@@ -13,9 +14,10 @@ locals {
     calls        = { action = "provider.called", labels = ["target", "outcome"] }
     parkings     = { action = "request.parked", labels = ["target", "reason"] }
     dead_letters = { action = "deadletter.published", labels = ["reason"] }
-    budgets_low  = { action = "budget.low", labels = ["scope", "period"] }
-    budgets_out  = { action = "budget.exhausted", labels = ["scope", "period"] }
     sweeps       = { action = "sweep.finished", labels = [] }
+    }, !local.with_budgets ? {} : {
+    budgets_low = { action = "budget.low", labels = ["scope", "period"] }
+    budgets_out = { action = "budget.exhausted", labels = ["scope", "period"] }
     }, !local.with_callbacks ? {} : {
     callbacks     = { action = "callback.attempted", labels = ["outcome"] }
     endpoints_off = { action = "endpoint.switched_off", labels = ["tenant", "endpoint"] }

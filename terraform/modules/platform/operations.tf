@@ -3,7 +3,7 @@ module "monitoring" {
   project_id  = module.project.project_id
   environment = var.environment
   services    = [for function in local.functions : function.name]
-  rooms       = var.functions.rooms
+  rooms       = local.switched_on
   engine      = try(local.engine.name, null)
   emails      = var.operations.emails
   alerts      = var.operations.alerts

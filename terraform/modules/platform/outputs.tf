@@ -51,7 +51,7 @@ output "known" {
     operations = keys(var.operations)
     thresholds = keys(var.operations.thresholds)
     budget     = try(keys(var.operations.budget), [])
-    feeds      = keys(var.feeds)
+    feeds      = keys(var.data.feeds)
     console    = try(keys(var.operations.console), [])
   })
 }

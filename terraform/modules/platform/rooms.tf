@@ -1,8 +1,10 @@
-# Every function: what it is, what wakes it, what it may do. The core is always there; any other entry is a room that `functions.rooms` switches on,
+# Every function: what it is, what wakes it, what it may do. The core is always there; any other entry (rooms_beyond.tf) is a room that `functions.rooms` switches on,
 # and one that is off leaves no function, identity, topic, subscription, collection or grant behind.
 
 locals {
-  rooms = {
+  rooms = merge(local.core, local.beyond)
+
+  core = {
     handler = {
       core         = true
       name         = "request-handler"
@@ -50,79 +52,6 @@ locals {
       schedule    = { cron = "* * * * *", description = "Calls the sweeper each minute." }
       pausable    = true
       publishes   = ["requests", "runs", "batches", "callbacks"]
-    }
-    door = {
-      name        = "front-door"
-      description = "OpenAI's API: answers what is asked over HTTP, as requests of a tenant."
-      # Each call is held open until it is answered; a body of 9 MB is in memory.
-      shape     = { cpu = 1, memory = "1Gi", concurrency = 80, min_instances = 0, max_instances = 10 }
-      open      = true
-      publishes = ["requests", "responses", "dead_letters", "runs"]
-      models    = true
-      blobs     = ""
-      collections = {
-        keys           = {}
-        door_pointers  = { expires = true }
-        responses      = { expires = true }
-        files          = { expires = true }
-        client_batches = { expires = true }
-      }
-    }
-    runs = {
-      name        = "run-handler"
-      description = "Runs: publishes their members page by page, collects what became of them, plans the next step."
-      # A page and its answers are in memory at once: few of them beside each other.
-      shape        = { cpu = 1, memory = "1Gi", concurrency = 4, min_instances = 0, max_instances = 10 }
-      subscription = { runs = "llm-runs-handler" }
-      pausable     = true
-      publishes    = ["requests", "runs", "callbacks", "dead_letters"]
-      blobs        = ""
-      collections = {
-        runs  = { expires = true, indexed = ["due_at", "open_since"] }
-        pages = { expires = true }
-      }
-    }
-    batches = {
-      name        = "batcher"
-      description = "Lanes that wait: seals piles of requests, sends them to a provider as files, collects what it answers."
-      # A file and its members' list are in memory at once.
-      shape        = { cpu = 1, memory = "1Gi", concurrency = 4, min_instances = 0, max_instances = 5 }
-      subscription = { batches = "llm-batches-batcher" }
-      pausable     = true
-      publishes    = ["responses", "internal", "dead_letters", "batches"]
-      models       = true
-      blobs        = ""
-      collections = {
-        piles   = { expires = true, indexed = ["due_at", "open_since"] }
-        batches = { expires = true, indexed = ["due_at", "open_since"] }
-      }
-    }
-    feeds = {
-      name        = "feed-reader"
-      description = "By the day: reads feeds, and asks one run about the entries of each."
-      shape       = { cpu = 1, memory = "512Mi", concurrency = 1, min_instances = 0, max_instances = 1 }
-      timeout_s   = 300
-      schedule    = { cron = var.feeds.cron, description = "Has the feeds read." }
-      pausable    = true
-      publishes   = ["runs"]
-      documents   = false
-      needs = {
-        "Set feeds.urls, and as feeds.pipeline a name in pipelines." = length(var.feeds.urls) > 0 && contains(keys(var.pipelines), var.feeds.pipeline)
-      }
-    }
-    callbacks = {
-      name         = "courier"
-      description  = "Tells endpoints that a request or a run has ended: signed, again until they take it."
-      shape        = { cpu = 1, memory = "512Mi", concurrency = 40, min_instances = 0, max_instances = 5 }
-      subscription = { callbacks = "llm-callbacks-courier" }
-      publishes    = ["dead_letters"]
-      # Answers too long for a callback, which it links to.
-      blobs = "tenants/"
-      collections = {
-        callbacks = { expires = true, indexed = ["due_at", "open_since"] }
-        endpoints = {}
-        reach     = {}
-      }
     }
   }
 

@@ -63,30 +63,6 @@ variable "response_consumers" {
   }
 }
 
-variable "data" {
-  description = <<-EOT
-    `database`, `location`, `point_in_time_recovery`, `blob_days`: see modules/store. `archive_days`: dead letters in the bucket. `warehouse_days`: responses in BigQuery. `analysts`: IAM members that read that dataset.
-    `protected`: nothing that holds data can be destroyed (database, buckets, tables, secrets, engine). Set it false and apply before `terraform destroy`.
-  EOT
-  type = object({
-    database               = optional(string, "(default)")
-    location               = optional(string)
-    point_in_time_recovery = optional(bool, false)
-    blob_days              = optional(number, 120)
-    archive_days           = optional(number, 365)
-    warehouse_days         = optional(number, 400)
-    analysts               = optional(set(string), [])
-    protected              = optional(bool, true)
-  })
-  default  = {}
-  nullable = false
-
-  validation {
-    condition     = !can(regex(module.routes.key, jsonencode(var.data)))
-    error_message = "What reads like a key stands in data, which are names and numbers: keys belong into Secret Manager and nowhere else."
-  }
-}
-
 variable "operations" {
   description = <<-EOT
     `operators`: IAM members who run the operator's command: they read and write documents and blobs, pull dead letters and publish requests. `emails`: who alerts go to. `alerts` (null: all), `thresholds`, `budget`: see modules/monitoring.

@@ -18,7 +18,7 @@ run "waits_for_approval_by_default" {
     error_message = "cloudbuild.yaml does not learn what to deploy where."
   }
   assert {
-    condition     = strcontains(one(google_project_iam_member.deployer_grants.condition).expression, "hasOnly(['roles/aiplatform.user', 'roles/datastore.user', 'roles/logging.logWriter', 'roles/storage.objectViewer', 'roles/telemetry.tracesWriter'])")
+    condition     = strcontains(one(google_project_iam_member.deployer_grants.condition).expression, "hasOnly(['roles/aiplatform.user', 'roles/datastore.user', 'roles/datastore.viewer', 'roles/logging.logWriter', 'roles/storage.objectViewer', 'roles/telemetry.tracesWriter', 'roles/workflows.invoker'])")
     error_message = "The deployer may grant more than this repository does."
   }
   assert {

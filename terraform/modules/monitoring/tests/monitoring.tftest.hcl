@@ -10,7 +10,7 @@ variables {
 run "an_alert_for_each_worry" {
   variables { emails = ["ops@example.com"] }
   assert {
-    condition     = toset(keys(google_monitoring_alert_policy.this)) == toset(["dead-letters", "undeliverable", "oldest-open", "sweeper-absent", "error-ratio", "latency-p95", "spend", "budget-low", "budget-exhausted"])
+    condition     = toset(keys(google_monitoring_alert_policy.this)) == toset(["dead-letters", "undeliverable", "oldest-open", "sweeper-absent", "error-ratio", "latency-p95", "spend"])
     error_message = "An alert is missing, or one for a GPU that is not there."
   }
   assert {
@@ -24,6 +24,15 @@ run "an_alert_for_each_worry" {
   assert {
     condition     = length(google_billing_budget.this) == 0
     error_message = "A budget without a billing account."
+  }
+}
+
+run "with_budgets" {
+  command = plan
+  variables { rooms = ["budgets"] }
+  assert {
+    condition     = length(setintersection(keys(google_monitoring_alert_policy.this), ["budget-low", "budget-exhausted"])) == 2
+    error_message = "Nobody hears that a budget is running out."
   }
 }
 

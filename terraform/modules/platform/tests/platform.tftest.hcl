@@ -164,9 +164,7 @@ run "with_everything" {
     functions          = { bundle = "tests/bundle.stand-in", rooms = ["runs", "feeds", "callbacks", "batches", "door"], door = { callers = ["serviceAccount:shop@elsewhere"] }, workflow = { notify_topic = "digests" }, peak_in_flight = 80, traces = {}, budgets = [{ scope = "all", usd = 30 }], shapes = { handler = { max_instances = 2 } } }
     operations         = { operators = ["user:operator@example.com"], console = { viewers = ["group:viewer@example.com"] }, emails = ["ops@example.com"], thresholds = { p95_s = 60 }, budget = { billing_account = "012345-6789AB-CDEF01", units = 50 } }
     delivery           = { state_bucket = "my-state", repository = "projects/p/locations/us-central1/connections/c/repositories/r" }
-    data               = { analysts = ["group:analyst@example.com"] }
-    feeds              = { urls = ["https://example.com/feed.xml"] }
-    pipelines          = { feed = { version = 1, steps = [{ id = "summary", map = { request = { prompt = "Summarise: {{item.text}}" } } }] } }
+    data               = { analysts = ["group:analyst@example.com"], feeds = { urls = ["https://example.com/feed.xml"] }, pipelines = { feed = { version = 1, steps = [{ id = "summary", map = { request = { prompt = "Summarise: {{item.text}}" } } }] } } }
     engine = {
       kind           = "vllm"
       image          = "vllm/vllm-openai@sha256:0000000000000000000000000000000000000000000000000000000000000000"
@@ -221,7 +219,7 @@ run "with_everything" {
 
 run "pipelines_under_their_hash" {
   command = plan
-  variables { pipelines = { classify = { version = 1, steps = [{ id = "label", map = { request = { prompt = "Which? {{item.text}}" } } }] } } }
+  variables { data = { pipelines = { classify = { version = 1, steps = [{ id = "label", map = { request = { prompt = "Which? {{item.text}}" } } }] } } } }
   assert {
     condition     = google_storage_bucket_object.pipeline["classify"].name == "pipelines/classify/${output.pipelines.classify.sha256}.json" && sha256(google_storage_bucket_object.pipeline["classify"].content) == output.pipelines.classify.sha256
     error_message = "A run that names the pipeline by the output's hash would not find it."
@@ -230,23 +228,23 @@ run "pipelines_under_their_hash" {
 
 run "refuses_a_pipeline_without_steps" {
   command = plan
-  variables { pipelines = { classify = { version = 1 } } }
-  expect_failures = [var.pipelines]
+  variables { data = { pipelines = { classify = { version = 1 } } } }
+  expect_failures = [var.data]
 }
 
 run "feeds_without_runs" {
   command = plan
   variables {
     functions = { bundle = "tests/bundle.stand-in", rooms = ["feeds"] }
-    feeds     = { urls = ["https://example.com/feed.xml"] }
+    data      = { feeds = { urls = ["https://example.com/feed.xml"] } }
   }
   expect_failures = [output.functions]
 }
 
 run "refuses_a_feed_that_is_no_address" {
   command = plan
-  variables { feeds = { urls = ["https://me:secret@example.com/feed.xml"], cron = "daily" } }
-  expect_failures = [var.feeds]
+  variables { data = { feeds = { urls = ["https://me:secret@example.com/feed.xml"], cron = "daily" } } }
+  expect_failures = [var.data]
 }
 
 run "traced_elsewhere" {

@@ -110,11 +110,17 @@ run "keys_in_the_place_of_names" {
     secrets            = ["sk-not-a-real-one"]
     publishers         = { sk-not-a-real-one = "user:a@example.com" }
     response_consumers = { app = { member = "user:a@example.com", tenant = "sk-not-a-real-one" } }
-    data               = { database = "sk-not-a-real-one" }
     operations         = { emails = ["sk-not-a-real-one"] }
     delivery           = { state_bucket = "sk-not-a-real-one" }
     engine             = { kind = "vllm", model = "sk-not-a-real-one" }
     functions          = { bundle = "sk-not-a-real-one", peak_in_flight = 80, shapes = { handler = { max_instances = 2 } } }
   }
-  expect_failures = [var.secrets, var.publishers, var.response_consumers, var.data, var.operations, var.delivery, var.engine, var.functions]
+  expect_failures = [var.secrets, var.publishers, var.response_consumers, var.operations, var.delivery, var.engine, var.functions]
+}
+
+# By itself: what the functions are depends on it (data.feeds), and is not looked at while it is wrong.
+run "a_key_in_data" {
+  command = plan
+  variables { data = { database = "sk-not-a-real-one" } }
+  expect_failures = [var.data]
 }

@@ -1,0 +1,64 @@
+# The alerts of what may be switched off: they are there with it.
+
+locals {
+  alerts_of_rooms = [!local.with_budgets ? {} : {
+    budget-low = {
+      query    = "sum by (scope, period) (increase(${local.log.budgets_low}{${local.run}}[10m])) > 0"
+      for_s    = 0
+      severity = "WARNING"
+      text     = "Over 80 % of a budget is spent or held. `penstock budget list` says of which and how much is left; `penstock spend --by model` says what it went to; `penstock budget set` raises it."
+    }
+    budget-exhausted = {
+      query    = "sum by (scope, period) (increase(${local.log.budgets_out}{${local.run}}[10m])) > 0"
+      for_s    = 0
+      severity = "CRITICAL"
+      text     = "A budget lets calls no longer start: they wait for its next period, or fail with budget_exhausted where it says so. Nothing is lost; `penstock budget set` raises it and wakes them."
+    }
+    }, !local.with_batches ? {} : {
+    batch-stuck = {
+      query    = "sum(increase(${local.log.batches_stuck}{${local.run}}[30m])) > 0"
+      for_s    = 600
+      severity = "CRITICAL"
+      text     = "A batch that is out cannot be asked after, or no route has its target any more. `penstock batches list` shows which; the log lines with action batch.unreachable or batch.stranded say why. Is the key of another project, was the target taken out too early?"
+    }
+    batch-escalations = {
+      query    = "sum(increase(${local.log.batches_late}{${local.run}}[1h])) > 0"
+      for_s    = 0
+      severity = "WARNING"
+      text     = "Batches were called back because their time was up: who got no line was asked at once, at list price. The provider is slower than its past; the rule learns it."
+    }
+    batch-refused = {
+      query    = "sum(increase(${local.log.batches_failed}{${local.run}}[1h])) > 0"
+      for_s    = 0
+      severity = "WARNING"
+      text     = "A provider refused a batch, or failed it as a whole (token_limit_exceeded: more is enqueued than the account may have). The log line's reason has the code; members wait for a smaller one, or are asked at once."
+    }
+    }, !local.with_callbacks ? {} : {
+    endpoint-off = {
+      query    = "sum by (endpoint) (increase(${local.log.endpoints_off}{${local.run}}[10m])) > 0"
+      for_s    = 0
+      severity = "WARNING"
+      text     = "An endpoint of callbacks was switched off: it answered 410, or failed for five days. What it is owed waits for three days. `penstock endpoint list` says why; mend it, `penstock endpoint test`, `penstock endpoint enable`."
+    }
+    }, !local.with_runs ? {} : {
+    run-failed = {
+      query    = "sum(increase(${local.log.runs}{${local.run},status=\"failed\"}[10m])) > 0"
+      for_s    = 0
+      severity = "WARNING"
+      text     = "A run has ended without its answers. The label reason says why: too_many_failures is its pipeline's own tolerance, deadline_exceeded its time, malformed its items, reduce_stuck a limit to raise. Look: `penstock run show RUN`; `penstock run redrive RUN` asks again about what failed, and about nothing else."
+    }
+    run-silent = {
+      query    = "histogram_quantile(0.99, sum by (le) (increase(${local.log.run_silent}_bucket{${local.run}}[30m]))) > ${var.thresholds.run_silent_s}"
+      for_s    = 0
+      severity = "WARNING"
+      text     = "Nothing of a run has moved for long, though the sweeper wakes it. Paused (`penstock runs`)? Are its members put aside (action request.parked), or does run-handler fail? The log lines with action run.waiting say which run."
+    }
+    }, var.engine == null ? {} : {
+    gpu-awake = {
+      query    = "sum(run_googleapis_com:container_instance_count{${local.run},service_name=\"${var.engine}\"}) > 0"
+      for_s    = var.thresholds.gpu_awake_h * 3600
+      severity = "WARNING"
+      text     = "The engine has not slept for ${var.thresholds.gpu_awake_h} hours and is billed by the second. Steady work is fine (compare `penstock tune recommend`); else something keeps it awake: min_instances, or a client that polls."
+    }
+  }]
+}
