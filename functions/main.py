@@ -73,6 +73,24 @@ async def feed_reader(request: Request) -> Response:
 
 
 @functions_framework.aio.http
+async def reconciler(request: Request) -> Response:
+    """Cloud Scheduler's hour of the day → the days that are due, compared with their bills."""
+    from penstock.adapters.bills.chosen import biller_of
+    from penstock.bills.accounts import accounts_of
+    from penstock.bills.story import reconcile_due
+
+    s = await instance()
+    if s.bills is None:
+        return JSONResponse({"error": "PENSTOCK_BILLS is not set."}, status_code=400)
+    try:
+        compared, failed = await reconcile_due(s, accounts_of(s.bills, s.routes.targets), biller_of)
+    except StoreError:
+        log.error("bill.unread", "The store did not answer; the next day's call looks at other days.")
+        return Response(status_code=Verdict.NACK.value)
+    return JSONResponse({"compared": compared, "failed": failed})
+
+
+@functions_framework.aio.http
 async def courier(request: Request) -> Response:
     """A wake → the callback that it means is sent, or put aside, or given up."""
     from penstock.callbacks.story import courier as story

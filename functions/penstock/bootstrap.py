@@ -85,6 +85,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Services:
         rooms=tuple(rooms_of(settings)),
         keepers=tuple(keepers_of(settings)),
         feeds=settings.feeds,
+        bills=settings.bills,
         outlet=outlet_of(settings),
         signing=signing_of(settings),
         workflows=settings.workflows,

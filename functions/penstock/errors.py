@@ -15,6 +15,7 @@ PenstockError
 │   ├── BlobMissing          there is no such blob
 │   └── BlobUnavailable      the blob store did not answer
 ├── FeedError                what is named as a feed cannot be fetched, or is none
+├── BillError                a provider's figures cannot be had, or cannot be compared with ours
 ├── SecretError              a provider key could not be fetched
 │   └── SecretUnavailable    its keeper did not answer: asking again may help
 ├── NotDelivered             an endpoint gave no answer to a callback
@@ -186,6 +187,11 @@ class BlobUnavailable(BlobError):
 
 class FeedError(PenstockError):
     """What is named as a feed cannot be fetched, or is none; its text is for a person."""
+
+
+class BillError(PenstockError):
+    """A provider's figures cannot be had, or cannot be compared with ours; its text is for a person, and
+    never holds a key."""
 
 
 class SecretError(PenstockError):

@@ -40,6 +40,8 @@ CLIENT_BATCHES = "client_batches"
 KEYS = "keys"
 #: What was done by way of the console.
 AUDIT = "audit"
+#: What days' bills were found to be, beside our ledger.
+BILLS = "bills"
 
 
 def request_path(tenant: str, request_id: str) -> str:
@@ -85,6 +87,11 @@ def drawn_path(allotment: str, tenant: str, request_id: str) -> str:
 def hour_path(hour: str) -> str:
     """What was done in an hour of UTC (`2026-11-28T21`), minute by minute."""
     return f"hours/{hour}"
+
+
+def bill_path(name: str) -> str:
+    """`name`: a day and an account, `2026-11-21~openai`, so that the order of names is that of days."""
+    return f"{BILLS}/{name}"
 
 
 def audit_path(name: str) -> str:

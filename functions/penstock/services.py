@@ -71,6 +71,8 @@ class Services:
     runners: Mapping[str, Runner] = field(default_factory=dict)
     #: PENSTOCK_FEEDS as it was read; None: no feeds are read. The room above makes sense of it.
     feeds: str | None = None
+    #: PENSTOCK_BILLS as it was read; None: no bills are compared.
+    bills: str | None = None
     #: Where callbacks leave and what signs them; None where they are switched off. The projects whose
     #: Workflows may be answered.
     outlet: Outlet | None = None

@@ -22,6 +22,7 @@ from penstock.targets.address import address_fault
 from penstock.targets.pasted import without_keys
 from penstock.targets.routes import Routes, Target, parse_routes, single_route
 from penstock.written import (
+    bills_fault,
     console_fault,
     host_fault,
     key_fault,
@@ -56,6 +57,7 @@ SETTINGS: Final = (
     Setting(
         "PENSTOCK_FEEDS", "cloud", "the feeds that feed_reader asks about: urls, tenant, pipeline, as JSON"
     ),
+    Setting("PENSTOCK_BILLS", "cloud", "the accounts at providers whose bills are compared, as JSON"),
     Setting("PENSTOCK_CALLBACKS_TOPIC", "cloud", "topic of callbacks; set: callbacks are switched on"),
     Setting("PENSTOCK_CALLBACKS_SIGNED_BY", "cloud", "the secret that makes endpoints' keys, by its name"),
     Setting("PENSTOCK_WORKFLOWS", "cloud", "projects whose Workflows are answered; off: none"),
@@ -74,6 +76,9 @@ SETTINGS: Final = (
     Setting("PENSTOCK_TIME_SCALE", "local", "tests only: divides every duration of the protocol"),
     Setting("OPENAI_API_KEY", "local", "key of the OpenAI-compatible API, without routes or secrets"),
     Setting("OPENAI_BASE_URL", "local", "address of another OpenAI-compatible API"),
+    Setting("OPENAI_ADMIN_KEY", "local", "for `penstock reconcile`: the organization's admin key"),
+    Setting("ANTHROPIC_ADMIN_KEY", "local", "for `penstock reconcile`: the organization's admin key"),
+    Setting("OPENROUTER_MANAGEMENT_KEY", "local", "for `penstock reconcile`: a management key"),
     Setting("PUBSUB_EMULATOR_HOST", "local", "host:port of Google's Pub/Sub emulator"),
     Setting("FIRESTORE_EMULATOR_HOST", "local", "host:port of Google's Firestore emulator"),
     Setting("XDG_DATA_HOME", "local", "the user's data directory, for the default local folder"),
@@ -118,9 +123,13 @@ _RULES: Final[Mapping[str, Callable[[str], str]]] = {
     "PENSTOCK_ROUTES": lambda value: "" if value.lstrip().startswith("{") else spoilt(value),
     "PENSTOCK_DEFAULT_MODEL": model_fault,
     "PENSTOCK_FEEDS": feeds_fault,
+    "PENSTOCK_BILLS": bills_fault,
     "PENSTOCK_TRACES": lambda value: "" if value == OFF else address_fault(value),
     "PENSTOCK_CONSOLE": lambda value: "" if value in (OFF, LOCAL) else console_fault(value),
     "OPENAI_API_KEY": key_fault,
+    "OPENAI_ADMIN_KEY": key_fault,
+    "ANTHROPIC_ADMIN_KEY": key_fault,
+    "OPENROUTER_MANAGEMENT_KEY": key_fault,
     "OPENAI_BASE_URL": address_fault,
     "PUBSUB_EMULATOR_HOST": host_fault,
     "FIRESTORE_EMULATOR_HOST": host_fault,
@@ -159,6 +168,8 @@ class Settings:
     internal_topic: str = "llm-internal"
     #: None: no feeds are read.
     feeds: str | None = None
+    #: None: no bills are compared.
+    bills: str | None = None
     #: None: callbacks are switched off. The master secret's name, None: a file on this machine.
     callbacks_topic: str | None = None
     callbacks_secret: str | None = None
@@ -241,6 +252,7 @@ class _Reader:
             batches_topic=env.get("PENSTOCK_BATCHES_TOPIC"),
             internal_topic=env.get("PENSTOCK_INTERNAL_TOPIC", "llm-internal"),
             feeds=env.get("PENSTOCK_FEEDS"),
+            bills=env.get("PENSTOCK_BILLS"),
             callbacks_topic=env.get("PENSTOCK_CALLBACKS_TOPIC"),
             callbacks_secret=self._callbacks_secret(),
             workflows=self._workflows(),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Final
+from typing import Any, Final
 
 _QUOTES: Final = "\"'`“”‘’"
 #: host, host:port or [address]:port, as gRPC takes it.
@@ -17,6 +17,8 @@ _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s/:\[\]]+)(:[0-9]{1,5})?")
 _TOPIC: Final = re.compile(r"[A-Za-z][A-Za-z0-9._~+%-]{0,254}")
 _PROJECT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]*")
 _SECRET: Final = re.compile(r"projects/[^/\s]+/secrets/[^/\s]+(/versions/[^/\s]+)?")
+#: A name of an account, and a provider's own id of a project or a key.
+_WORD: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 #: A model's name, in characters.
 MODEL_LIMIT: Final = 256
 
@@ -94,6 +96,42 @@ def console_fault(text: str) -> str:
     if whole and named:
         return ""
     return 'must be off, local, or {"audience": "/projects/…", "operators": ["name@example.com"]}.'
+
+
+#: Whose figures of costs can be read.
+BILLERS = ("openai", "anthropic", "openrouter")
+_OF_ACCOUNTS = frozenset({"name", "provider", "secret", "project", "key", "targets"})
+
+
+def bills_fault(text: str) -> str:
+    """What does not say whose bills are compared."""
+    try:
+        accounts = json.loads(text)
+        faults = [_account_fault(account) for account in accounts]
+        names = [account.get("name") or account["provider"] for account in accounts]
+        right = isinstance(accounts, list) and bool(accounts)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        right = False
+    if not right:
+        return 'must be JSON such as [{"provider": "openai", "secret": "projects/P/secrets/S/versions/V"}].'
+    if len(set(names)) < len(names):
+        return "names an account twice: give each a name of its own."
+    return next((fault for fault in faults if fault), "")
+
+
+def _account_fault(account: dict[str, Any]) -> str:
+    if unknown := sorted(set(account) - _OF_ACCOUNTS):
+        return f"has an account with {unknown[0]!r}: there are {', '.join(sorted(_OF_ACCOUNTS))}."
+    if account["provider"] not in BILLERS:
+        return f"names the provider {str(account['provider'])[:40]!r}: there are {', '.join(BILLERS)}."
+    if fault := secret_fault(account["secret"]):
+        return f"has an account whose secret {fault}"
+    words = [account.get(name, "") for name in ("name", "project", "key")]
+    if not all(isinstance(word, str) and _WORD.fullmatch(word or "-") for word in words):
+        return "has an account whose name, project or key is no id: 1 to 128 of A-Z a-z 0-9 . _ -."
+    targets = account.get("targets", [])
+    named = isinstance(targets, list) and all(isinstance(target, str) and target for target in targets)
+    return "" if named else "has an account whose targets are no list of names."
 
 
 def model_fault(model: str) -> str:

@@ -61,6 +61,7 @@ def test_functions_get_exactly_the_cloud_settings(dev: Run, everything: Run) -> 
     switches = {"PENSTOCK_RUNS_TOPIC", "PENSTOCK_INTERNAL_TOPIC", "PENSTOCK_FEEDS", "PENSTOCK_CONSOLE"}
     switches |= {
         "PENSTOCK_BATCHES_TOPIC",
+        "PENSTOCK_BILLS",
         "PENSTOCK_CALLBACKS_TOPIC",
         "PENSTOCK_CALLBACKS_SIGNED_BY",
         "PENSTOCK_WORKFLOWS",

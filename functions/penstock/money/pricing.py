@@ -56,7 +56,12 @@ class PriceBook:
 
     def model(self, name: str) -> ModelPrice | None:
         """The price of a model, or of the model whose dated snapshot (`-2026-03-17`) is named, or None."""
-        return self.models.get(name) or self.models.get(_SNAPSHOT.sub("", name))
+        named = self.name_of(name)
+        return self.models[named] if named else None
+
+    def name_of(self, model: str) -> str | None:
+        """The entry's name that `model`, or its dated snapshot, goes by, or None."""
+        return next((name for name in (model, _SNAPSHOT.sub("", model)) if name in self.models), None)
 
     def price(self, model: str, tier: str | None = None, lane: Lane = Lane.SYNC) -> TokenPrices:
         """The prices of a model at the tier that answered (None: the standard one) in the lane of the call.

@@ -1,4 +1,4 @@
-"""What a confirmed result adds to its tenant's usage: on the day of the call, by model, lane and tier."""
+"""What a confirmed result adds to its tenant's usage: by the day of the call, model, lane, tier, target."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ class _Account(NamedTuple):
     model: str
     lane: str
     tier: str
+    #: Who was asked: an account at a provider is that of its targets.
+    target: str
 
 
 def booked(record: Record, now: datetime) -> list[Merge]:
@@ -37,8 +39,8 @@ def booked(record: Record, now: datetime) -> list[Merge]:
     """
     result = record.result or {}
     counts = {_account(record, result, now): Counter(_of_result(result))}
-    for at in _unbooked(record, now):
-        account = _Account(_day(at), "", _lane(result), STANDARD)
+    for at, target in _unbooked(record, now):
+        account = _Account(_day(at), "", _lane(result), STANDARD, target)
         counts.setdefault(account, Counter())["perhaps_paid"] += 1
     return [_merge(record, account, counted) for account, counted in counts.items()]
 
@@ -53,7 +55,9 @@ def _account(record: Record, result: Mapping[str, Any], now: datetime) -> _Accou
     called = _last_call(record) if _bought(result) else None
     at = called.at if called else _completed(result) or now
     tier = (result["usage"] or {}).get("service_tier") or STANDARD
-    return _Account(_day(at), (result["model"] or "")[:_NAME], _lane(result), tier)
+    model = (result["model"] or "")[:_NAME]
+    target = called.target if called else result.get("target") or ""
+    return _Account(_day(at), model, _lane(result), tier, target)
 
 
 def _of_result(result: Mapping[str, Any]) -> dict[str, int]:
@@ -62,6 +66,7 @@ def _of_result(result: Mapping[str, Any]) -> dict[str, int]:
     names = ("prompt_tokens", "cached_tokens", "cache_write_tokens", "completion_tokens", "reasoning_tokens")
     return {name: tokens.get(name, 0) for name in names} | {
         "requests": 1,
+        "answered": int(bool(tokens)),
         f"status_{result['status']}": 1,
         f"cache_{result['cache']}": 1,
         "cost_nano_usd": _nano(result["cost"]["usd"]),
@@ -79,13 +84,13 @@ def _last_call(record: Record) -> Attempt | None:
     return next((line for line in reversed(record.attempts) if line.outcome != NOT_CALLED), None)
 
 
-def _unbooked(record: Record, now: datetime) -> Iterator[datetime]:
-    """When each call began that may have been paid and is in no usage yet. The ledger keeps the newest lines;
-    of a call whose line is gone, the oldest that is left tells the day."""
-    times = [line.at for line in record.attempts if line.outcome in PERHAPS_PAID]
-    oldest = times[0] if times else now
+def _unbooked(record: Record, now: datetime) -> Iterator[tuple[datetime, str]]:
+    """When each call began that may have been paid and is in no usage yet, and whom it asked. The ledger
+    keeps the newest lines; of a call whose line is gone, the oldest that is left tells both."""
+    calls = [(line.at, line.target) for line in record.attempts if line.outcome in PERHAPS_PAID]
+    oldest = calls[0] if calls else (now, "")
     for nth in range(1, record.perhaps_paid - (record.perhaps_booked or 0) + 1):
-        yield times[-nth] if nth <= len(times) else oldest
+        yield calls[-nth] if nth <= len(calls) else oldest
 
 
 def _lane(result: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ _Json = Annotated[bool, typer.Option("--json", help="Data for a program on stdou
 
 def add_operations(app: typer.Typer) -> None:
     """Register the verbs with the operator's command."""
-    for verb in (redrive, pause, resume, forget, spend):
+    for verb in (redrive, pause, resume, forget, spend, reconcile):
         app.command()(verb)
     app.add_typer(verbs, name="budget")
 
@@ -167,6 +167,46 @@ def spend(
 
     wanted = asked(by, since, until, tenant)
     _run(lambda: spend(wanted, as_json=as_json))
+
+
+def reconcile(
+    day: Annotated[str, typer.Option(help="Which day, in UTC, such as 2026-11-21; two days ago or earlier.")],
+    provider: Annotated[str, typer.Option(help="Whose bill: openai, anthropic or openrouter.")] = "openai",
+    api_key: Annotated[
+        str | None,
+        typer.Option(help="Only calls with this key, by the provider's id of it (key_…), not itself."),
+    ] = None,
+    project: Annotated[
+        str | None, typer.Option(help="Only calls of this project or workspace, by its id.")
+    ] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(help="Only our calls to this target; repeatable. Default: those that the routes name."),
+    ] = None,
+    secret: Annotated[
+        str | None, typer.Option(help="The secret with the key that reads bills: projects/P/secrets/S.")
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(help="Of another server that speaks the provider's API; the key goes there.")
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """Compare a day's bill with the ledger, and say what each difference is.
+
+    Reads the provider's own figures with a key that may see them: OPENAI_ADMIN_KEY, ANTHROPIC_ADMIN_KEY,
+    OPENROUTER_MANAGEMENT_KEY, or --secret. Exits with 1 when over 0.5 % of the bill has no explanation.
+
+    [b]Examples[/b]
+
+      penstock reconcile --day 2026-11-21
+
+      penstock reconcile --day 2026-11-21 --provider anthropic --api-key apikey_01… --json
+    """
+    from penstock_ops.upkeep.reconcile import asked
+    from penstock_ops.upkeep.reconcile import reconcile as work
+
+    wanted = asked(day, provider, secret, project, api_key, target or [], address)
+    _run(lambda: work(wanted, as_json=as_json))
 
 
 def _run(verb: Callable[[], Coroutine[Any, Any, int]]) -> None:

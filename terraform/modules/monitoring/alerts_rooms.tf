@@ -14,6 +14,19 @@ locals {
       severity = "CRITICAL"
       text     = "A budget lets calls no longer start: they wait for its next period, or fail with budget_exhausted where it says so. Nothing is lost; `penstock budget set` raises it and wakes them."
     }
+    }, !local.with_bills ? {} : {
+    bill-unexplained = {
+      query    = "sum by (account) (increase(${local.log.bills_unexplained}{${local.run}}[1h])) > 0"
+      for_s    = 0
+      severity = "WARNING"
+      text     = "Over 0.5 % of a day's bill has no explanation. `penstock reconcile --day DAY` shows by model what was counted and what every difference is; docs/money.md says what each of them means."
+    }
+    bill-unread = {
+      query    = "sum by (account) (increase(${local.log.bills_unread}{${local.run}}[1h])) > 0"
+      for_s    = 0
+      severity = "WARNING"
+      text     = "A day's bill could not be compared; the log line with action bill.unread says why. Has the secret penstock-bill-NAME a version, may that key see figures, is the account shared? `penstock reconcile --day DAY` does it afterwards."
+    }
     }, !local.with_batches ? {} : {
     batch-stuck = {
       query    = "sum(increase(${local.log.batches_stuck}{${local.run}}[30m])) > 0"

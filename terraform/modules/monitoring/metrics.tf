@@ -7,6 +7,7 @@ locals {
   with_callbacks = contains(var.rooms, "callbacks")
   with_batches   = contains(var.rooms, "batches")
   with_budgets   = contains(var.rooms, "budgets")
+  with_bills     = contains(var.rooms, "bills")
 
   # name => the action that is counted and the labels that are taken from its line
   counters = merge({
@@ -18,6 +19,9 @@ locals {
     }, !local.with_budgets ? {} : {
     budgets_low = { action = "budget.low", labels = ["scope", "period"] }
     budgets_out = { action = "budget.exhausted", labels = ["scope", "period"] }
+    }, !local.with_bills ? {} : {
+    bills_unexplained = { action = "bill.unexplained", labels = ["account"] }
+    bills_unread      = { action = "bill.unread", labels = ["account"] }
     }, !local.with_callbacks ? {} : {
     callbacks     = { action = "callback.attempted", labels = ["outcome"] }
     endpoints_off = { action = "endpoint.switched_off", labels = ["tenant", "endpoint"] }

@@ -5,6 +5,7 @@ locals {
     contains(var.functions.rooms, "runs") ? { PENSTOCK_RUNS_TOPIC = local.topics.runs, PENSTOCK_INTERNAL_TOPIC = local.topics.internal } : {},
     contains(var.functions.rooms, "feeds") ? { PENSTOCK_FEEDS = local.feeds } : {},
     contains(var.functions.rooms, "batches") ? { PENSTOCK_BATCHES_TOPIC = local.topics.batches } : {},
+    local.comparing,
     local.calling_back,
     contains(var.functions.rooms, "door") ? { PENSTOCK_DOOR = var.functions.door.keys ? "keys" : "iam" } : {},
     local.console_setting,

@@ -8,6 +8,7 @@ variable "functions" {
     `budgets`: null (off), or the budgets that hold where `penstock budget set` says nothing else, see docs/money.md: `scope` (all, tenant:NAME, target:NAME), `period` (day, month), `model`, `usd`, `on_exhausted` (park, fail).
     `workflow`: null, or a workflow of Google's that begins runs and waits for them, see docs/callbacks.md: `notify_topic`, a topic that is told of those that succeeded; `project_number`, where executions name the project by its number.
     `endpoints`: where callbacks may go, see docs/callbacks.md: name, or tenant/name => `url`, and for another key `version` with the time of the change in `rotated_at`.
+    `bills`: accounts at providers whose bills are compared, see docs/money.md: name => `provider` (openai, anthropic, openrouter), and where the account is shared the provider's ids of this deployment's `project` or `key`; `targets`, default: those whose address is the provider's.
     `door`: who may call the front door, see docs/door.md: `callers`, IAM members (default: everybody, since each call shows a key of the door's own), and `keys`, whether calls show such a key.
     `paused`: no requests are delivered and the sweeper rests; messages wait for up to 7 days. What is in flight ends.
   EOT
@@ -49,6 +50,12 @@ variable "functions" {
       version    = optional(number, 1)
       rotated_at = optional(string)
     })), {})
+    bills = optional(map(object({
+      provider = string
+      project  = optional(string)
+      key      = optional(string)
+      targets  = optional(set(string), [])
+    })), {})
     door = optional(object({
       callers = optional(set(string), ["allUsers"])
       keys    = optional(bool, true)
@@ -86,6 +93,14 @@ variable "functions" {
   validation {
     condition     = alltrue([for b in coalesce(var.functions.budgets, []) : can(regex("^(all|tenant:[A-Za-z0-9][A-Za-z0-9._:-]{0,63}|target:[A-Za-z0-9][A-Za-z0-9._:/-]{0,127})$", b.scope)) && contains(["day", "month"], b.period) && contains(["park", "fail"], b.on_exhausted) && b.usd >= 0 && b.usd <= 1000000000])
     error_message = "functions.budgets: scope is all, tenant:NAME or target:NAME, period day or month, on_exhausted park or fail, usd 0 to 1000000000."
+  }
+  validation {
+    condition     = alltrue([for name, account in var.functions.bills : can(regex("^[a-z0-9][a-z0-9-]{0,62}$", name)) && contains(["openai", "anthropic", "openrouter"], account.provider) && can(regex("^[A-Za-z0-9._-]{0,128}$", coalesce(account.project, "-"))) && can(regex("^[A-Za-z0-9._-]{0,128}$", coalesce(account.key, "-")))])
+    error_message = "functions.bills: a name is 1 to 63 of a-z 0-9 -, a provider openai, anthropic or openrouter, and project and key are the provider's ids of them, not the key itself."
+  }
+  validation {
+    condition     = length(var.functions.bills) == 0 || contains(var.functions.rooms, "bills")
+    error_message = "functions.bills names accounts and the room is off: add \"bills\" to functions.rooms."
   }
   validation {
     condition     = var.functions.workflow == null || length(setsubtract(["runs", "callbacks"], var.functions.rooms)) == 0

@@ -32,6 +32,7 @@ locals {
     endpoints      = "endpoints"
     reach          = "reach"
     audit          = "audit"
+    bills          = "bills"
     hours          = "hours"
     keys           = "keys"
     door_pointers  = "door"

@@ -61,6 +61,16 @@ locals {
         "Set data.feeds.urls, and as data.feeds.pipeline a name in data.pipelines." = length(var.data.feeds.urls) > 0 && contains(keys(var.data.pipelines), var.data.feeds.pipeline)
       }
     }
+    bills = {
+      name        = "reconciler"
+      description = "By the day: compares what providers bill with the ledger, and names each difference."
+      shape       = { cpu = 1, memory = "512Mi", concurrency = 1, min_instances = 0, max_instances = 1 }
+      timeout_s   = 300
+      # By six what a provider adds in the night is there; a day is looked at two and seven days after it.
+      schedule    = { cron = "0 6 * * *", description = "Has the bills of two and of seven days ago compared." }
+      collections = { bills = {} }
+      needs       = { "Name the accounts in functions.bills." = length(var.functions.bills) > 0 }
+    }
     callbacks = {
       name         = "courier"
       description  = "Tells endpoints that a request or a run has ended: signed, again until they take it."

@@ -36,6 +36,15 @@ run "with_budgets" {
   }
 }
 
+run "with_bills" {
+  command = plan
+  variables { rooms = ["bills"] }
+  assert {
+    condition     = length(setintersection(keys(google_monitoring_alert_policy.this), ["bill-unexplained", "bill-unread"])) == 2 && google_logging_metric.counter["bills_unexplained"].filter != ""
+    error_message = "Nobody hears that a bill has no explanation."
+  }
+}
+
 run "with_callbacks" {
   variables { rooms = ["callbacks"] }
   assert {

@@ -71,6 +71,14 @@ override_resource {
   values = { member = "serviceAccount:feed-reader-caller@my-project-1", email = "feed-reader-caller@my-project-1", name = "accounts/feed-reader-caller" }
 }
 override_resource {
+  target = google_service_account.function["bills"]
+  values = { member = "serviceAccount:reconciler@my-project-1", email = "reconciler@my-project-1", name = "accounts/reconciler" }
+}
+override_resource {
+  target = module.function["bills"].google_service_account.caller
+  values = { member = "serviceAccount:reconciler-caller@my-project-1", email = "reconciler-caller@my-project-1", name = "accounts/reconciler-caller" }
+}
+override_resource {
   target = google_service_account.function["callbacks"]
   values = { member = "serviceAccount:courier@my-project-1", email = "courier@my-project-1", name = "accounts/courier" }
 }
@@ -161,7 +169,7 @@ run "with_everything" {
   variables {
     publishers         = { app = "serviceAccount:publisher@elsewhere" }
     response_consumers = { app = { member = "serviceAccount:consumer@elsewhere", tenant = "acme" } }
-    functions          = { bundle = "tests/bundle.stand-in", rooms = ["runs", "feeds", "callbacks", "batches", "door"], door = { callers = ["serviceAccount:shop@elsewhere"] }, workflow = { notify_topic = "digests" }, peak_in_flight = 80, traces = {}, budgets = [{ scope = "all", usd = 30 }], shapes = { handler = { max_instances = 2 } } }
+    functions          = { bundle = "tests/bundle.stand-in", rooms = ["runs", "feeds", "callbacks", "batches", "door", "bills"], bills = { openai = { provider = "openai", key = "key_1" } }, door = { callers = ["serviceAccount:shop@elsewhere"] }, workflow = { notify_topic = "digests" }, peak_in_flight = 80, traces = {}, budgets = [{ scope = "all", usd = 30 }], shapes = { handler = { max_instances = 2 } } }
     operations         = { operators = ["user:operator@example.com"], console = { viewers = ["group:viewer@example.com"] }, emails = ["ops@example.com"], thresholds = { p95_s = 60 }, budget = { billing_account = "012345-6789AB-CDEF01", units = 50 } }
     delivery           = { state_bucket = "my-state", repository = "projects/p/locations/us-central1/connections/c/repositories/r" }
     data               = { analysts = ["group:analyst@example.com"], feeds = { urls = ["https://example.com/feed.xml"] }, pipelines = { feed = { version = 1, steps = [{ id = "summary", map = { request = { prompt = "Summarise: {{item.text}}" } } }] } } }
@@ -215,6 +223,33 @@ run "with_everything" {
     condition     = output.engine == "https://engine.example.run.app/v1" && output.consumer_subscriptions == { app = "llm-responses-app" } && output.deployer != null
     error_message = "What was switched on is not there."
   }
+}
+
+run "bills_are_compared" {
+  command = plan
+  variables {
+    functions = { bundle = "tests/bundle.stand-in", rooms = ["bills"], bills = { openai = { provider = "openai", project = "proj_1", targets = ["nano"] } } }
+  }
+  assert {
+    condition     = jsondecode(local.environment.PENSTOCK_BILLS) == [{ name = "openai", provider = "openai", secret = "projects/my-project-1/secrets/penstock-bill-openai/versions/latest", project = "proj_1", targets = ["nano"] }]
+    error_message = "The accounts are not handed on as the code reads them."
+  }
+  assert {
+    condition     = google_cloud_scheduler_job.this["bills"].schedule == "0 6 * * *" && google_service_account.function["bills"].account_id == "reconciler"
+    error_message = "The reconciler is called by the day, as itself."
+  }
+}
+
+run "refuses_bills_without_an_account" {
+  command = plan
+  variables { functions = { bundle = "tests/bundle.stand-in", rooms = ["bills"] } }
+  expect_failures = [output.functions]
+}
+
+run "refuses_bills_of_nobody" {
+  command = plan
+  variables { functions = { bundle = "tests/bundle.stand-in", rooms = ["bills"], bills = { acme = { provider = "acme" } } } }
+  expect_failures = [var.functions]
 }
 
 run "pipelines_under_their_hash" {
