@@ -5,18 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
-from typing import Any, Literal, cast
+from datetime import UTC, datetime
+from typing import Literal, cast
 
-from rich.table import Table
-
-from penstock.budgets.accounts import GRANTED, RETURNED, detail
 from penstock.budgets.fitting import limit_fault
 from penstock.budgets.releasing import release
 from penstock.errors import PreconditionFailed
 from penstock.money.limit_faults import nano_of, scope_fault
-from penstock.money.limits import MONEY_PATH, NANO, Limit, in_force, stored, usd
-from penstock.paths import account_path
+from penstock.money.limits import MONEY_PATH, Limit, in_force, stored
 from penstock.ports import Snapshot, Update
 from penstock.settings import OFF, read_settings
 from penstock.targets.routes import Target
@@ -24,6 +20,7 @@ from penstock_ops.terminal.console import counted, print_json, say, stdout
 from penstock_ops.terminal.faults import Misuse, OperatorFault
 from penstock_ops.terminal.shown import shown
 from penstock_ops.terminal.system import System, open_system
+from penstock_ops.upkeep.budget_rows import print_budgets, rows_of, told
 
 #: How often a change by somebody else at the same moment is looked at again.
 _LOOKS = 5
@@ -45,7 +42,7 @@ async def set_budget(
         await _change(system, lambda limits: [*_without(limits, limit), limit])
         released = await _release(system)
         if as_json:
-            print_json({"set": _told(limit), "released": released})
+            print_json({"set": told(limit), "released": released})
             return 0
         stdout().print(f"[green]set[/green]: {shown(str(limit))}.", soft_wrap=True)
         if released:
@@ -66,7 +63,7 @@ async def clear_budget(scope: str, per: str, model: str | None, *, as_json: bool
         await _change(system, lambda limits: [*_without(limits, wanted), *gone])
         released = await _release(system)
         if as_json:
-            print_json({"cleared": _told(wanted) | {"usd": None}, "released": released})
+            print_json({"cleared": told(wanted) | {"usd": None}, "released": released})
         else:
             stdout().print("[green]cleared[/green].")
     return 0
@@ -80,11 +77,11 @@ async def list_budgets(scope: str | None, *, as_json: bool) -> int:
         say(f"penstock budget ← {system.name}")
         limits = [limit for limit in _in_force(await _money(system)) if scope in (None, limit.scope)]
         today = datetime.now(UTC).date()
-        rows = await _rows(system, limits, today)
+        rows = await rows_of(system, limits, today)
     if as_json:
         print_json({"day": str(today), "budgets": rows})
     elif rows:
-        _print(rows)
+        print_budgets(rows)
     else:
         stdout().print("No budget is set. `penstock budget set 30` sets one.")
     return 0
@@ -155,41 +152,3 @@ async def _release(system: System) -> int:
     say(f"Waiting {timing.pause_poll_s:g} s, until every instance knows it …")
     await asyncio.sleep(timing.pause_poll_s)
     return await release(system.services, timing.hold_min_s)
-
-
-async def _rows(system: System, limits: Sequence[Limit], today: date) -> list[dict[str, Any]]:
-    services = system.services
-    paths = sorted({account_path(limit.scope, f"{today:%Y-%m}") for limit in limits})
-    found = await services.store.read(paths, timeout_s=services.timing.read_s) if paths else []
-    accounts = {snapshot.path: snapshot.fields or {} for snapshot in found}
-    rows = []
-    for limit in sorted(limits, key=lambda limit: (limit.scope, limit.period, limit.model or "")):
-        account = accounts[account_path(limit.scope, f"{today:%Y-%m}")]
-        end = detail(limit.period, limit.model, today)
-        used = int(account.get(GRANTED + end, 0)) - int(account.get(RETURNED + end, 0))
-        left = max(0, (limit.nano or 0) - used)
-        rows.append(_told(limit) | {"used_usd": used / NANO, "left_usd": left / NANO})
-    return rows
-
-
-def _told(limit: Limit) -> dict[str, Any]:
-    return {
-        "scope": limit.scope,
-        "period": limit.period,
-        "model": limit.model,
-        "usd": (limit.nano or 0) / NANO,
-        "on_exhausted": limit.on_exhausted,
-    }
-
-
-def _print(rows: Sequence[dict[str, Any]]) -> None:
-    table = Table("scope", "per", "model", box=None)
-    for name in ("budget", "spent or held", "left"):
-        table.add_column(name, justify="right")
-    table.add_column("when exhausted")
-    for row in rows:
-        money = (usd(round(row[name] * NANO)) for name in ("usd", "used_usd", "left_usd"))
-        named = (shown(row["scope"]), row["period"], shown(row["model"] or "all"))
-        table.add_row(*named, *money, row["on_exhausted"])
-    stdout().print(table)
-    say("spent or held: also what instances have drawn and not used; it comes back within minutes.")

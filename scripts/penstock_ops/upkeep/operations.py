@@ -143,7 +143,7 @@ def forget(
 
 
 def spend(
-    by: Annotated[str, typer.Option(help="What to split it by: day, tenant, model or lane.")] = "day",
+    by: Annotated[str, typer.Option(help="What to split it by: day, tenant, target, model or lane.")] = "day",
     since: Annotated[
         str | None, typer.Option(help="The first day, such as 2026-11-01 (default: the month's first).")
     ] = None,
@@ -151,7 +151,7 @@ def spend(
     tenant: Annotated[str | None, typer.Option(help="Only this tenant's.")] = None,
     as_json: _Json = False,
 ) -> None:
-    """Show what was spent: tokens, dollars, what the cache saved, and what no figure of dollars holds.
+    """Show what was spent: tokens, dollars, what the cache saved, and what the budgets leave.
 
     From the ledger of confirmed results. Days are UTC, and those of the calls, as a provider's bill has them.
 

@@ -1,9 +1,10 @@
-"""`penstock spend`: what the usage documents say was bought, by tenant, model, lane or day."""
+"""`penstock spend`: what the usage documents say was bought, by tenant, target, model, lane or day;
+and what the budgets leave."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -19,16 +20,28 @@ from penstock_ops.terminal.faults import Misuse
 from penstock_ops.terminal.progress import progress
 from penstock_ops.terminal.shown import shown
 from penstock_ops.terminal.system import System, open_system
+from penstock_ops.upkeep.budget_rows import budget_rows, print_budgets
 
 #: Documents of one query.
 _BATCH = 300
-WAYS = ("day", "tenant", "model", "lane")
+WAYS = ("day", "tenant", "target", "model", "lane")
 #: What is added up, by its name in the document.
 _SUMS = (
-    "requests", "prompt_tokens", "cached_tokens", "cache_write_tokens", "completion_tokens",
-    "reasoning_tokens", "cost_nano_usd", "saved_nano_usd", "cost_unknown", "perhaps_paid",
+    "requests", "cache_hit", "cache_coalesced", "prompt_tokens", "cached_tokens", "cache_write_tokens",
+    "completion_tokens", "reasoning_tokens", "cost_nano_usd", "saved_nano_usd", "cost_unknown",
+    "perhaps_paid",
 )  # fmt: skip
-_COLUMNS = ("requests", "tokens in", "tokens out", "cost", "saved", "unpriced", "perhaps paid")
+_COLUMNS = (
+    "requests",
+    "our cache",
+    "tokens in",
+    "their cache",
+    "tokens out",
+    "cost",
+    "saved",
+    "unpriced",
+    "perhaps paid",
+)
 _NANO = Decimal(1_000_000_000)
 
 
@@ -70,10 +83,12 @@ async def spend(wanted: Asked, *, as_json: bool) -> int:
     async with open_system() as system:
         say(f"penstock spend {wanted.since} to {wanted.until} ← {system.name}")
         groups = await _sums(system, wanted)
+        budgets = await budget_rows(system, wanted.tenant)
     if as_json:
-        _print_json(wanted, groups)
+        _print_json(wanted, groups, budgets)
     else:
         _print(wanted, groups)
+        _print_budgets(budgets)
     return 0
 
 
@@ -147,13 +162,34 @@ def _print(wanted: Asked, groups: Mapping[str, Counter[str]]) -> None:
 def _figures(sums: Counter[str]) -> tuple[str, ...]:
     return (
         f"{sums['requests']:,}",
+        _per_cent(*_of_ours(sums)),
         f"{sums['prompt_tokens']:,}",
+        _per_cent(sums["cached_tokens"], sums["prompt_tokens"]),
         f"{sums['completion_tokens']:,}",
         dollars(_usd(sums["cost_nano_usd"])),
         dollars(_usd(sums["saved_nano_usd"])),
         f"{sums['cost_unknown']:,}",
         f"{sums['perhaps_paid']:,}",
     )
+
+
+def _of_ours(sums: Counter[str]) -> tuple[int, int]:
+    """Results that cost no call, for our cache had the answer or a flight brought it; and all of them."""
+    return sums["cache_hit"] + sums["cache_coalesced"], sums["requests"]
+
+
+def _per_cent(part: int, whole: int) -> str:
+    return f"{part / whole:.0%}" if whole else "–"
+
+
+def _share(part: int, whole: int) -> float | None:
+    return round(part / whole, 4) if whole else None
+
+
+def _print_budgets(budgets: Sequence[dict[str, Any]]) -> None:
+    if budgets:
+        stdout().print()
+        print_budgets(budgets)
 
 
 def _explain(total: Counter[str]) -> None:
@@ -164,12 +200,19 @@ def _explain(total: Counter[str]) -> None:
         say("perhaps paid: calls that ended without a reply; the provider may bill them all the same.")
 
 
-def _print_json(wanted: Asked, groups: Mapping[str, Counter[str]]) -> None:
+def _print_json(wanted: Asked, groups: Mapping[str, Counter[str]], budgets: Sequence[dict[str, Any]]) -> None:
     rows = [{wanted.by: name or None} | _as_json(sums) for name, sums in _ordered(wanted.by, groups)]
     days = {"since": str(wanted.since), "until": str(wanted.until), "tenant": wanted.tenant}
-    print_json({**days, "by": wanted.by, "rows": rows, "total": _as_json(_total(groups))})
+    total = _as_json(_total(groups))
+    print_json({**days, "by": wanted.by, "rows": rows, "total": total, "budgets": budgets})
 
 
 def _as_json(sums: Counter[str]) -> dict[str, Any]:
     exact = {name: sums[name] for name in _SUMS}
-    return exact | {"cost_usd": _usd(sums["cost_nano_usd"]), "saved_usd": _usd(sums["saved_nano_usd"])}
+    shares = {
+        "our_cache_share": _share(*_of_ours(sums)),
+        "their_cache_share": _share(sums["cached_tokens"], sums["prompt_tokens"]),
+    }
+    return (
+        exact | shares | {"cost_usd": _usd(sums["cost_nano_usd"]), "saved_usd": _usd(sums["saved_nano_usd"])}
+    )

@@ -90,6 +90,7 @@ locals {
   lacking = concat(
     flatten([for label, room in local.functions : [for sentence, met in room.needs : "${label}: ${sentence}" if !met]]),
     contains(var.functions.rooms, "feeds") && !contains(var.functions.rooms, "runs") ? ["feeds: Switch on runs too, rooms = [\"runs\", \"feeds\"]."] : [],
+    local.compares && length(var.functions.bills) == 0 ? ["bills: Name the accounts in functions.bills."] : [],
   )
 }
 

@@ -69,7 +69,6 @@ locals {
       # By six what a provider adds in the night is there; a day is looked at two and seven days after it.
       schedule    = { cron = "0 6 * * *", description = "Has the bills of two and of seven days ago compared." }
       collections = { bills = {} }
-      needs       = { "Name the accounts in functions.bills." = length(var.functions.bills) > 0 }
     }
     callbacks = {
       name         = "courier"

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from penstock.paths import usage_path
+from penstock.money.limits import MONEY_PATH, Limit
+from penstock.paths import account_path, usage_path
 from penstock.ports import Merge
 from penstock_ops.terminal.faults import Misuse
 from penstock_ops.upkeep.spend import asked, spend
@@ -30,7 +31,7 @@ async def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 
 
 async def book(folder: Folder, tenant: str, day: str, model: str, lane: str = "sync", **counts: int) -> None:
-    account = {"day": day, "model": model, "lane": lane, "tier": "standard"}
+    account = {"day": day, "model": model, "lane": lane, "tier": "standard", "target": f"to-{model}"}
     path = usage_path(tenant, f"{tenant}{model}", *account.values())
     await folder.services.store.commit([Merge(path, account | ONE | counts)], timeout_s=10)
 
@@ -71,6 +72,8 @@ async def test_it_is_split_as_asked_and_adds_up(folder: Folder, capsys: pytest.C
     assert models["total"]["cost_usd"] == 2.000000002
     assert (models["total"]["cost_unknown"], models["total"]["perhaps_paid"]) == (1, 3)
     assert models["total"]["requests"] == 3
+    by_target = rows(await shown(capsys, "target"), "target")
+    assert by_target == [("to-org/large", 2_000_000_001), ("to-small", 1), ("to-", 0)]
     assert rows(await shown(capsys, "lane"), "lane") == [("sync", 2_000_000_001), ("batch", 1)]
     days = await shown(capsys, "day", since="2026-10-01")
     assert rows(days, "day") == [("2026-10-31", 5), ("2026-11-20", 2_000_000_001), ("2026-11-21", 1)]
@@ -86,6 +89,41 @@ async def test_the_table_says_what_it_leaves_out(folder: Folder, capsys: pytest.
     assert "total" in out
     assert "they are in no figure of dollars" in err
     assert "the provider may bill them" in err
+
+
+async def test_what_caches_answered_is_a_share_of_its_own(
+    folder: Folder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counts = {"requests": 8, "cache_hit": 3, "cache_coalesced": 1, "prompt_tokens": 400, "cached_tokens": 100}
+    await book(folder, "acme", "2026-11-21", "small", **counts)
+    [row] = (await shown(capsys, "model"))["rows"]
+    # Ours by results, the provider's by tokens.
+    assert (row["our_cache_share"], row["their_cache_share"]) == (0.5, 0.25)
+    assert await spend(asked("model", None, None, None, DAY), as_json=False) == 0
+    out = capsys.readouterr().out
+    assert "50%" in out
+    assert "25%" in out
+
+
+async def test_the_budgets_stand_below_with_what_is_held(
+    folder: Folder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = await shown(capsys, "day")
+    assert found["budgets"] == []
+    limits = [
+        Limit("all", "month", None, 30 * 10**9, "park"),
+        Limit("tenant:acme", "day", None, 10**9, "fail"),
+        Limit("tenant:zeta", "day", None, 10**9, "fail"),
+    ]
+    month = datetime.now(UTC).date()
+    granted = Merge(account_path("all", f"{month:%Y-%m}"), {"granted": 5 * 10**9, "returned": 10**9})
+    money = Merge(MONEY_PATH, {"limits": [limit.encode() for limit in limits]})
+    await folder.services.store.commit([money, granted], timeout_s=10)
+    alone = await shown(capsys, "day", tenant="acme")
+    assert [(row["scope"], row["used_usd"], row["left_usd"]) for row in alone["budgets"]] == [
+        ("all", 4.0, 26.0),
+        ("tenant:acme", 0.0, 1.0),
+    ]
 
 
 async def test_nothing_asked_is_said(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
@@ -105,7 +143,7 @@ async def test_more_counters_than_one_query_brings(
 @pytest.mark.parametrize(
     ("by", "since", "until", "tenant", "said"),
     [
-        ("week", None, None, None, "it is one of day, tenant, model, lane"),
+        ("week", None, None, None, "it is one of day, tenant, target, model, lane"),
         ("day", "yesterday", None, None, "--since 'yesterday' is no day: write it as 2026-11-21"),
         ("day", None, "2026-02-30", None, "--until '2026-02-30' is no day"),
         ("day", "2026-11-22", None, None, "--since 2026-11-22 lies after --until 2026-11-21"),
