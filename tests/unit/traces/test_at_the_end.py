@@ -14,7 +14,7 @@ from tests.servers.otlp_server import OtlpServer
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(90)]
 
 #: Two requests to their confirmation by the functions' own stories, in an instance as production makes it; it
-#: says when both are held, and when its end waits for the collector, and ends without a further word to anybody.
+#: says when both are held and when its end waits for the collector, and ends with no further word to anybody.
 INSTANCE = """
 import asyncio, os, sys, threading, traceback
 from datetime import UTC, datetime
