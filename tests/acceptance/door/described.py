@@ -15,6 +15,12 @@ PATHS = {
     "/responses": {"post"},
     "/responses/{response_id}": {"get", "delete"},
     "/responses/{response_id}/cancel": {"post"},
+    "/files": {"get", "post"},
+    "/files/{file_id}": {"get", "delete"},
+    "/files/{file_id}/content": {"get"},
+    "/batches": {"get", "post"},
+    "/batches/{batch_id}": {"get"},
+    "/batches/{batch_id}/cancel": {"post"},
     "/models": {"get"},
     "/models/{model}": {"get"},
 }

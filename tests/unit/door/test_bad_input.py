@@ -86,8 +86,9 @@ OF_RESPONSES: tuple[tuple[dict[str, Any], str], ...] = (
     ({"tools": 1}, "tools"),
     ({"text": {"verbosity": "high"}}, "text.verbosity"),
     ({"reasoning": {"summary": "auto"}}, "reasoning"),
-    ({"previous_response_id": "resp_1"}, "previous_response_id"),
-    ({"include": ["x"]}, "include"),
+    ({"previous_response_id": 1}, "previous_response_id"),
+    ({"include": ["message.output_text.logprobs"]}, "include"),
+    ({"include": "reasoning.encrypted_content"}, "include"),
     ({"background": "yes"}, "background"),
     ({"background": True, "stream": True}, "stream"),
 )
