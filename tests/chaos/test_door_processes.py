@@ -9,7 +9,7 @@ import pytest
 from penstock_ops.emulation.emulators import Emulators
 from tests.chaos.processes.door.live import Shape, live
 
-pytestmark = [pytest.mark.emulators, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.emulators, pytest.mark.long, pytest.mark.timeout(600)]
 
 
 async def test_clients_of_a_door_that_is_killed_keep_what_they_asked(
