@@ -41,7 +41,7 @@ HINTS: Final[Mapping[str, Check]] = {
 CHAT: Final[Mapping[str, Check]] = {
     **HINTS,
     "n": _one_of(1),
-    "store": _one_of(False),
+    "store": _one_of(True, False),
     "logprobs": _one_of(False),
     "logit_bias": _one_of({}),
     "modalities": _one_of(["text"]),

@@ -27,7 +27,7 @@ _WHAT = "response"
 async def retrieve(s: Services, door: Door, caller: Caller, asked: Asked, response_id: str) -> Reply:
     """Raises Wrong, StoreError."""
     query = asked.parameters("include", "include_obfuscation", "starting_after", "stream")
-    record, kept, past = await _found(s, caller, response_id)
+    record, kept, past = await found(s, caller, response_id)
     shown = await _shown(s, response_id, record, kept) | {PREVIOUS: past.previous}
     if query.get("stream") != "true":
         return said(shown, facts(record) if record is not None and record.result else {})
@@ -45,7 +45,7 @@ async def retrieve(s: Services, door: Door, caller: Caller, asked: Asked, respon
 
 async def cancel(s: Services, door: Door, caller: Caller, asked: Asked, response_id: str) -> Reply:
     """Nothing more is called for it; a call under way ends, and is cached. Raises Wrong, StoreError."""
-    record, kept, past = await _found(s, caller, response_id)
+    record, kept, past = await found(s, caller, response_id)
     if kept is None:
         raise Wrong(400, "Only a response that was asked with `background` can be cancelled.")
     if kept.cancelled_at is None and (record is None or record.state is not State.TERMINAL):
@@ -57,31 +57,36 @@ async def cancel(s: Services, door: Door, caller: Caller, asked: Asked, response
 
 async def delete(s: Services, door: Door, caller: Caller, asked: Asked, response_id: str) -> Reply:
     """What was asked by the door, and is over. Raises Wrong, StoreError."""
-    record, kept, _ = await _found(s, caller, response_id)
+    await removed(s, caller, response_id)
+    return said({"id": response_id, "object": _WHAT, "deleted": True})
+
+
+async def removed(s: Services, caller: Caller, response_id: str, what: str = _WHAT) -> None:
+    """Its document is deleted. Raises Wrong, StoreError."""
+    record, kept, _ = await found(s, caller, response_id, what)
     if record is None or record.state is not State.TERMINAL or record.confirmed_at is None:
-        raise Wrong(409, "This response is not over yet: cancel it, or wait a moment.", again_s=1)
+        raise Wrong(409, f"This {what} is not over yet: wait a moment, or cancel it.", again_s=1)
     if kept is None and not record.message_id.startswith(CAME_BY_DOOR):
         raise Wrong(409, "This request was published to the topic, which might bring it again.", final=True)
     marks = [cancelling(s, caller.tenant, response_id, deleted=True)] if kept is not None else []
     await s.store.commit([*marks, Delete(record.path)], timeout_s=s.timing.commit_s)
-    return said({"id": response_id, "object": _WHAT, "deleted": True})
 
 
-async def _found(
-    s: Services, caller: Caller, response_id: str
+async def found(
+    s: Services, caller: Caller, response_id: str, what: str = _WHAT
 ) -> tuple[Record | None, Background | None, Past]:
     """Raises Wrong where there is neither, StoreError."""
     if is_member_id(response_id):
-        raise not_found(_WHAT)
+        raise not_found(what)
     paths = [request_path(caller.tenant, response_id), response_path(caller.tenant, response_id)]
-    found, beside = await s.store.read(paths, timeout_s=s.timing.read_s)
+    own, beside = await s.store.read(paths, timeout_s=s.timing.read_s)
     background = beside.fields is not None and is_background(response_id)
     kept = Background.decode(beside.fields or {}) if background else None
     if kept is not None and kept.deleted:
-        raise not_found(_WHAT)
-    record = decoded(found)
+        raise not_found(what)
+    record = decoded(own)
     if record is None and kept is None:
-        raise not_found(_WHAT)
+        raise not_found(what)
     return record, kept, Past.decode(beside.fields)
 
 
