@@ -227,3 +227,10 @@ async def test_each_reason_of_a_failure_has_its_status_and_says_whose_it_was(s: 
         assert (heard.status, heard.error["code"]) == (status, reason)
         assert heard.headers["x-should-retry"] == "false"
         assert heard.headers["x-penstock-request-id"] == reason
+
+
+async def test_a_query_of_any_length_is_heard(s: Services) -> None:
+    mine = await client(s)
+    for query in (b"a=1&" * 100, b"after=1&" * 100, b"&" * 5000, b"limit=" + b"9" * 5000):
+        heard = await mine.ask("GET", "/v1/files", query=query)
+        assert (heard.status, is_envelope(heard.json)) == (400, True)
