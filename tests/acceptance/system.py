@@ -104,6 +104,8 @@ class System:
     max_backoff_s: float = 600.0
     #: How many processes of run_handler there are; none: runs are switched off.
     run_handlers: int = 0
+    #: How many processes of front_door there are; they and the others have what `env` says of the door.
+    doors: int = 0
 
     async def __aenter__(self) -> Self:
         self._stack = contextlib.AsyncExitStack()
@@ -125,6 +127,7 @@ class System:
         self.processor = self._function("response_processor", function_env)
         self.sweeper = self._function("sweeper", function_env)
         self.running = [self._function("run_handler", function_env) for _ in range(self.run_handlers)]
+        self.fronts = [self._function("front_door", function_env) for _ in range(self.doors)]
         for function in self.everything:
             self._stack.callback(function.stop)
         await asyncio.gather(*(function.start() for function in self.everything))
@@ -145,7 +148,7 @@ class System:
     @property
     def everything(self) -> list[Function]:
         """Every function."""
-        return [*self.functions, self.processor, self.sweeper, *self.running]
+        return [*self.functions, self.processor, self.sweeper, *self.running, *self.fronts]
 
     async def publish(self, body: Mapping[str, Any] | bytes, **attributes: str) -> str:
         """Publish a request; the message id."""

@@ -19,6 +19,7 @@ BODY_LIMIT: Final = 9_000_000
 #: What is still read of a body that is too long, so that the refusal is heard: who is cut off sees none.
 _HEARD: Final = 64 * 1024 * 1024
 
+_QUERY_LIMIT: Final = 64
 #: What an id may be; nothing else ever reaches a path of the store.
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:~-]{0,127}")
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -45,7 +46,7 @@ class Asked:
     def parameters(self, *known: str) -> dict[str, str]:
         """The query's parameters. Raises Wrong for one that is not `known`."""
         found: dict[str, str] = {}
-        for name, value in parse_qsl(self.query.decode("latin-1"), keep_blank_values=True, max_num_fields=64):
+        for name, value in _fields(self.query):
             if name.partition("[")[0] not in known:
                 raise Wrong(400, f"The query may hold {_listed(known)}.", code="unsupported_parameter")
             found[name] = value
@@ -111,6 +112,14 @@ class Asked:
         if size > BODY_LIMIT:
             raise Wrong(413, f"The body is too long: at most {BODY_LIMIT:,} bytes are taken here.")
         return b"".join(kept)
+
+
+def _fields(query: bytes) -> list[tuple[str, str]]:
+    """Raises Wrong."""
+    try:
+        return parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_QUERY_LIMIT)
+    except ValueError:
+        raise Wrong(400, f"The query has over {_QUERY_LIMIT} parameters: leave some out.") from None
 
 
 def known_id(text: str, what: str) -> str:

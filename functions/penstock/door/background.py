@@ -45,11 +45,11 @@ async def read_background(s: Services, tenant: str, response_id: str) -> Backgro
     return Background.decode(found.fields) if found.fields is not None else None
 
 
-def asking(s: Services, tenant: str, response_id: str, model: str) -> Write:
-    """The write that makes it known."""
+def asking(s: Services, tenant: str, response_id: str, model: str, more: Mapping[str, Any]) -> Write:
+    """The write that makes it known, with what `more` there is to keep of it."""
     now = s.clock.now()
     expires = now + timedelta(seconds=s.timing.retention_s)
-    fields = {"model": model, "created_at": now, "expires_at": expires}
+    fields = {**more, "model": model, "created_at": now, "expires_at": expires}
     return Create(response_path(tenant, response_id), fields)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from penstock.door.wrong import not_found
@@ -49,6 +49,8 @@ class Batch:
     ends_at: datetime
     expires_at: datetime
     cancelling_at: datetime | None = None
+    #: How long its files are kept after it has ended, where that was named.
+    output_s: int | None = None
 
     def keeping(self, tenant: str) -> Write:
         fields = {name: getattr(self, name) for name in self.__slots__}
@@ -56,7 +58,14 @@ class Batch:
 
     @classmethod
     def decode(cls, value: Mapping[str, Any]) -> Batch:
-        return cls(**{name: value[name] for name in cls.__slots__})
+        return cls(**{name: value[name] for name in cls.__slots__ if name in value})
+
+    def files_until(self, run: Run | None) -> datetime:
+        """How long what it has made can be read."""
+        over = run.finished_at if run is not None else None
+        if self.output_s is None or over is None:
+            return self.expires_at
+        return min(self.expires_at, over + timedelta(seconds=self.output_s))
 
     def told(self, run: Run | None, now: datetime) -> dict[str, Any]:
         """OpenAI's object."""

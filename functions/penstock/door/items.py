@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from penstock.door.wrong import Wrong
@@ -10,10 +10,11 @@ from penstock.door.wrong import Wrong
 _ROLES: Final = ("assistant", "developer", "system", "user")
 
 
-def conversation(body: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """`instructions` and `input` as messages. Raises Wrong."""
+def conversation(body: Mapping[str, Any], before: Sequence[dict[str, Any]] = ()) -> list[dict[str, Any]]:
+    """`instructions`, what was said `before`, and `input` as messages. Raises Wrong."""
     said = body["input"]
     first = [{"role": "system", "content": body["instructions"]}] if body.get("instructions") else []
+    first += before
     if isinstance(said, str):
         return [*first, {"role": "user", "content": said}]
     if not isinstance(said, list):

@@ -35,6 +35,7 @@ async def listed(
         live = (one for one in page if one.fields is not None and one.read_at < one.fields["expires_at"])
         data += filter(None, (told(one.fields or {}) for one in live))
     shown = data[:limit]
-    first, last = (shown[0]["id"], shown[-1]["id"]) if shown else (None, None)
+    # Strings always, as OpenAI's description has them.
+    first, last = (shown[0]["id"], shown[-1]["id"]) if shown else ("", "")
     more = {"first_id": first, "last_id": last, "has_more": len(data) > limit}
     return {"object": "list", "data": shown, **more}

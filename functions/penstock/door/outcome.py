@@ -23,7 +23,7 @@ _STATUSES: Final[Mapping[str, tuple[int, str]]] = {
     Reason.DEADLINE_EXCEEDED: (504, SERVER),
     Reason.CANCELLED: (409, INVALID),
     Reason.INTERNAL: (500, SERVER),
-    "budget_exceeded": (429, QUOTA),
+    Reason.BUDGET_EXHAUSTED: (429, QUOTA),
 }
 _FINISHES: Final = frozenset({"stop", "length", "tool_calls", "content_filter"})
 
@@ -61,14 +61,15 @@ async def answered(s: Services, record: Record) -> Answered:
     result = record.result or {}
     error = result["error"]
     if error is not None and not (error["reason"] == Reason.CONTENT_REFUSED and _has_answer(result)):
-        raise failure(error)
+        raise failure(error, facts(record))
     return Answered(record, await _completion(s, result))
 
 
-def failure(error: Mapping[str, Any]) -> Wrong:
+def failure(error: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Wrong:
     """The error that a failed result is."""
     status, kind = _STATUSES.get(error["reason"], (500, SERVER))
-    return Wrong(status, error["message"], kind=kind, code=str(error["reason"]), final=True)
+    code = str(error["reason"])
+    return Wrong(status, error["message"], kind=kind, code=code, final=True, headers=headers)
 
 
 def facts(record: Record) -> dict[str, str]:

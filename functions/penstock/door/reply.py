@@ -36,7 +36,7 @@ def said(value: Any, headers: Mapping[str, str] | None = None, status: int = 200
 
 def refused(wrong: Wrong) -> Reply:
     """The error envelope, with the signals that OpenAI's clients heed."""
-    headers = {}
+    headers = dict(wrong.headers)
     if wrong.final:
         headers["x-should-retry"] = "false"
     if wrong.again_s is not None:

@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from penstock.door import items
 from penstock.door.allowed import RESPONSES, check_known, without_noise
 from penstock.door.outcome import Answered
-from penstock.door.wrong import Wrong
+from penstock.door.previous import PREVIOUS
+from penstock.door.wrong import Wrong, unknown
 from penstock.requests.record import Record
 
 _KNOWN: Final = frozenset(
     {"model", "input", "instructions", "metadata", "temperature", "top_p", "max_output_tokens"}
     | {"tools", "tool_choice", "text", "reasoning", "service_tier", "stream", "stream_options", "background"}
+    | {PREVIOUS}
 )
 
 
-def request_of(sent: Mapping[str, Any]) -> dict[str, Any]:
-    """The body of the request that `sent` means. Raises Wrong; what its values may be, the request says."""
+def request_of(sent: Mapping[str, Any], before: Sequence[dict[str, Any]] | None = None) -> dict[str, Any]:
+    """The body of the request that `sent` means; `before`: what `previous_response_id` stands for, where that
+    may be named. Raises Wrong; what its values may be, the request says."""
     body = without_noise(sent, RESPONSES)
     check_known(body, _KNOWN)
     for name in ("model", "input"):
         if name not in body:
             raise Wrong(400, f"`{name}` is missing.", code="missing_required_parameter", param=name)
     params = _params(body)
-    asked = {"model": body["model"], "messages": items.conversation(body)}
+    if before is None and PREVIOUS in body:
+        raise unknown(PREVIOUS, "cannot be named by a line of a batch: send what was said as `input`")
+    asked = {"model": body["model"], "messages": items.conversation(body, before or ())}
     asked |= {"params": params} if params else {}
     return asked | ({"metadata": body["metadata"]} if body.get("metadata") else {})
 

@@ -12,6 +12,7 @@ from penstock.door.background import PREFIX, asking
 from penstock.door.caller import Caller
 from penstock.door.identity import is_retry, named_id, pointer_of, pointing, repeated_id
 from penstock.door.outcome import answered, facts
+from penstock.door.previous import PREVIOUS, Past, said_before
 from penstock.door.reply import EVENTS, Reply, said
 from penstock.door.response_events import events_of, failed
 from penstock.door.routed import check_model
@@ -29,33 +30,35 @@ from penstock.services import Services
 async def create(s: Services, door: Door, caller: Caller, asked: Asked) -> Reply:
     """Raises Wrong, StoreError, PublishFailed."""
     sent = await asked.json(s.timing.door_body_s)
-    body = response.request_of(sent)
+    body = response.request_of(sent, await said_before(s, caller, sent))
+    past = Past.of(sent)
     stream, background = _switch(sent, "stream"), _switch(sent, "background")
     check_model(s, caller, body["model"])
     wait_s = wait_of(caller, asked.headers, sent.get("service_tier"))
     if background:
         if stream:
             raise Wrong(400, "`stream` goes without `background`: look at it by its id.", param="stream")
-        return await _published(s, caller, asked, body, wait_s)
-    outcome = await begun(s, door, caller, asked, body, wait_s, prefix="resp_")
+        return await _published(s, caller, asked, body, wait_s, past)
+    outcome = await begun(s, door, caller, asked, body, wait_s, prefix="resp_", more=past.attribute)
     if stream:
-        return await _streamed(s, door, outcome)
+        return await _streamed(s, door, outcome, past)
     record = await outcome
-    return said(await _whole(s, record), facts(record))
+    return said(await _whole(s, record, past), facts(record))
 
 
-async def _whole(s: Services, record: Record) -> dict[str, Any]:
-    return response.response_of(await answered(s, record), background=False)
+async def _whole(s: Services, record: Record, past: Past) -> dict[str, Any]:
+    whole = response.response_of(await answered(s, record), background=False)
+    return whole | {PREVIOUS: past.previous}
 
 
-async def _streamed(s: Services, door: Door, outcome: asyncio.Task[Record]) -> Reply:
+async def _streamed(s: Services, door: Door, outcome: asyncio.Task[Record], past: Past) -> Reply:
     """What fails at once has its status; after the first sign of life a failure is an event."""
     keep_alive_s = s.timing.door_keep_alive_s
     await asyncio.wait({outcome}, timeout=keep_alive_s)
     headers = facts(await outcome) if outcome.done() else {}
 
     async def parts() -> list[bytes]:
-        return events_of(await _whole(s, await outcome))
+        return events_of(await _whole(s, await outcome, past))
 
     answer = asyncio.create_task(parts())
     door.goes_on(answer)
@@ -65,7 +68,7 @@ async def _streamed(s: Services, door: Door, outcome: asyncio.Task[Record]) -> R
 
 
 async def _published(
-    s: Services, caller: Caller, asked: Asked, body: dict[str, Any], wait_s: float | None
+    s: Services, caller: Caller, asked: Asked, body: dict[str, Any], wait_s: float | None, past: Past
 ) -> Reply:
     """Known first, then published; a retry publishes it once more, as the same request."""
     response_id, pointer = await _background_id(s, caller, asked, body)
@@ -75,14 +78,15 @@ async def _published(
         decode_request(envelope, default_wait_s=s.timing.default_wait_s)
     except BadMessage as error:
         raise of_message(error) from None
-    writes = [asking(s, caller.tenant, response_id, body["model"])]
+    writes = [asking(s, caller.tenant, response_id, body["model"], past.encode())]
     writes += [pointing(s, caller.tenant, pointer, response_id)] if pointer else []
     with contextlib.suppress(AlreadyExists):
         await s.store.commit(writes, timeout_s=s.timing.commit_s)
     attributes = dict(envelope.attributes)
     await s.bus.publish(s.topics.request, envelope.data, attributes, timeout_s=s.timing.publish_s)
     queued = response.waiting(response_id, s.clock.now(), body["model"], "queued", background=True)
-    return said(queued | {"metadata": body.get("metadata", {})}, {"x-penstock-request-id": response_id})
+    told = {"metadata": body.get("metadata", {}), PREVIOUS: past.previous}
+    return said(queued | told, {"x-penstock-request-id": response_id})
 
 
 async def _background_id(

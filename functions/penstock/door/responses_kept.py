@@ -9,14 +9,14 @@ from penstock.door.asked import Asked
 from penstock.door.background import Background, cancelling, is_background, read_background
 from penstock.door.caller import Caller
 from penstock.door.outcome import answered, facts
+from penstock.door.previous import PREVIOUS, Past, decoded
 from penstock.door.reply import EVENTS, Reply, said
 from penstock.door.response_events import events_of
 from penstock.door.seam import Door
 from penstock.door.story import CAME_BY_DOOR
 from penstock.door.wrong import Wrong, not_found
-from penstock.errors import BadMessage
 from penstock.messages.parent import is_member_id
-from penstock.paths import request_path
+from penstock.paths import request_path, response_path
 from penstock.ports import Delete
 from penstock.requests.record import Record, State
 from penstock.services import Services
@@ -27,8 +27,8 @@ _WHAT = "response"
 async def retrieve(s: Services, door: Door, caller: Caller, asked: Asked, response_id: str) -> Reply:
     """Raises Wrong, StoreError."""
     query = asked.parameters("include", "include_obfuscation", "starting_after", "stream")
-    record, kept = await _found(s, caller, response_id)
-    shown = await _shown(s, response_id, record, kept)
+    record, kept, past = await found(s, caller, response_id)
+    shown = await _shown(s, response_id, record, kept) | {PREVIOUS: past.previous}
     if query.get("stream") != "true":
         return said(shown, facts(record) if record is not None and record.result else {})
     if shown["status"] not in ("completed", "incomplete"):
@@ -45,47 +45,49 @@ async def retrieve(s: Services, door: Door, caller: Caller, asked: Asked, respon
 
 async def cancel(s: Services, door: Door, caller: Caller, asked: Asked, response_id: str) -> Reply:
     """Nothing more is called for it; a call under way ends, and is cached. Raises Wrong, StoreError."""
-    record, kept = await _found(s, caller, response_id)
+    record, kept, past = await found(s, caller, response_id)
     if kept is None:
         raise Wrong(400, "Only a response that was asked with `background` can be cancelled.")
     if kept.cancelled_at is None and (record is None or record.state is not State.TERMINAL):
         write = cancelling(s, caller.tenant, response_id)
         await s.store.commit([write], timeout_s=s.timing.commit_s)
         kept = await read_background(s, caller.tenant, response_id)
-    return said(await _shown(s, response_id, record, kept))
+    return said(await _shown(s, response_id, record, kept) | {PREVIOUS: past.previous})
 
 
 async def delete(s: Services, door: Door, caller: Caller, asked: Asked, response_id: str) -> Reply:
     """What was asked by the door, and is over. Raises Wrong, StoreError."""
-    record, kept = await _found(s, caller, response_id)
+    await removed(s, caller, response_id)
+    return said({"id": response_id, "object": _WHAT, "deleted": True})
+
+
+async def removed(s: Services, caller: Caller, response_id: str, what: str = _WHAT) -> None:
+    """Its document is deleted. Raises Wrong, StoreError."""
+    record, kept, _ = await found(s, caller, response_id, what)
     if record is None or record.state is not State.TERMINAL or record.confirmed_at is None:
-        raise Wrong(409, "This response is not over yet: cancel it, or wait a moment.", again_s=1)
+        raise Wrong(409, f"This {what} is not over yet: wait a moment, or cancel it.", again_s=1)
     if kept is None and not record.message_id.startswith(CAME_BY_DOOR):
         raise Wrong(409, "This request was published to the topic, which might bring it again.", final=True)
     marks = [cancelling(s, caller.tenant, response_id, deleted=True)] if kept is not None else []
     await s.store.commit([*marks, Delete(record.path)], timeout_s=s.timing.commit_s)
-    return said({"id": response_id, "object": _WHAT, "deleted": True})
 
 
-async def _found(s: Services, caller: Caller, response_id: str) -> tuple[Record | None, Background | None]:
+async def found(
+    s: Services, caller: Caller, response_id: str, what: str = _WHAT
+) -> tuple[Record | None, Background | None, Past]:
     """Raises Wrong where there is neither, StoreError."""
-    kept = await read_background(s, caller.tenant, response_id)
-    if is_member_id(response_id) or (kept is not None and kept.deleted):
-        raise not_found(_WHAT)
-    [found] = await s.store.read([request_path(caller.tenant, response_id)], timeout_s=s.timing.read_s)
-    record = _decoded(found.fields)
-    if record is not None and record.expires_at is not None and found.read_at > record.expires_at:
-        record = None
+    if is_member_id(response_id):
+        raise not_found(what)
+    paths = [request_path(caller.tenant, response_id), response_path(caller.tenant, response_id)]
+    own, beside = await s.store.read(paths, timeout_s=s.timing.read_s)
+    background = beside.fields is not None and is_background(response_id)
+    kept = Background.decode(beside.fields or {}) if background else None
+    if kept is not None and kept.deleted:
+        raise not_found(what)
+    record = decoded(own)
     if record is None and kept is None:
-        raise not_found(_WHAT)
-    return record, kept
-
-
-def _decoded(fields: Any) -> Record | None:
-    try:
-        return Record.decode(fields) if fields is not None else None
-    except BadMessage:
-        return None
+        raise not_found(what)
+    return record, kept, Past.decode(beside.fields)
 
 
 async def _shown(

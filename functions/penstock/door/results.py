@@ -14,7 +14,7 @@ from penstock.door.chat import completion_of
 from penstock.door.outcome import answered
 from penstock.door.reply import encoded, envelope
 from penstock.door.response import response_of
-from penstock.door.wrong import Wrong
+from penstock.door.wrong import Wrong, not_found
 from penstock.messages.parent import page_name
 from penstock.paths import page_path, request_path
 from penstock.requests.record import Record, State
@@ -33,13 +33,13 @@ async def results_told(s: Services, tenant: str, file_id: str) -> dict[str, Any]
     batch_id = _batch_of(file_id)
     if batch_id is None:
         return None
-    batch, _, _ = await read_batch(s, tenant, batch_id)
+    batch, run, _ = await _live(s, tenant, batch_id)
     return {
         "id": file_id,
         "object": "file",
         "bytes": 0,
         "created_at": int(batch.created_at.timestamp()),
-        "expires_at": int(batch.expires_at.timestamp()),
+        "expires_at": int(batch.files_until(run).timestamp()),
         "filename": f"{file_id}.jsonl",
         "purpose": "batch_output",
         "status": "processed",
@@ -51,8 +51,16 @@ async def results_of(s: Services, tenant: str, file_id: str) -> AsyncIterator[by
     batch_id = _batch_of(file_id)
     if batch_id is None:
         return None
-    batch, run, now = await read_batch(s, tenant, batch_id)
+    batch, run, now = await _live(s, tenant, batch_id)
     return _lines(s, batch, run, now, errors=file_id.endswith(ERRORS))
+
+
+async def _live(s: Services, tenant: str, batch_id: str) -> tuple[Batch, Run | None, datetime]:
+    """Raises Wrong, StoreError."""
+    batch, run, now = await read_batch(s, tenant, batch_id)
+    if now > batch.files_until(run):
+        raise not_found("file")
+    return batch, run, now
 
 
 def _batch_of(file_id: str) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any
 from penstock.door.background import is_background, read_background
 from penstock.door.identity import POINTER, pointing
 from penstock.door.keyring import Keyring
+from penstock.door.previous import PAST, Past
 from penstock.errors import Reason
 from penstock.leases.holder import Holder
 from penstock.ports import Write
@@ -40,10 +41,14 @@ class Door(Seam):
             task.exception()
 
     def with_claim(self, s: Services, incoming: Incoming, record: Record) -> Sequence[Write]:
-        pointer = incoming.envelope.attributes.get(POINTER)
-        if pointer is None or not incoming.is_new:
+        if not incoming.is_new:
             return ()
-        return (pointing(s, record.tenant, pointer, record.request_id),)
+        attributes, writes = incoming.envelope.attributes, []
+        if (pointer := attributes.get(POINTER)) is not None:
+            writes.append(pointing(s, record.tenant, pointer, record.request_id))
+        if (past := attributes.get(PAST)) is not None:
+            writes.append(Past.from_attribute(past).keeping(s, record.tenant, record.request_id))
+        return writes
 
     async def before_call(self, s: Services, holder: Holder[Record], target: Target) -> Park | Fail | None:
         record = holder.record

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
 from penstock import log
-from penstock.door import batches, chats, files, responses, responses_kept, routed
+from penstock.door import batches, chats, chats_kept, files, responses, responses_kept, routed, usage
 from penstock.door.asked import Asked, known_id
 from penstock.door.caller import Caller
 from penstock.door.reply import Reply, refused
@@ -34,6 +34,10 @@ class _Address(NamedTuple):
 #: path → method → who may, and what it does.
 _ADDRESSES: Final[dict[tuple[str, ...], dict[str, _Address]]] = {
     ("chat", "completions"): {"POST": _Address("submit", chats.create)},
+    ("chat", "completions", _ID): {
+        "GET": _Address("read", chats_kept.retrieve, "chat completion"),
+        "DELETE": _Address("submit", chats_kept.delete, "chat completion"),
+    },
     ("responses",): {"POST": _Address("submit", responses.create)},
     ("responses", _ID): {
         "GET": _Address("read", responses_kept.retrieve, "response"),
@@ -56,6 +60,7 @@ _ADDRESSES: Final[dict[tuple[str, ...], dict[str, _Address]]] = {
     ("batches", _ID): {"GET": _Address("batch", batches.retrieve, "batch")},
     ("batches", _ID, "cancel"): {"POST": _Address("batch", batches.cancel, "batch")},
     ("models",): {"GET": _Address("read", routed.models)},
+    ("usage",): {"GET": _Address("read", usage.usage)},
     ("models", _ID): {"GET": _Address("read", routed.model, "model")},
 }
 

@@ -37,8 +37,11 @@ async def begun(
     wait_s: float | None,
     *,
     prefix: str,
+    more: Mapping[str, str] | None = None,
 ) -> asyncio.Task[Record]:
     """The request of `body` under way, under the id that it stands for; a new id begins with `prefix`.
+
+    Its claim sees the attributes `more`.
 
     Waiting for it raises Wrong. Raises Wrong, StoreError.
     """
@@ -53,6 +56,7 @@ async def begun(
         waited(body, wait_s),
         pointer=pointer,
         traceparent=asked.traceparent,
+        more=more,
     )
     return _begin(s, door, envelope)
 
@@ -70,9 +74,10 @@ def envelope_of(
     *,
     pointer: str | None = None,
     traceparent: str | None = None,
+    more: Mapping[str, str] | None = None,
 ) -> Envelope:
     """The delivery that `body` would be if it had been published."""
-    attributes = {"tenant": caller.tenant, "request_id": request_id}
+    attributes = {"tenant": caller.tenant, "request_id": request_id, **(more or {})}
     attributes |= {POINTER: pointer} if pointer else {}
     attributes |= {"traceparent": traceparent} if traceparent else {}
     return Envelope(canonical(body), attributes, f"{CAME_BY_DOOR}{s.new_id()}", s.clock.now(), "front_door")

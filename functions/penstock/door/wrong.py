@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from penstock.errors import BadMessage, Reason
@@ -18,7 +19,7 @@ class Wrong(Exception):
     """An answer that is an error. `str(error)` is for the caller, and says what to change.
 
     `again_s`: try again after so many seconds. `final`: OpenAI's clients, which try most errors again by
-    themselves, are told not to: the same would come of it.
+    themselves, are told not to: the same would come of it. `headers`: what else is said of the request.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Wrong(Exception):
         param: str | None = None,
         again_s: float | None = None,
         final: bool = False,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -39,6 +41,7 @@ class Wrong(Exception):
         self.param = param
         self.again_s = again_s
         self.final = final
+        self.headers = headers or {}
 
 
 def not_found(what: str) -> Wrong:

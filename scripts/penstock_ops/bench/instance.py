@@ -32,12 +32,12 @@ class Instance:
         source: Path = FUNCTIONS,
         on: frozenset[int] = cores.INSTANCE,
     ) -> None:
-        self._port = free_port()
-        self.url = f"http://127.0.0.1:{self._port}/"
-        self.log = folder / f"{target}-{self._port}.log"
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}/"
+        self.log = folder / f"{target}-{self.port}.log"
         self._command = [
             *(str(_FRAMEWORK), "--source", str(source), "--target", target),
-            *("--host", "127.0.0.1", "--port", str(self._port)),
+            *("--host", "127.0.0.1", "--port", str(self.port)),
         ]
         # A HOME of its own: gunicorn keeps a control socket there.
         self._env = {**_ENVIRONMENT, "HOME": str(folder), **env}
@@ -91,7 +91,7 @@ class Instance:
 
     def _pids(self) -> list[int]:
         """The processes whose command line names our port, the leash that holds them left out."""
-        wanted = [b"--port", str(self._port).encode()]
+        wanted = [b"--port", str(self.port).encode()]
         found = []
         for entry in os.listdir("/proc"):
             if entry.isdigit():
@@ -102,7 +102,7 @@ class Instance:
         return found
 
     def _listens(self) -> bool:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=1):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
             return True
         return False
 

@@ -15,6 +15,12 @@ PATHS = {
     "/responses": {"post"},
     "/responses/{response_id}": {"get", "delete"},
     "/responses/{response_id}/cancel": {"post"},
+    "/files": {"get", "post"},
+    "/files/{file_id}": {"get", "delete"},
+    "/files/{file_id}/content": {"get"},
+    "/batches": {"get", "post"},
+    "/batches/{batch_id}": {"get"},
+    "/batches/{batch_id}/cancel": {"post"},
     "/models": {"get"},
     "/models/{model}": {"get"},
 }
@@ -34,6 +40,10 @@ def _kept(item: dict[str, Any], methods: set[str]) -> dict[str, Any]:
     for method in methods & kept.keys():
         # It has there an error without its envelope, which OpenAI's own clients could not read.
         kept[method]["responses"].pop("404", None)
+    content = kept.get("get", {}).get("responses", {}).get("200", {}).get("content", {})
+    if content.get("application/json", {}).get("schema") == {"type": "string"}:
+        # It has a file's bytes as a string of JSON, which neither OpenAI answers nor its clients read.
+        content["application/octet-stream"] = {"schema": {}}
     return kept
 
 

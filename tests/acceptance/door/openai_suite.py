@@ -24,6 +24,7 @@ from penstock.settings import read_settings
 
 #: Sent to make what a test looks for: by the name that it looks for.
 RESPONSE_ID = "resp_677efb5139a88190b512bc3fef8e535d"
+COMPLETION_ID = "completion_id"
 RESPONSE = {"model": "gpt-6-astra", "input": "Say it."}
 LINE = {"custom_id": "1", "method": "POST", "url": "/v1/responses", "body": RESPONSE}
 FORM = (
@@ -50,6 +51,13 @@ def _response() -> None:
         _told("POST", "/responses", RESPONSE, {"Idempotency-Key": RESPONSE_ID})
 
 
+def _completion() -> None:
+    """A chat completion under the id that the tests name: the test before may have deleted it."""
+    if _call("GET", f"/chat/completions/{COMPLETION_ID}") == 404:
+        asked = {"model": "gpt-5.4", "messages": [{"role": "user", "content": "Say it."}]}
+        _told("POST", "/chat/completions", asked, {"Idempotency-Key": COMPLETION_ID})
+
+
 def _file() -> None:
     """A file under the id that its tests name, and the batches' own."""
     for name in ("file_id", "input_file_id"):
@@ -73,7 +81,12 @@ def _batch() -> None:
         asyncio.run(_under(run_path("default", made), run_path("default", name), run_id=name))
 
 
-_MADE = {"test_responses.py": _response, "test_files.py": _file, "test_batches.py": _batch}
+_MADE = {
+    "chat/test_completions.py": _completion,
+    "test_responses.py": _response,
+    "test_files.py": _file,
+    "test_batches.py": _batch,
+}
 
 
 async def _under(path: str, other: str, **named: str) -> None:

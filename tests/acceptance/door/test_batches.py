@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -42,13 +41,9 @@ def begun(client: OpenAI, file_id: str, endpoint: Any = CHATS, **options: Any) -
     )  # fmt: skip
 
 
-def ended(client: OpenAI, batch: Batch) -> Batch:
-    give_up = time.monotonic() + 60
-    while batch.status in ("validating", "in_progress", "finalizing", "cancelling"):
-        assert time.monotonic() < give_up, batch
-        time.sleep(0.2)
-        batch = client.batches.retrieve(batch.id)
-    return batch
+def ended(door: Served, client: OpenAI, batch: Batch) -> Batch:
+    door.events.wait_for("run.finished", run_id=batch.id)
+    return client.batches.retrieve(batch.id)
 
 
 def lines_of(client: OpenAI, file_id: str | None) -> dict[str, Any]:
@@ -58,11 +53,11 @@ def lines_of(client: OpenAI, file_id: str | None) -> dict[str, Any]:
     return {one["custom_id"]: one for one in map(json.loads, text.splitlines())}
 
 
-def test_a_batch(client: OpenAI) -> None:
+def test_a_batch(client: OpenAI, door: Served) -> None:
     file_id = sent(client, *(line(n) for n in range(5)))
     batch = begun(client, file_id, metadata={"for": "the test"})
     assert batch.status == "validating"
-    done = ended(client, batch)
+    done = ended(door, client, batch)
     assert (done.status, done.error_file_id, done.metadata) == ("completed", None, {"for": "the test"})
     assert done.request_counts is not None
     assert (done.request_counts.total, done.request_counts.completed) == (5, 5)
@@ -75,8 +70,19 @@ def test_a_batch(client: OpenAI) -> None:
     assert client.files.retrieve(done.output_file_id or "").purpose == "batch_output"
 
 
-def test_a_batch_of_responses(client: OpenAI) -> None:
-    done = ended(client, begun(client, sent(client, line(1, "/v1/responses")), "/v1/responses"))
+def test_what_a_batch_has_made_is_kept_as_long_as_was_said(client: OpenAI, door: Served) -> None:
+    kept: Any = {"anchor": "created_at", "seconds": 3600}
+    done = ended(door, client, begun(client, sent(client, line(1)), output_expires_after=kept))
+    file = client.files.retrieve(done.output_file_id or "")
+    assert done.completed_at is not None
+    assert file.expires_at == done.completed_at + 3600
+    for wrong in ({"anchor": "now", "seconds": 3600}, {"anchor": "created_at", "seconds": 60}, 3600):
+        with pytest.raises(openai.BadRequestError, match="output_expires_after"):
+            begun(client, sent(client, line(1)), output_expires_after=wrong)
+
+
+def test_a_batch_of_responses(client: OpenAI, door: Served) -> None:
+    done = ended(door, client, begun(client, sent(client, line(1, "/v1/responses")), "/v1/responses"))
     [answer] = lines_of(client, done.output_file_id).values()
     assert answer["response"]["body"]["object"] == "response"
 
@@ -90,12 +96,11 @@ def test_creating_twice_under_one_key_is_one_batch(client: OpenAI) -> None:
         begun(client, sent(client, line(1)), **named)
 
 
-def test_a_cancelled_batch_has_all_its_lines(client: OpenAI) -> None:
+def test_a_cancelled_batch_has_all_its_lines(client: OpenAI, door: Served) -> None:
     batch = begun(client, sent(client, *(line(n) for n in range(100))))
-    while client.batches.retrieve(batch.id).status == "validating":
-        time.sleep(0.05)
+    door.events.wait_for("run.started", run_id=batch.id)
     client.batches.cancel(batch.id)
-    done = ended(client, batch)
+    done = ended(door, client, batch)
     out, errors = lines_of(client, done.output_file_id), lines_of(client, done.error_file_id)
     assert out.keys() & errors.keys() == set()
     assert out.keys() | errors.keys() == {f"line-{n}" for n in range(100)}

@@ -12,6 +12,8 @@ from hypothesis import strategies as some
 
 from penstock.door.seam import Door
 from penstock.errors import StoreUnavailable
+from penstock.paths import request_path
+from penstock.ports import Merge
 from penstock.services import Services
 from tests.unit.door.asking import CHAT, Client, client
 
@@ -84,8 +86,9 @@ OF_RESPONSES: tuple[tuple[dict[str, Any], str], ...] = (
     ({"tools": 1}, "tools"),
     ({"text": {"verbosity": "high"}}, "text.verbosity"),
     ({"reasoning": {"summary": "auto"}}, "reasoning"),
-    ({"previous_response_id": "resp_1"}, "previous_response_id"),
-    ({"include": ["x"]}, "include"),
+    ({"previous_response_id": 1}, "previous_response_id"),
+    ({"include": ["message.output_text.logprobs"]}, "include"),
+    ({"include": "reasoning.encrypted_content"}, "include"),
     ({"background": "yes"}, "background"),
     ({"background": True, "stream": True}, "stream"),
 )
@@ -208,3 +211,26 @@ async def test_whatever_the_body_holds(s: Services, path: str, fields: dict[str,
     heard = await (await client(replace(s, seams=(Door(keys=True),)))).ask("POST", path, body)
     assert heard.status in (200, 400, 404)
     assert heard.status == 200 or is_envelope(heard.json)
+
+
+async def test_each_reason_of_a_failure_has_its_status_and_says_whose_it_was(s: Services) -> None:
+    """As docs/door.md has them; whoever reads the envelope finds the request by it."""
+    mine = await client(s)
+    expected = {"budget_exhausted": 429, "attempts_exhausted": 502, "deadline_exceeded": 504, "internal": 500}
+    for reason, status in expected.items():
+        heard = await mine.chat({"idempotency_key": reason})
+        [found] = await s.store.read([request_path("acme", reason)], timeout_s=10)
+        failed = {"status": "failed", "error": {"reason": reason, "message": "No."}, "completion": None}
+        result = {**(found.fields or {})["result"], **failed}
+        await s.store.commit([Merge(request_path("acme", reason), {"result": result})], timeout_s=10)
+        heard = await mine.chat({"idempotency_key": reason})
+        assert (heard.status, heard.error["code"]) == (status, reason)
+        assert heard.headers["x-should-retry"] == "false"
+        assert heard.headers["x-penstock-request-id"] == reason
+
+
+async def test_a_query_of_any_length_is_heard(s: Services) -> None:
+    mine = await client(s)
+    for query in (b"a=1&" * 100, b"after=1&" * 100, b"&" * 5000, b"limit=" + b"9" * 5000):
+        heard = await mine.ask("GET", "/v1/files", query=query)
+        assert (heard.status, is_envelope(heard.json)) == (400, True)

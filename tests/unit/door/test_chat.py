@@ -10,6 +10,7 @@ import pytest
 
 from penstock.messages.completion import ToolCall
 from penstock.paths import request_path
+from penstock.ports import Merge
 from penstock.requests.record import Record, State
 from penstock.services import Services
 from tests.unit.door.asking import CHAT, Client, Heard, client
@@ -153,3 +154,17 @@ async def test_a_retry_without_a_key_finds_what_it_repeats(s: Services) -> None:
     assert (await mine.chat(RETRY, temperature=0.5)).status == 200
     assert (await mine.chat(temperature=1)).status == 200
     assert provider.calls == 4
+
+
+async def test_an_answer_can_be_looked_at_again_and_deleted(s: Services) -> None:
+    mine, other = await at(s), await client(s, "globex")
+    asked = (await mine.chat(store=True)).json
+    address = f"/v1/chat/completions/{asked['id']}"
+    assert (await mine.ask("GET", address)).json == asked
+    assert (await other.ask("GET", address)).status == 404
+    assert (await mine.ask("DELETE", address)).status == 409  # it is not confirmed yet
+    record = await record_of(s, asked["id"])
+    await s.store.commit([Merge(record.path, {"confirmed_at": s.clock.now()})], timeout_s=10)
+    gone = (await mine.ask("DELETE", address)).json
+    assert gone == {"id": asked["id"], "object": "chat.completion.deleted", "deleted": True}
+    assert (await mine.ask("GET", address)).status == 404
