@@ -14,6 +14,13 @@ locals {
       severity = "CRITICAL"
       text     = "A budget lets calls no longer start: they wait for its next period, or fail with budget_exhausted where it says so. Nothing is lost; `penstock budget set` raises it and wakes them."
     }
+    }, !local.with_limits ? {} : {
+    limit-throttled = {
+      query    = "sum by (scope) (increase(${local.log.throttled}{${local.run}}[10m])) > 5"
+      for_s    = 0
+      severity = "WARNING"
+      text     = "A provider says 429 again and again although its shared limit is kept: its own limit is lower than functions.limits says, or somebody else calls with the same key. Nothing is lost; less of the limit is used by itself."
+    }
     }, !local.with_batches ? {} : {
     batch-stuck = {
       query    = "sum(increase(${local.log.batches_stuck}{${local.run}}[30m])) > 0"

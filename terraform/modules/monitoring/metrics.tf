@@ -7,6 +7,7 @@ locals {
   with_callbacks = contains(var.rooms, "callbacks")
   with_batches   = contains(var.rooms, "batches")
   with_budgets   = contains(var.rooms, "budgets")
+  with_limits    = contains(var.rooms, "limits")
 
   # name => the action that is counted and the labels that are taken from its line
   counters = merge({
@@ -18,6 +19,8 @@ locals {
     }, !local.with_budgets ? {} : {
     budgets_low = { action = "budget.low", labels = ["scope", "period"] }
     budgets_out = { action = "budget.exhausted", labels = ["scope", "period"] }
+    }, !local.with_limits ? {} : {
+    throttled = { action = "limit.throttled", labels = ["scope"] }
     }, !local.with_callbacks ? {} : {
     callbacks     = { action = "callback.attempted", labels = ["outcome"] }
     endpoints_off = { action = "endpoint.switched_off", labels = ["tenant", "endpoint"] }
@@ -41,6 +44,8 @@ locals {
     woken    = { action = "sweep.finished", field = "woken", unit = "1", labels = [], scale = 1, growth = 2, buckets = 20 }
     stubborn = { action = "sweep.finished", field = "stubborn", unit = "1", labels = [], scale = 1, growth = 2, buckets = 20 }
     parked_s = { action = "request.parked", field = "wait_s", unit = "s", labels = ["target"], scale = 1, growth = 1.5, buckets = 35 }
+    }, !local.with_limits ? {} : {
+    turns = { action = "limit.turns", field = "woken", unit = "1", labels = ["scope"], scale = 1, growth = 2, buckets = 20 }
     }, !local.with_runs ? {} : {
     run_s       = { action = "run.finished", field = "seconds", unit = "s", labels = ["status"], scale = 1, growth = 1.5, buckets = 40 }
     run_usd     = { action = "run.finished", field = "cost_usd", unit = "USD", labels = ["status"], scale = 0.0001, growth = 2, buckets = 30 }

@@ -42,6 +42,8 @@ locals {
     batches        = "batches"
 
     accounts   = "accounts"
+    paces      = "paces"
+    turns      = "turns"
     allotments = "allotments"
     drawn      = "drawn"
   }
