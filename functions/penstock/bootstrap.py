@@ -24,6 +24,7 @@ from penstock.services import Services
 from penstock.settings import Settings, read_settings
 from penstock.switched_on import keepers_of, rooms_of, seams_for, topics_of
 from penstock.targets.gate import gates
+from penstock.targets.pace_faults import unknown_targets
 from penstock.targets.routes import Target
 from penstock.timing import Timing
 
@@ -68,6 +69,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Services:
     prices = PriceBook.load(settings.prices)
     _check_prices(targets, prices)
     _check_budgets(settings, targets, prices)
+    _check_limits(settings, targets)
     _check_runners(targets)
     return Services(
         store=store_of(settings, clock),
@@ -124,6 +126,13 @@ def _check_budgets(settings: Settings, targets: Mapping[str, Target], prices: Pr
     faults = [limit_fault(limit, prices, targets) for limit in settings.budgets]
     if any(faults):
         raise SettingsError([f"PENSTOCK_BUDGETS: {fault}" for fault in faults if fault])
+
+
+def _check_limits(settings: Settings, targets: Mapping[str, Target]) -> None:
+    """What a shared limit is set on must be there."""
+    faults = unknown_targets(settings.limits or (), targets)
+    if faults:
+        raise SettingsError([f"PENSTOCK_LIMITS: {fault}" for fault in faults])
 
 
 def _drain_on_sigterm(s: Services) -> None:

@@ -84,6 +84,16 @@ def drawn_path(allotment: str, tenant: str, request_id: str) -> str:
     return f"{allotment_path(allotment)}/drawn/{_spread(tenant, request_id) % DRAWN_SHARDS}"
 
 
+def pace_path(scope: str) -> str:
+    """What is booked of a shared limit, by all instances; a target's name may hold a slash."""
+    return f"paces/{quote(scope, safe=':')}"
+
+
+def queue_path(scope: str) -> str:
+    """What the tenants were served who wait for a shared limit."""
+    return f"turns/{quote(scope, safe=':')}"
+
+
 def hour_path(hour: str) -> str:
     """What was done in an hour of UTC (`2026-11-28T21`), minute by minute."""
     return f"hours/{hour}"

@@ -19,6 +19,8 @@ from penstock.money.limit_faults import parse_limits
 from penstock.money.limits import Limit
 from penstock.targets.access import access_faults, access_warnings
 from penstock.targets.address import address_fault
+from penstock.targets.pace import Pace
+from penstock.targets.pace_faults import parse_paces
 from penstock.targets.pasted import without_keys
 from penstock.targets.routes import Routes, Target, parse_routes, single_route
 from penstock.written import (
@@ -68,6 +70,7 @@ SETTINGS: Final = (
     Setting("PENSTOCK_TRACES_SHARE", "cloud", "the share of unremarkable traces that is kept"),
     Setting("PENSTOCK_TRACES_SLOW_S", "cloud", "from how many seconds on a request counts as slow"),
     Setting("PENSTOCK_BUDGETS", "cloud", "off, on, or on with a JSON list of budgets"),
+    Setting("PENSTOCK_LIMITS", "cloud", "off, or the shared limits and weights as a JSON list"),
     Setting("PENSTOCK_DOOR", "cloud", "who may use the front door: keys, iam, or off"),
     Setting("PENSTOCK_CONSOLE", "cloud", "off, local, or who may act in the console, as JSON"),
     Setting("PENSTOCK_PRICES", "local", "a price book laid over the one that comes with Penstock"),
@@ -187,6 +190,8 @@ class Settings:
     traces_slow_s: float = TRACES_SLOW_S
     #: The budgets that hold where the operator set no other; None: budgets are switched off.
     budgets: tuple[Limit, ...] | None = None
+    #: What all instances together keep to, and the tenants' weights; None: shared limits are switched off.
+    limits: tuple[Pace, ...] | None = None
     #: Who may use the front door: bearers of its own keys, or whom the platform lets in; None: nobody.
     door: Literal["keys", "iam"] | None = None
     #: LOCAL, or JSON with the `audience` of IAP's assertions and the `operators`; None: no console.
@@ -264,6 +269,7 @@ class _Reader:
             traces_share=self._number("PENSTOCK_TRACES_SHARE", TRACES_SHARE, 0, 1),
             traces_slow_s=self._number("PENSTOCK_TRACES_SLOW_S", TRACES_SLOW_S, 0, 86_400),
             budgets=self._budgets(),
+            limits=self._limits(),
             door=self._door(),
             console=None if env.get("PENSTOCK_CONSOLE", OFF) == OFF else env["PENSTOCK_CONSOLE"],
             warnings=tuple(self._warnings),
@@ -295,6 +301,16 @@ class _Reader:
             return None
         try:
             return () if text == ON else parse_limits(text, "PENSTOCK_BUDGETS")
+        except SettingsError as error:
+            self.faults.extend(error.faults)
+            return None
+
+    def _limits(self) -> tuple[Pace, ...] | None:
+        text = self._env.get("PENSTOCK_LIMITS", OFF)
+        if text == OFF or "PENSTOCK_LIMITS" in self._faulty:
+            return None
+        try:
+            return parse_paces(text, "PENSTOCK_LIMITS")
         except SettingsError as error:
             self.faults.extend(error.faults)
             return None

@@ -49,6 +49,10 @@ def keepers_of(settings: Settings) -> Iterator[Any]:
         from penstock.budgets.closing import Closing
 
         yield Closing(settings.budgets)
+    if settings.limits is not None:
+        from penstock.pacing.keeper import GivesTurns
+
+        yield GivesTurns(settings.limits)
 
 
 def seams_for(settings: Settings) -> Iterator[Seam]:
@@ -69,6 +73,10 @@ def seams_for(settings: Settings) -> Iterator[Seam]:
         from penstock.budgets.seam import Budgets
 
         yield Budgets(settings.budgets)
+    if settings.limits is not None:
+        from penstock.pacing.seam import Paces
+
+        yield Paces(settings.limits)
     if settings.callbacks_topic is not None:
         from penstock.callbacks.seam import Callbacks
 

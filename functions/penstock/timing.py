@@ -76,6 +76,25 @@ class Timing:
     allotment_reserve_s: float = 10
     #: Demand that one draw covers beforehand.
     draw_ahead_s: float = 10
+
+    # Shared limits, and whose turn it is.
+    #: The minute that a rate is told for.
+    minute_s: float = 60
+    #: How long after the start of its slot a call may start.
+    slot_late_s: float = 2
+    #: How lately what is booked beforehand was asked for.
+    book_ahead_s: float = 1
+    #: Until when turns are given in one sweep: the next one gives more before that.
+    turns_ahead_s: float = 70
+    #: So much before its turn somebody is woken, and so long at most a delivery waits for its turn.
+    turn_lead_s: float = 2
+    turn_wait_s: float = 25
+    #: Who must start within this to keep the deadline goes first: a sweep, a wake and an answer.
+    turn_urgent_s: float = 150
+    #: Who waits for a turn looks by itself after this, doubling up to the other: should nobody wake it.
+    turn_net_s: float = 900
+    turn_net_max_s: float = 28_800
+
     # Lanes that wait.
     #: A pile goes out at the end of each stretch of this length in which something joined it, a while later:
     #: what joined in its last moment has landed by then.

@@ -30,7 +30,7 @@ _TYPED = {
 #: What the sweeper and response_processor may touch.
 _NOT_THE_HOLDERS = {
     *("due_at", "sweeps", "confirmed_at", "perhaps_booked", "open_since", "expires_at", "done_in", "orphans"),
-    *("holds", "holding", "held_at"),
+    *("holds", "holding", "held_at", "waits", "turn"),
 }
 
 Key = tuple[str, str]

@@ -270,7 +270,8 @@ class World:
         while True:
             await asyncio.sleep(60)
             due = await self._earliest("due_at")
-            if due is None or time_of(due) > self.clock.now() + timedelta(seconds=1):
+            late = due is None or time_of(due) > self.clock.now() + timedelta(seconds=1)
+            if late and not await self._somebody_waits_for_a_turn():
                 continue
             if not self.scheduled.alive:
                 self.scheduled = self._new_instance("scheduled")
@@ -285,6 +286,10 @@ class World:
                 return 503
 
         return await self._guarded(instance, answer)
+
+    async def _somebody_waits_for_a_turn(self) -> bool:
+        query = "SELECT 1 FROM searchable WHERE field = 'waits' AND value LIKE 'turn|%' LIMIT 1"
+        return await self._stored.read(lambda c: c.execute(query).fetchone(), timeout_s=1) is not None
 
     async def _earliest(self, field: str) -> str | None:
         """The earliest sharded time of an indexed field: the world looks into the file beside the code."""

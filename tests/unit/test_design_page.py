@@ -13,6 +13,7 @@ from penstock import paths
 from penstock.money.limits import MONEY_PATH
 from penstock.pause import PAUSE_PATH
 from penstock.settings import SETTINGS
+from penstock.targets.pace import TURNS_PATH
 from penstock.timing import Timing
 from tests.design_page import PAGE, ROOT, pattern, sections, table
 
@@ -81,6 +82,9 @@ def test_its_documents_and_files_are_those_that_the_code_names() -> None:
         paths.usage_path("t", "r", "2026-11-21", "m"),
         paths.speed_path("some/target"),
         paths.account_path("tenant:t", "2026-11"),
+        paths.pace_path("tenant:t"),
+        paths.queue_path("tenant:t"),
+        TURNS_PATH,
         paths.allotment_path("a"),
         paths.drawn_path("a", "t", "r"),
         paths.run_path("t", "r"),
@@ -111,7 +115,7 @@ def test_its_documents_and_files_are_those_that_the_code_names() -> None:
         paths.dead_letter_blob("0a"),
     }
     makers = [name for name in vars(paths) if name.endswith(("_path", "_blob"))]
-    assert len(makers) + 2 == len(named), "another name of paths.py needs its row in docs/design.md §5"
+    assert len(makers) + 3 == len(named), "another name of paths.py needs its row in docs/design.md §5"
     rows = [row["document"] for row in table("document")] + [row["file"] for row in table("file")]
     assert len(rows) == len(named)
     assert [name for name in named if sum(bool(pattern(row).fullmatch(name)) for row in rows) != 1] == []

@@ -42,6 +42,8 @@ BUDGETS = {
     *("control/money", "accounts/{scope}~{month}"),
     *("allotments/{allotment}", "allotments/{allotment}/drawn/{shard}"),
 }
+#: Written where shared limits are on (tests/unit/pacing).
+LIMITS = {"paces/{scope}", "turns/{scope}", "control/turns"}
 
 #: By the door: what is waited for, and what is not.
 ASKED: dict[str, dict[str, Any]] = {
@@ -158,9 +160,9 @@ async def test_what_is_written_has_its_row_and_expires_as_the_row_says(
             # A minute has a beginning.
             assert lasts == pytest.approx(getattr(timing, row["expires"].split()[0]), abs=90)
     # others write these: the operator's pause and keys, the console's log, the targets' speed where routes
-    # plan, bills that are compared, budgets, piles and batches where a lane waits (tests/unit/batches)
-    elsewhere = {"control/pause", "control/speed-{target}", "audit/{action}", "keys/{key_id}"} | BUDGETS
-    elsewhere.add("bills/{bill}")
+    # plan, bills that are compared, budgets, limits, piles and batches where a lane waits (tests/unit/batches)
+    elsewhere = {"control/pause", "control/speed-{target}", "audit/{action}", "keys/{key_id}", "bills/{bill}"}
+    elsewhere |= BUDGETS | LIMITS
     elsewhere |= {
         row["document"] for row in DOCUMENTS if "/piles/" in row["document"] or "/batches/" in row["document"]
     }

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from penstock.errors import FailureClass, ProviderFailure, Reason
+from penstock.messages.told_limits import ToldLimits
 
 #: Finish reasons of an answer that is whole; only such an answer is cached (docs/design.md §3.5).
 COMPLETE = frozenset({"stop", "tool_calls"})
@@ -98,6 +99,7 @@ class Completion:
     """What a provider answered. `model` is the name it reported, `reasoning` the thoughts it showed.
 
     `queued_s`: seconds that the engine says the question waited in its queue; None: it did not say.
+    `told_limits`: what it says of its own limits, where somebody wants to know.
     Printed, it shows nothing that was asked or answered.
     """
 
@@ -108,6 +110,7 @@ class Completion:
     model: str
     queued_s: float | None = None
     reasoning: str = field(default="", repr=False)
+    told_limits: ToldLimits | None = None
 
     @property
     def whole(self) -> bool:

@@ -97,6 +97,9 @@ class Calls:
             if self._must_pause(target):
                 return Park(0)
             stop = await self._before(target)
+            if isinstance(stop, Park) and stop.elsewhere and self._index + 1 < len(self._targets):
+                await self._pass_over(stop, target)
+                continue
             if stop is not None:
                 return stop
             try:
@@ -189,6 +192,8 @@ class Calls:
                     raise _NotNow
                 await self._holder.ensure(self._s.timing.lease_reserve_s)
                 # The queue before the gate, a renewal, a machine that slept: time has passed.
+                for seam in seams_of(self._s):
+                    seam.at_socket(self._s, self._holder, target)
                 if self._s.draining.is_set() or self._refusal() is not None:
                     raise _NotNow
                 self._holder.calling = True
@@ -261,6 +266,14 @@ class Calls:
                 return Refused(fail, target, failure.completion if isinstance(failure, Withheld) else None)
             case Park() as park:
                 return park
+
+    async def _pass_over(self, stop: Park, target: Target) -> None:
+        """The next target is asked at once, as after a failure that was not paid."""
+        self._failure = self._failure or ProviderFailure(FailureClass.UNPAID, stop.why)
+        for seam in seams_of(self._s):
+            await seam.after_call(self._s, self._holder, target, self._failure)
+        self._index += 1
+        await self._open_attempt()
 
     async def _open_attempt(self) -> None:
         """The ledger is written before the next try (§3.6)."""

@@ -151,6 +151,10 @@ class Record(NamedTuple):
     batch: str | None = None
     line: str | None = None
 
+    #: A second that is booked for it: {queue, at} (penstock/pacing). Whoever waits for one says in `waits` in
+    #: which queue.
+    turn: Mapping[str, Any] | None = None
+
     #: What its route chose for it, where the route says `cheapest`.
     plan: Plan | None = None
     #: Index into the targets that are asked where the next call goes.

@@ -83,6 +83,10 @@ class Seam:
         """
         return None
 
+    def at_socket(self, s: Services, holder: Holder[Record], target: Target) -> None:
+        """The last look before a call to `target`: time has passed since `before_call`. Raises GateRefusal
+        where it may not go now, and nothing else."""
+
     async def after_call(
         self, s: Services, holder: Holder[Record], target: Target, outcome: Completion | ProviderFailure
     ) -> None:

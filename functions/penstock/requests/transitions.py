@@ -141,6 +141,7 @@ def set_aside(record: Record, state: State, until: datetime) -> Record:
         owner=None,
         lease_until=None,
         waits=None,
+        turn=None,
         not_before=until,
         due_at=sharded(record.tenant, record.request_id, until),
     )
@@ -223,6 +224,7 @@ def _terminal(record: Record, result: Result, key: str | None, now: datetime, ti
         following=None,
         leader=None,
         waits=None,
+        turn=None,
         lacks=None,
         answer_key=key,
         result=result.encode(),

@@ -39,6 +39,8 @@ class Park:
 
     wait_s: float
     why: str = ""
+    #: Whether another target may answer meanwhile, where the route has one.
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from penstock_ops.upkeep.budget_verbs import verbs
+from penstock_ops.upkeep.tenant_verbs import verbs as tenant_verbs
 
 _Json = Annotated[bool, typer.Option("--json", help="Data for a program on stdout.")]
 
@@ -21,6 +22,7 @@ def add_operations(app: typer.Typer) -> None:
     for verb in (redrive, pause, resume, forget, spend, reconcile):
         app.command()(verb)
     app.add_typer(verbs, name="budget")
+    app.add_typer(tenant_verbs, name="tenant")
 
 
 def redrive(

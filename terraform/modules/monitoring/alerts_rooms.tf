@@ -27,6 +27,13 @@ locals {
       severity = "WARNING"
       text     = "A day's bill could not be compared; the log line with action bill.unread says why. Has the secret penstock-bill-NAME a version, may that key see figures, is the account shared? `penstock reconcile --day DAY` does it afterwards."
     }
+    }, !local.with_limits ? {} : {
+    limit-throttled = {
+      query    = "sum by (scope) (increase(${local.log.throttled}{${local.run}}[10m])) > 5"
+      for_s    = 0
+      severity = "WARNING"
+      text     = "A provider says 429 again and again although its shared limit is kept: its own limit is lower than functions.limits says, or somebody else calls with the same key. Nothing is lost; less of the limit is used by itself."
+    }
     }, !local.with_batches ? {} : {
     batch-stuck = {
       query    = "sum(increase(${local.log.batches_stuck}{${local.run}}[30m])) > 0"

@@ -8,6 +8,7 @@ locals {
   with_batches   = contains(var.rooms, "batches")
   with_budgets   = contains(var.rooms, "budgets")
   with_bills     = contains(var.rooms, "bills")
+  with_limits    = contains(var.rooms, "limits")
 
   # name => the action that is counted and the labels that are taken from its line
   counters = merge({
@@ -22,6 +23,8 @@ locals {
     }, !local.with_bills ? {} : {
     bills_unexplained = { action = "bill.unexplained", labels = ["account"] }
     bills_unread      = { action = "bill.unread", labels = ["account"] }
+    }, !local.with_limits ? {} : {
+    throttled = { action = "limit.throttled", labels = ["scope"] }
     }, !local.with_callbacks ? {} : {
     callbacks     = { action = "callback.attempted", labels = ["outcome"] }
     endpoints_off = { action = "endpoint.switched_off", labels = ["tenant", "endpoint"] }
@@ -45,6 +48,8 @@ locals {
     woken    = { action = "sweep.finished", field = "woken", unit = "1", labels = [], scale = 1, growth = 2, buckets = 20 }
     stubborn = { action = "sweep.finished", field = "stubborn", unit = "1", labels = [], scale = 1, growth = 2, buckets = 20 }
     parked_s = { action = "request.parked", field = "wait_s", unit = "s", labels = ["target"], scale = 1, growth = 1.5, buckets = 35 }
+    }, !local.with_limits ? {} : {
+    turns = { action = "limit.turns", field = "woken", unit = "1", labels = ["scope"], scale = 1, growth = 2, buckets = 20 }
     }, !local.with_runs ? {} : {
     run_s       = { action = "run.finished", field = "seconds", unit = "s", labels = ["status"], scale = 1, growth = 1.5, buckets = 40 }
     run_usd     = { action = "run.finished", field = "cost_usd", unit = "USD", labels = ["status"], scale = 0.0001, growth = 2, buckets = 30 }

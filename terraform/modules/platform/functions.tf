@@ -20,6 +20,7 @@ locals {
     PENSTOCK_BUCKET            = module.store.bucket
     PENSTOCK_ROUTES            = jsonencode(module.routes.routes)
     PENSTOCK_BUDGETS           = local.budgets
+    PENSTOCK_LIMITS            = local.limits
     PENSTOCK_TRACES            = local.traces.endpoint
     PENSTOCK_TRACES_SHARE      = tostring(local.traces.share)
     PENSTOCK_TRACES_SLOW_S     = tostring(local.traces.slow_s)

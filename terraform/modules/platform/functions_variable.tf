@@ -41,6 +41,12 @@ variable "functions" {
       usd          = number
       on_exhausted = optional(string, "park")
     })))
+    limits = optional(list(object({
+      scope  = string
+      rpm    = optional(number)
+      tpm    = optional(number)
+      weight = optional(number)
+    })))
     workflow = optional(object({
       notify_topic   = optional(string)
       project_number = optional(string)
@@ -101,6 +107,18 @@ variable "functions" {
   validation {
     condition     = length(var.functions.bills) == 0 || contains(var.functions.rooms, "bills")
     error_message = "functions.bills names accounts and the room is off: add \"bills\" to functions.rooms."
+  }
+  validation {
+    condition     = alltrue([for l in coalesce(var.functions.limits, []) : can(regex("^(tenant:[A-Za-z0-9][A-Za-z0-9._:-]{0,63}|target:[A-Za-z0-9][A-Za-z0-9._:/-]{0,127})$", l.scope))]) && length(distinct(coalesce(var.functions.limits, [])[*].scope)) == length(coalesce(var.functions.limits, []))
+    error_message = "functions.limits: a scope is target:NAME or tenant:NAME, and each is named once."
+  }
+  validation {
+    condition     = alltrue([for l in coalesce(var.functions.limits, []) : try(l.rpm >= 1 && l.rpm <= 1000000 && floor(l.rpm) == l.rpm, l.rpm == null) && try(l.tpm >= 1 && l.tpm <= 1000000000 && floor(l.tpm) == l.tpm, l.tpm == null)])
+    error_message = "functions.limits: rpm is a whole number from 1 to 1000000, tpm from 1 to 1000000000; under 0 nothing would ever be called."
+  }
+  validation {
+    condition     = alltrue([for l in coalesce(var.functions.limits, []) : try(l.weight >= 0.01 && l.weight <= 1000 && startswith(l.scope, "tenant:"), l.weight == null) && (l.rpm != null || l.tpm != null || l.weight != null)])
+    error_message = "functions.limits: an entry says rpm, tpm or a weight; a weight is a tenant's, from 0.01 to 1000."
   }
   validation {
     condition     = var.functions.workflow == null || length(setsubtract(["runs", "callbacks"], var.functions.rooms)) == 0

@@ -43,6 +43,8 @@ locals {
     batches        = "batches"
 
     accounts   = "accounts"
+    paces      = "paces"
+    turns      = "turns"
     allotments = "allotments"
     drawn      = "drawn"
   }

@@ -25,6 +25,7 @@ locals {
       beside = {
         runs    = { indexed = { requests = ["done_in"] } }
         batches = { indexed = { requests = ["waits"] } }
+        limits  = { indexed = { requests = ["waits"] }, collections = { paces = {}, turns = {} } }
         budgets = {
           indexed     = { requests = ["holding"] }
           collections = { accounts = {}, allotments = { expires = true, indexed = ["due_at"] }, drawn = {} }
@@ -77,7 +78,7 @@ locals {
   functions = { for label, room in local.rooms : label => merge(local.usual, room, {
     subscription = merge(try(room.subscription, {}), [for more in local.beside[label] : try(more.subscription, {})]...)
     collections = { for name, collection in merge(try(room.collections, {}), [for more in local.beside[label] : try(more.collections, {})]...) : name => merge(collection, {
-      indexed = concat(try(collection.indexed, []), flatten([for more in local.beside[label] : try(more.indexed[name], [])]))
+      indexed = distinct(concat(try(collection.indexed, []), flatten([for more in local.beside[label] : try(more.indexed[name], [])])))
     }) }
   }) if try(room.core, false) || contains(var.functions.rooms, label) }
 

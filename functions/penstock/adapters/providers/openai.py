@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from penstock.adapters.providers.reply_limit import MAX_REPLY_BYTES
 from penstock.adapters.providers.reply_text import decoded
 from penstock.messages.completion import Completion
 from penstock.messages.request import Request
+from penstock.messages.told_limits import told_limits
 from penstock.targets.retry_after import retry_after_s
 
 #: Where OpenAI answers when a target names no base_url.
@@ -43,11 +45,12 @@ class OpenAIProvider:
         key: Key | None = None,
         max_tokens_as: str | None = None,
         service_tier: str | None = None,
+        tells_limits: bool = False,
         max_reply_bytes: int = MAX_REPLY_BYTES,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._model, self._base_url, self._key, self._now = model, base_url or OPENAI_URL, key, now
-        self._max_tokens_as = max_tokens_as
+        self._max_tokens_as, self._tells_limits = max_tokens_as, tells_limits
         #: Said, because some servers and proxies stream unless they are told not to.
         self._always = {"stream": False} | ({"service_tier": service_tier} if service_tier else {})
         self._connections = Connections(max_reply_bytes=max_reply_bytes)
@@ -65,7 +68,10 @@ class OpenAIProvider:
         if not reply.succeeded:
             wait = retry_after_s(reply.headers, self._now())
             raise of_status(reply.status, decoded(reply.data, reply.headers.get("Content-Type")), wait)
-        return read_completion(reply.data, reply.headers, request, model=self._model)
+        completion = read_completion(reply.data, reply.headers, request, model=self._model)
+        if self._tells_limits:
+            return replace(completion, told_limits=told_limits(reply.headers))
+        return completion
 
     def _body(self, request: Request) -> bytes:
         params = openai_params(request.params, self._base_url, self._model, self._max_tokens_as)

@@ -169,7 +169,7 @@ run "with_everything" {
   variables {
     publishers         = { app = "serviceAccount:publisher@elsewhere" }
     response_consumers = { app = { member = "serviceAccount:consumer@elsewhere", tenant = "acme" } }
-    functions          = { bundle = "tests/bundle.stand-in", rooms = ["runs", "feeds", "callbacks", "batches", "door", "bills"], bills = { openai = { provider = "openai", key = "key_1" } }, door = { callers = ["serviceAccount:shop@elsewhere"] }, workflow = { notify_topic = "digests" }, peak_in_flight = 80, traces = {}, budgets = [{ scope = "all", usd = 30 }], shapes = { handler = { max_instances = 2 } } }
+    functions          = { bundle = "tests/bundle.stand-in", rooms = ["runs", "feeds", "callbacks", "batches", "door", "bills"], bills = { openai = { provider = "openai", key = "key_1" } }, door = { callers = ["serviceAccount:shop@elsewhere"] }, workflow = { notify_topic = "digests" }, peak_in_flight = 80, traces = {}, budgets = [{ scope = "all", usd = 30 }], limits = [{ scope = "tenant:acme", rpm = 60, weight = 3 }], shapes = { handler = { max_instances = 2 } } }
     operations         = { operators = ["user:operator@example.com"], console = { viewers = ["group:viewer@example.com"] }, emails = ["ops@example.com"], thresholds = { p95_s = 60 }, budget = { billing_account = "012345-6789AB-CDEF01", units = 50 } }
     delivery           = { state_bucket = "my-state", repository = "projects/p/locations/us-central1/connections/c/repositories/r" }
     data               = { analysts = ["group:analyst@example.com"], feeds = { urls = ["https://example.com/feed.xml"] }, pipelines = { feed = { version = 1, steps = [{ id = "summary", map = { request = { prompt = "Summarise: {{item.text}}" } } }] } } }
@@ -301,6 +301,10 @@ run "paused" {
   assert {
     condition     = length(google_project_iam_member.traces) == 0 && !contains(module.project.services, "telemetry.googleapis.com") && local.environment.PENSTOCK_TRACES == "off"
     error_message = "Traces are off unless functions.traces says where they go."
+  }
+  assert {
+    condition     = local.environment.PENSTOCK_LIMITS == "off"
+    error_message = "Shared limits are off unless functions.limits is set."
   }
   assert {
     condition     = local.environment.PENSTOCK_BUDGETS == "off"
