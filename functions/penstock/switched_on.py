@@ -61,6 +61,10 @@ def seams_for(settings: Settings) -> Iterator[Seam]:
         from penstock.lanes.seam import Lanes
 
         yield Lanes(settings.routes)
+    if any(route.choose == "split" for route in settings.routes.routes.values()):
+        from penstock.splits.seam import Splits
+
+        yield Splits()
     if settings.batches_topic is not None:
         from penstock.batches.seam import Piles
 

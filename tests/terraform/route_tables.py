@@ -74,6 +74,17 @@ BAD: Final[dict[str, tuple[Routes, str]]] = {
             ("is always sure", {"choose": "cheapest", "confidence": 1}, "a confidence above 0 and below 1"),
             ("is patient in order", {"patience": 60}, "only choose"),
             ("is sure in order", {"choose": "order", "confidence": 0.9}, "only choose"),
+            (
+                "splits into one",
+                {"choose": "split", "experiment": "e", "weights": {"n": 1}},
+                "fewer than two",
+            ),
+            (
+                "splits without a name",
+                {"choose": "split", "weights": {"n": 1, "m": 1}},
+                "name its experiment",
+            ),
+            ("has weights in order", {"weights": {"n": 1, "m": 1}}, "only choose"),
         )
     },
     # Fields of a target.
@@ -185,6 +196,17 @@ GOOD: Final[dict[str, Routes]] = {
                 "patience": 3600,
                 "confidence": 0.9,
                 "targets": [target(), target(name="flex", service_tier="flex")],
+            }
+        },
+    },
+    "a split": {
+        "default": "a",
+        "routes": {
+            "a": {
+                "choose": "split",
+                "experiment": "size",
+                "weights": {"n": 9, "small": 1},
+                "targets": [target(name="n"), target(name="small", model="another")],
             }
         },
     },

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
+class Arm:
+    """The place of a request in an experiment: `name` is that of the target that it drew."""
+
+    experiment: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """What a route that says `cheapest` chose for one request, at `at`.
+    """What a route that says `cheapest` or `split` chose for one request, at `at`.
 
     `targets` are names, the chosen one first: a deploy of routes in the meantime does not change who is
     asked. `predicted_usd` is the expected cost, `list_usd` that of the same model asked at once, at its
@@ -25,6 +33,8 @@ class Plan:
     at: datetime
     #: When a lane that waits is left for one that does not; None: the chosen one does not wait.
     escalate_at: datetime | None = None
+    #: What was drawn, where the route says `split`; then nothing was predicted.
+    arm: Arm | None = None
 
     def told(self) -> dict[str, Any]:
         """What a result says of it (docs/design.md §2.2)."""
@@ -37,7 +47,11 @@ class Plan:
 
     def encode(self) -> dict[str, Any]:
         said = self.told() | {"targets": list(self.targets), "at": self.at}
-        return said if self.escalate_at is None else said | {"escalate_at": self.escalate_at}
+        if self.escalate_at is not None:
+            said["escalate_at"] = self.escalate_at
+        if self.arm is not None:
+            said |= {"experiment": self.arm.experiment, "arm": self.arm.name}
+        return said
 
     @classmethod
     def decode(cls, value: Mapping[str, Any]) -> Plan:
@@ -49,4 +63,14 @@ class Plan:
             p_in_time=value["p_in_time"],
             at=value["at"],
             escalate_at=value.get("escalate_at"),
+            arm=Arm(value["experiment"], value["arm"]) if value.get("arm") else None,
         )
+
+
+def next_life(drawn: Plan | None, before: Plan | None, targets: Container[str]) -> Plan | None:
+    """The plan of a request that is tried again: `drawn` now, unless it had an arm `before`. It stays in that
+    one, whatever became of the weights, while the experiment goes on and its target is among `targets`."""
+    if drawn is None or drawn.arm is None or before is None or before.arm is None:
+        return drawn
+    goes_on = before.arm.experiment == drawn.arm.experiment and before.arm.name in targets
+    return before if goes_on else drawn

@@ -10,7 +10,7 @@ from typing import Any
 
 from penstock.errors import BadMessage, Reason
 from penstock.messages.completion import BlobRef, Completion, Usage
-from penstock.messages.plan import Plan
+from penstock.messages.plan import Arm, Plan
 from penstock.messages.strict_json import canonical
 
 SCHEMA_VERSION = 1
@@ -133,6 +133,10 @@ class Result:
     cost: Cost | None = None
     #: What was planned for it, where its route says `cheapest` and a call was needed.
     plan: Plan | None = None
+    #: Its place in an experiment, where its route says `split`; and whether another target than that arm's
+    #: gave the outcome, which then says nothing of the arm.
+    arm: Arm | None = None
+    fell_back: bool = False
     cache: str
     attempts: int
     timings: Timings
@@ -159,12 +163,18 @@ class Result:
             "error": self.failure.encode() if self.failure else None,
             "cache": self.cache,
             **({"lane": SYNC, "plan": self.plan.told()} if self.plan else {}),
+            **self._experiment(),
             "attempts": self.attempts,
             "timings": self.timings.encode(),
             "metadata": dict(self.metadata),
             "created_at": self.created_at.isoformat(),
             "completed_at": self.completed_at.isoformat(),
         }
+
+    def _experiment(self) -> dict[str, Any]:
+        if self.arm is None:
+            return {}
+        return {"experiment": self.arm.experiment, "arm": self.arm.name, "fell_back": self.fell_back}
 
 
 _NO_ANSWER: dict[str, Any] = {

@@ -17,6 +17,7 @@ from penstock.errors import AlreadyExists, BadMessage, PreconditionFailed, Store
 from penstock.leases.document import changed_fields, worked_out
 from penstock.leases.holder import Holder
 from penstock.leases.lease import Lease
+from penstock.messages.plan import next_life
 from penstock.messages.request import CacheMode
 from penstock.paths import cache_path, request_path
 from penstock.ports import REMOVE, Create, Snapshot, Update, Version, Write
@@ -334,7 +335,8 @@ class _Claim:
                 return transitions.taken_over(record)
             case Action.REOPEN:
                 now = self._s.clock.now()
-                plan, message_id = self._in.plan, self._in.envelope.message_id
+                plan = next_life(self._in.plan, record.plan, self._s.routes.targets)
+                message_id = self._in.envelope.message_id
                 return transitions.reopened(record, self._request.deadline, message_id, now, plan)
         return transitions.going_on(record)
 

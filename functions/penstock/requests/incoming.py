@@ -41,7 +41,7 @@ class Incoming:
     redrive_count: int | None = None
     #: The run that asks; None: a client does.
     parent: Parent | None = None
-    #: What the route chose, where it says `cheapest`; `targets` are those that it names.
+    #: What the route chose, where it says `cheapest` or `split`; `targets` are those that it names.
     plan: Plan | None = None
 
     @property

@@ -72,7 +72,7 @@ def priced(
 ) -> Answer:
     """`completion` as an answer, at its price in `lane`."""
     cost = s.prices.cost(target.priced_as, completion.usage, lane)
-    if plan is not None:
+    if plan is not None and plan.arm is None:
         at_list = s.prices.cost(target.priced_as, replace(completion.usage, service_tier=None))
         if cost.usd is not None and at_list.usd is not None:
             cost = replace(cost, saved_by_lane_usd=at_list.usd - cost.usd)

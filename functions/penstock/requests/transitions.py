@@ -195,6 +195,9 @@ def _result(
     record: Record, request: Request, answer: Answer | None, failure: Failure | None, *, cache: str,
     timings: Timings, now: datetime, target: str | None = None, cost: Cost | None = None,
 ) -> Result:  # fmt: skip
+    arm = record.plan.arm if record.plan else None
+    asked = answer.target if answer else target
+    bought = cache in BOUGHT
     return Result(
         tenant=record.tenant,
         request_id=record.request_id,
@@ -204,7 +207,9 @@ def _result(
         failure=failure,
         target=target,
         cost=cost,
-        plan=record.plan if cache in BOUGHT else None,
+        plan=record.plan if bought and arm is None else None,
+        arm=arm,
+        fell_back=arm is not None and bought and asked not in (None, arm.name),
         cache=cache,
         attempts=record.calls,
         timings=timings,

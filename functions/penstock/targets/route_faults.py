@@ -41,6 +41,7 @@ _FORMS: Final[Mapping[str, str]] = {
     "base_url": "is no http(s) address: write it as https://host/path, without a password in it",
     "secret": "must name a secret, projects/PROJECT/secrets/NAME or …/versions/VERSION, and never be the key",
     "service_tier": "must be a tier's name as the API writes it, such as flex: 1 to 32 of a-z 0-9 _ -",
+    "experiment": "must be 1 to 64 characters of A-Z a-z 0-9 . _ - starting with a letter or digit",
     "name": "must be 1 to 128 characters of A-Z a-z 0-9 . _ : / - starting with a letter or digit",
     "[key]": "is no alias: 1 to 128 characters of A-Z a-z 0-9 . _ : / - starting with a letter or digit",
 }

@@ -19,6 +19,8 @@ from penstock.written import MODEL_LIMIT
 MOST_TOKENS: Final = 10_000_000
 
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$")]
+_Experiment = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+_Weight = Annotated[float, Field(gt=0, le=1e6)]
 
 
 class Target(BaseModel):
@@ -79,11 +81,16 @@ class Route(BaseModel):
     fallback: bool = False
     #: `cheapest`: each request is planned (penstock/lanes), and every target may be the one; `fallback` then
     #: speaks of failures alone.
-    choose: Literal["order", "cheapest"] = "order"
+    #: `split`: each request draws the target that it asks first (penstock/splits).
+    choose: Literal["order", "cheapest", "split"] = "order"
     #: Seconds that a request is planned for which names no deadline itself; None: it is answered at once.
     patience: float | None = Field(default=None, ge=0, le=LONGEST_WAIT_S)
     #: How likely a target must be to answer in time.
     confidence: float = Field(default=0.95, gt=0, lt=1)
+    #: Of a split: its name, which is also what the draw depends on, and how often each target is drawn;
+    #: a target without a weight is asked only after others.
+    experiment: _Experiment | None = None
+    weights: dict[_Name, _Weight] = Field(default_factory=dict)
     targets: list[Target] = Field(min_length=1)
 
     @property
@@ -93,8 +100,8 @@ class Route(BaseModel):
 
     @property
     def asked_last(self) -> set[str]:
-        """The targets after which there may be no other to ask; where they are planned, any may be chosen."""
-        if self.choose == "cheapest":
+        """The targets after which there may be no other to ask; where one is chosen, it may be any."""
+        if self.choose != "order":
             return {target.name for target in self.targets}
         return {self.eligible[-1].name}
 
@@ -166,6 +173,7 @@ def _cross_faults(parsed: _Routes) -> list[str]:
     if parsed.default not in parsed.routes:
         faults.append(f"PENSTOCK_ROUTES: default names {parsed.default!r}, which is no route.")
     seen: dict[str, Target] = {}
+    experiments: set[str] = set()
     for alias, route in parsed.routes.items():
         faults += [
             f"PENSTOCK_ROUTES: route {alias!r} has a {field}, which only choose: cheapest uses: leave it out."
@@ -173,6 +181,10 @@ def _cross_faults(parsed: _Routes) -> list[str]:
             if route.choose != "cheapest" and field in route.model_fields_set
         ]
         faults += _waiting_faults(alias, route)
+        if route.choose == "split" or route.experiment is not None or route.weights:
+            from penstock.targets.split_faults import split_faults  # nobody else needs it
+
+            faults += split_faults(alias, route, experiments)
         for target in route.targets:
             if seen.setdefault(target.name, target) != target:
                 faults.append(

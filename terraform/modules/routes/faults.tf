@@ -9,12 +9,19 @@ locals {
   }
 
   of_route = { for alias, route in var.routes.routes : alias => {
-    "must choose \"order\" or \"cheapest\"."                                               = route.choose != null && !try(contains(["order", "cheapest"], route.choose), false)
-    "must have a patience of 0 to 2678400 seconds, which are 31 days."                     = route.patience != null && !try(route.patience >= 0 && route.patience <= 2678400, false)
-    "must have a confidence above 0 and below 1."                                          = route.confidence != null && !try(route.confidence > 0 && route.confidence < 1, false)
-    "has a target in lane batch: let it choose \"cheapest\", which alone keeps deadlines." = coalesce(route.choose, "order") != "cheapest" && anytrue([for target in coalesce(route.targets, []) : coalesce(target.lane, "sync") == "batch"])
-    "has targets in lane batch alone: add one that answers at once, for who cannot wait."  = length(coalesce(route.targets, [])) > 0 && alltrue([for target in coalesce(route.targets, []) : coalesce(target.lane, "sync") == "batch"])
-    "has a patience or a confidence, which only choose = \"cheapest\" uses: leave it out." = coalesce(route.choose, "order") != "cheapest" && (route.patience != null || route.confidence != null)
+    "must choose \"order\", \"cheapest\" or \"split\"."                                                         = route.choose != null && !try(contains(["order", "cheapest", "split"], route.choose), false)
+    "must have a patience of 0 to 2678400 seconds, which are 31 days."                                          = route.patience != null && !try(route.patience >= 0 && route.patience <= 2678400, false)
+    "must have a confidence above 0 and below 1."                                                               = route.confidence != null && !try(route.confidence > 0 && route.confidence < 1, false)
+    "has a target in lane batch: let it choose \"cheapest\", which alone keeps deadlines."                      = coalesce(route.choose, "order") != "cheapest" && anytrue([for target in coalesce(route.targets, []) : coalesce(target.lane, "sync") == "batch"])
+    "has targets in lane batch alone: add one that answers at once, for who cannot wait."                       = length(coalesce(route.targets, [])) > 0 && alltrue([for target in coalesce(route.targets, []) : coalesce(target.lane, "sync") == "batch"])
+    "has a patience or a confidence, which only choose = \"cheapest\" uses: leave it out."                      = coalesce(route.choose, "order") != "cheapest" && (route.patience != null || route.confidence != null)
+    "has an experiment or weights, which only choose = \"split\" uses: leave them out."                         = coalesce(route.choose, "order") != "split" && (route.experiment != null || length(coalesce(route.weights, {})) > 0)
+    "splits: name its experiment, 1 to 64 characters of A-Z a-z 0-9 . _ - that begin with a letter or a digit." = coalesce(route.choose, "order") == "split" && !can(regex("^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", route.experiment))
+    "has an experiment that another route has too: give one of them another name."                              = route.experiment != null && length([for other in values(var.routes.routes) : 1 if other.experiment == route.experiment]) > 1
+    "splits between fewer than two targets: give two a weight, or choose \"order\"."                            = coalesce(route.choose, "order") == "split" && length(coalesce(route.weights, {})) < 2
+    "must have weights above 0 and at most 1000000."                                                            = anytrue([for weight in values(coalesce(route.weights, {})) : !try(weight > 0 && weight <= 1000000, false)])
+    "has a weight for what is none of its targets: name a target of the route."                                 = anytrue([for name in keys(coalesce(route.weights, {})) : !contains([for target in coalesce(route.targets, []) : target.name], name)])
+    "splits between targets that are one and the same: take one of them out."                                   = length(distinct([for target in coalesce(route.targets, []) : jsonencode(merge(target, { name = "" })) if contains(keys(coalesce(route.weights, {})), target.name)])) < length([for target in coalesce(route.targets, []) : 1 if contains(keys(coalesce(route.weights, {})), target.name)])
   } }
 
   faults = concat(

@@ -39,6 +39,8 @@ output "routes" {
         choose     = route.choose
         patience   = route.patience
         confidence = route.confidence
+        experiment = route.experiment
+        weights    = route.weights
         targets = [for target in route.targets : { for name, value in {
           name            = target.name
           provider        = target.engine ? (try(var.engine.kind, "") == "tgi" ? "tgi" : "openai") : target.provider

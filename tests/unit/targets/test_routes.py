@@ -38,6 +38,12 @@ def test_an_alias_resolves_to_its_targets_in_order() -> None:
     assert [t.name for t in parsed.resolve("b").eligible] == ["two"]
 
 
+def split(**fields: Any) -> dict[str, Any]:
+    arms = {"targets": [target("one"), target("two", model="other")], "weights": {"one": 9, "two": 1}}
+    whole = arms | {"choose": "split", "experiment": "size"} | fields
+    return {name: value for name, value in whole.items() if value is not None}
+
+
 def test_an_unknown_alias_names_the_known_ones() -> None:
     parsed = parse_routes(routes(a={"targets": [target("one")]}, b={"targets": [target("one")]}))
     with pytest.raises(BadMessage, match=r"a, b"):
@@ -82,7 +88,10 @@ def test_an_unknown_alias_names_the_known_ones() -> None:
             routes(a={"targets": [target("one", provider="offline", max_tokens_as="max_tokens")]}),
             "no openai server",
         ),
-        (routes(a={"targets": [target("one")], "choose": "best"}), "choose must be 'order' or 'cheapest'"),
+        (
+            routes(a={"targets": [target("one")], "choose": "best"}),
+            "choose must be 'order', 'cheapest' or 'split'",
+        ),
         (
             routes(a={"targets": [target("one")], "choose": "cheapest", "confidence": 1.0}),
             "routes.a.confidence must be less than 1",
@@ -92,6 +101,15 @@ def test_an_unknown_alias_names_the_known_ones() -> None:
             "routes.a.patience must be at least 0",
         ),
         (routes(a={"targets": [target("one")], "patience": 60}), "'a' has a patience, which only"),
+        (routes(a=split(experiment=None)), "name its experiment"),
+        (routes(a=split(experiment="two words")), "routes.a.experiment must be 1 to 64"),
+        (routes(a=split(), b=split()), "another route has too"),
+        (routes(a=split(weights={"one": 1})), "fewer than two"),
+        (routes(a=split(weights={"one": 1, "two": 0})), "weights.two must be greater than 0"),
+        (routes(a=split(weights={"one": 1, "three": 1})), "none of its targets"),
+        (routes(a=split(targets=[target("one"), target("two")])), "one and the same"),
+        (routes(a=split(choose="order")), "only choose: split uses"),
+        (routes(a={"targets": [target("one")], "weights": {"one": 1}}), "only choose: split uses"),
         (routes(a={"targets": [target("one", service_tier="")]}), "service_tier must be a tier's name"),
         (
             routes(a={"targets": [target("one", provider="offline", service_tier="flex")]}),
