@@ -160,7 +160,7 @@ async def test_what_is_written_has_its_row_and_expires_as_the_row_says(
             # A minute has a beginning.
             assert lasts == pytest.approx(getattr(timing, row["expires"].split()[0]), abs=90)
     # others write these: the operator's pause and keys, the console's log, the targets' speed where routes
-    # plan, bills that are compared, budgets, limits, piles and batches where a lane waits (tests/unit/batches)
+    # plan, compared bills, budgets, limits, piles and batches where a lane waits (tests/unit/batches)
     elsewhere = {"control/pause", "control/speed-{target}", "audit/{action}", "keys/{key_id}", "bills/{bill}"}
     elsewhere |= BUDGETS | LIMITS
     elsewhere |= {
