@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from penstock.door.wrong import not_found
+from penstock.door.wrong import Wrong, not_found
 from penstock.messages.completion import BlobRef
 from penstock.paths import file_path
 from penstock.ports import Put, Write
 from penstock.services import Services
 
+#: OpenAI's limits of how long a file is kept, in seconds.
+KEPT_S: Final = range(3600, 2_592_001)
 #: What the ids of uploads and of their parts begin with, and what a part is for.
 UPLOAD: Final = "upload_"
 PART: Final = "part_"
@@ -73,6 +75,21 @@ async def read_part(s: Services, tenant: str, file_id: str) -> File:
     if file is None or found.read_at > file.expires_at:
         raise not_found("file")
     return file
+
+
+def kept_s(sent: Mapping[str, Any], name: str) -> int | None:
+    """For how many seconds a file is to be kept, as the field `name` says, if it does. Raises Wrong."""
+    policy = sent.get(name)
+    if policy is None:
+        return None
+    seconds = policy.get("seconds") if isinstance(policy, dict) else None
+    if not isinstance(policy, dict) or policy.get("anchor") != "created_at" or type(seconds) is not int:
+        told = f'`{name}` must be {{"anchor": "created_at", "seconds": 3600 to 2592000}}.'
+        raise Wrong(400, told, param=name)
+    if seconds not in KEPT_S:
+        told = f"`{name}.seconds` must be from {KEPT_S.start} to {KEPT_S.stop - 1}."
+        raise Wrong(400, told, param=name)
+    return seconds
 
 
 def kept_until(s: Services) -> datetime:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from penstock.door.asked import Asked, known_id
 from penstock.door.caller import Caller
-from penstock.door.file import PART, PART_PURPOSE, UPLOAD, File, kept_until, read_file, read_part
+from penstock.door.file import PART, PART_PURPOSE, UPLOAD, File, kept_s, kept_until, read_file, read_part
 from penstock.door.files import PURPOSES, SIZE_LIMIT, bytes_of, stored_file
 from penstock.door.reply import Reply, said
 from penstock.door.seam import Door
@@ -27,13 +27,14 @@ from penstock.services import Services
 #: How long it may take, in seconds.
 _TAKES_S: Final = 3600
 _PARTS_LIMIT: Final = 200
-_KNOWN: Final = frozenset({"filename", "purpose", "bytes", "mime_type"})
+_EXPIRES: Final = "expires_after"
+_KNOWN: Final = frozenset({"filename", "purpose", "bytes", "mime_type", _EXPIRES})
 _PENDING, _COMPLETED, _CANCELLED = "pending", "completed", "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """`size`: the bytes that it is to have. `file_id`: what it became."""
+    """`size`: the bytes that it is to have. `file_id`: what it became. `kept_s`: how long that is kept."""
 
     upload_id: str
     filename: str
@@ -44,6 +45,7 @@ class Upload:
     expires_at: datetime
     status: str = _PENDING
     file_id: str | None = None
+    kept_s: int | None = None
 
     def keeping(self, tenant: str) -> Write:
         fields = {name: getattr(self, name) for name in self.__slots__}
@@ -76,7 +78,7 @@ async def create(s: Services, door: Door, caller: Caller, asked: Asked) -> Reply
     now = s.clock.now()
     upload = Upload(
         f"{UPLOAD}{s.new_id()}{s.new_id()}", sent["filename"][:256], sent["purpose"], sent["bytes"],
-        now, now + timedelta(seconds=_TAKES_S), kept_until(s),
+        now, now + timedelta(seconds=_TAKES_S), kept_until(s), kept_s=kept_s(sent, _EXPIRES),
     )  # fmt: skip
     await s.store.commit([upload.keeping(caller.tenant)], timeout_s=s.timing.commit_s)
     return said(upload.told(now))
@@ -112,7 +114,10 @@ async def complete(s: Services, door: Door, caller: Caller, asked: Asked, upload
     if sent.get("md5") not in (None, digest.hexdigest()):
         await s.blobs.delete(name, timeout_s=s.timing.blob_s)
         raise Wrong(400, "The bytes have another MD5 than `md5` says: send the parts again.", param="md5")
-    file = File(file_id, upload.filename, upload.purpose, upload.size, now, kept_until(s), ref)
+    until = kept_until(s)
+    if upload.kept_s is not None:
+        until = min(until, now + timedelta(seconds=upload.kept_s))
+    file = File(file_id, upload.filename, upload.purpose, upload.size, now, until, ref)
     done = replace(upload, status=_COMPLETED, file_id=file_id)
     gone = [Delete(file_path(caller.tenant, part.file_id)) for part in parts]
     writes = [file.keeping(caller.tenant), done.keeping(caller.tenant), *gone]
@@ -159,7 +164,7 @@ def _check(sent: Mapping[str, Any]) -> None:
             raise Wrong(400, f"`{name}` must be a string.", param=name)
     if sent.get("purpose") not in PURPOSES:
         raise Wrong(400, f"`purpose` must be one of {', '.join(PURPOSES)}.", param="purpose")
-    if type(sent.get("bytes")) is not int or not 0 < sent["bytes"] <= SIZE_LIMIT:
+    if type(sent.get("bytes")) is not int or not 0 <= sent["bytes"] <= SIZE_LIMIT:
         raise Wrong(400, f"`bytes` must be a whole number up to {SIZE_LIMIT}.", param="bytes")
 
 

@@ -29,13 +29,14 @@ async def ended(mine: Client, upload: str, *ids: str, **fields: Any) -> Heard:
 
 async def test_parts_become_one_file_in_the_order_that_is_named(s: Services) -> None:
     mine = await client(s)
-    upload = (await begun(mine, 8)).json
+    upload = (await begun(mine, 8, expires_after={"anchor": "created_at", "seconds": 3600})).json
     assert (upload["object"], upload["status"], upload["file"]) == ("upload", "pending", None)
     last = (await part(mine, upload["id"], b"last")).json
     first = (await part(mine, upload["id"], b"1st,")).json
     md5 = hashlib.md5(b"1st,last").hexdigest()
     done = (await ended(mine, upload["id"], first["id"], last["id"], md5=md5)).json
     assert (done["status"], done["file"]["bytes"], done["file"]["filename"]) == ("completed", 8, "long.jsonl")
+    assert done["file"]["expires_at"] - done["file"]["created_at"] == 3600
     file = done["file"]["id"]
     assert (await mine.ask("GET", f"/v1/files/{file}/content")).body == b"1st,last"
     assert [one["id"] for one in (await mine.ask("GET", "/v1/files")).json["data"]] == [file]
@@ -48,12 +49,13 @@ async def test_what_is_no_upload(s: Services) -> None:
     upload = (await begun(mine, 4)).json["id"]
     one = (await part(mine, upload, b"four")).json["id"]
     for wrong in (
-        {"bytes": 0},
+        {"bytes": -1},
         {"bytes": 2**40},
         {"bytes": "8"},
         {"purpose": "x"},
         {"mime_type": 1},
         {"x": 1},
+        {"expires_after": 1},
     ):
         assert (await begun(mine, 4, **wrong)).status == 400
     for heard, status in (
