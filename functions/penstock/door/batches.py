@@ -14,7 +14,7 @@ from penstock.door.asked import Asked
 from penstock.door.batch import PIPELINE, Batch, read_batch
 from penstock.door.batch_lines import ENDPOINTS, Lines
 from penstock.door.caller import Caller
-from penstock.door.file import File, kept_until, read_file
+from penstock.door.file import File, kept_s, kept_until, read_file
 from penstock.door.files import lines_of
 from penstock.door.identity import is_retry, named_id, pointer_of, pointing, repeated_id
 from penstock.door.listed import listed
@@ -32,8 +32,6 @@ from penstock.services import Services
 
 _OUTPUT: Final = "output_expires_after"
 _KNOWN: Final = frozenset({"input_file_id", "endpoint", "completion_window", "metadata", _OUTPUT})
-#: OpenAI's limits of how long the files are kept, in seconds.
-_KEPT_S: Final = range(3600, 2_592_001)
 #: OpenAI's limits of metadata.
 _METADATA: Final = (16, 64, 512)
 _WINDOW: Final = re.compile(r"([1-9][0-9]{0,2})([hd])")
@@ -59,7 +57,7 @@ async def create(s: Services, door: Door, caller: Caller, asked: Asked) -> Reply
     ends_at = now + timedelta(seconds=window_s)
     batch = Batch(
         batch_id, file.file_id, sent["endpoint"], sent["completion_window"], sent.get("metadata") or {},
-        lines.count, now, ends_at, kept_until(s), output_s=_output_s(sent.get(_OUTPUT)),
+        lines.count, now, ends_at, kept_until(s), output_s=kept_s(sent, _OUTPUT),
     )  # fmt: skip
     return said((await _begun(s, caller, batch, ref, pointer)).told(None, now))
 
@@ -178,21 +176,8 @@ def _check(sent: Mapping[str, Any], caller: Caller) -> float:
     if sent["endpoint"] not in ENDPOINTS:
         raise Wrong(400, f"`endpoint` must be one of {', '.join(ENDPOINTS)}.", param="endpoint")
     _check_metadata(sent.get("metadata"))
-    _output_s(sent.get(_OUTPUT))
+    kept_s(sent, _OUTPUT)
     return min(_window_s(sent["completion_window"]), caller.longest_wait_s)
-
-
-def _output_s(sent: Any) -> int | None:
-    """Raises Wrong."""
-    if sent is None:
-        return None
-    seconds = sent.get("seconds") if isinstance(sent, dict) else None
-    if not isinstance(sent, dict) or sent.get("anchor") != "created_at" or type(seconds) is not int:
-        told = f'`{_OUTPUT}` must be {{"anchor": "created_at", "seconds": 3600 to 2592000}}.'
-        raise Wrong(400, told, param=_OUTPUT)
-    if seconds not in _KEPT_S:
-        raise Wrong(400, f"`{_OUTPUT}.seconds` must be from 3600 to 2592000.", param=_OUTPUT)
-    return seconds
 
 
 def _window_s(text: str) -> float:

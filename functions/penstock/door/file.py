@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from penstock.door.wrong import not_found
+from penstock.door.wrong import Wrong, not_found
 from penstock.messages.completion import BlobRef
 from penstock.paths import file_path
 from penstock.ports import Put, Write
 from penstock.services import Services
+
+#: OpenAI's limits of how long a file is kept, in seconds.
+KEPT_S: Final = range(3600, 2_592_001)
+#: What the ids of uploads and of their parts begin with, and what a part is for.
+UPLOAD: Final = "upload_"
+PART: Final = "part_"
+PART_PURPOSE: Final = "part"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +56,40 @@ class File:
         return cls(**known | {"ref": BlobRef.decode(value["ref"])})
 
 
+def is_beside(fields: Mapping[str, Any]) -> bool:
+    """Whether a document among the files is an upload under way, or a part of one."""
+    return "upload_id" in fields or fields["purpose"] == PART_PURPOSE
+
+
 async def read_file(s: Services, tenant: str, file_id: str) -> File:
     """Raises Wrong where there is none, StoreError."""
+    if file_id.startswith((UPLOAD, PART)):
+        raise not_found("file")
+    return await read_part(s, tenant, file_id)
+
+
+async def read_part(s: Services, tenant: str, file_id: str) -> File:
+    """The same of a part of an upload. Raises Wrong, StoreError."""
     [found] = await s.store.read([file_path(tenant, file_id)], timeout_s=s.timing.read_s)
     file = File.decode(found.fields) if found.fields is not None else None
     if file is None or found.read_at > file.expires_at:
         raise not_found("file")
     return file
+
+
+def kept_s(sent: Mapping[str, Any], name: str) -> int | None:
+    """For how many seconds a file is to be kept, as the field `name` says, if it does. Raises Wrong."""
+    policy = sent.get(name)
+    if policy is None:
+        return None
+    seconds = policy.get("seconds") if isinstance(policy, dict) else None
+    if not isinstance(policy, dict) or policy.get("anchor") != "created_at" or type(seconds) is not int:
+        told = f'`{name}` must be {{"anchor": "created_at", "seconds": 3600 to 2592000}}.'
+        raise Wrong(400, told, param=name)
+    if seconds not in KEPT_S:
+        told = f"`{name}.seconds` must be from {KEPT_S.start} to {KEPT_S.stop - 1}."
+        raise Wrong(400, told, param=name)
+    return seconds
 
 
 def kept_until(s: Services) -> datetime:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from penstock.door.asked import Asked
 from penstock.door.caller import Caller
-from penstock.door.file import File, kept_until, read_file
+from penstock.door.file import File, is_beside, kept_until, read_file
 from penstock.door.listed import listed
 from penstock.door.multipart import read_form
 from penstock.door.reply import Reply, said
@@ -23,7 +24,7 @@ from penstock.services import Services
 #: OpenAI's own limit of a batch's file.
 SIZE_LIMIT: Final = 200_000_000
 #: Purposes that OpenAI's clients know; a batch takes its own alone.
-_PURPOSES: Final = ("batch", "assistants", "fine-tune", "vision", "user_data", "evals")
+PURPOSES: Final = ("batch", "assistants", "fine-tune", "vision", "user_data", "evals")
 _READ: Final = 1 << 20
 _FIELDS: Final = frozenset({"purpose", "expires_after[anchor]", "expires_after[seconds]"})
 BYTES: Final = "application/octet-stream"
@@ -31,7 +32,22 @@ BYTES: Final = "application/octet-stream"
 
 async def create(s: Services, door: Door, caller: Caller, asked: Asked) -> Reply:
     """Raises Wrong, BlobError, StoreError."""
-    file_id = f"file-{s.new_id()}{s.new_id()}"
+    fields, file = await stored_file(s, caller, asked, f"file-{s.new_id()}{s.new_id()}")
+    purpose = fields.get("purpose", "")
+    if purpose not in PURPOSES:
+        raise Wrong(400, f"`purpose` must be one of {', '.join(PURPOSES)}.", param="purpose")
+    file = replace(file, purpose=purpose, expires_at=_expires_at(s, fields))
+    await s.store.commit([file.keeping(caller.tenant)], timeout_s=s.timing.commit_s)
+    return said(file.told())
+
+
+async def stored_file(
+    s: Services, caller: Caller, asked: Asked, file_id: str, field: str = "file"
+) -> tuple[dict[str, str], File]:
+    """The form's other fields, and its file once its bytes lie in the bucket; no document says so yet.
+
+    Raises Wrong, BlobError.
+    """
     kept: list[tuple[str, BlobRef, int]] = []
 
     async def keep(filename: str, chunks: AsyncIterator[bytes]) -> None:
@@ -50,16 +66,10 @@ async def create(s: Services, door: Door, caller: Caller, asked: Asked) -> Reply
         kept.append((filename, ref, size))
 
     fields = await read_form(asked.headers.get("content-type", ""), asked.paced(s.timing.door_body_s), keep)
-    purpose = fields.get("purpose", "")
     if not kept:
-        raise Wrong(400, "`file` is missing.", code="missing_required_parameter", param="file")
-    if purpose not in _PURPOSES:
-        raise Wrong(400, f"`purpose` must be one of {', '.join(_PURPOSES)}.", param="purpose")
+        raise Wrong(400, f"`{field}` is missing.", code="missing_required_parameter", param=field)
     [(filename, ref, size)] = kept
-    expires_at = _expires_at(s, fields)
-    file = File(file_id, filename[:256], purpose, size, s.clock.now(), expires_at, ref)
-    await s.store.commit([file.keeping(caller.tenant)], timeout_s=s.timing.commit_s)
-    return said(file.told())
+    return fields, File(file_id, filename[:256], "", size, s.clock.now(), kept_until(s), ref)
 
 
 def _expires_at(s: Services, fields: Mapping[str, str]) -> datetime:
@@ -87,7 +97,7 @@ async def content(s: Services, door: Door, caller: Caller, asked: Asked, file_id
     if results is not None:
         return Reply(200, results, BYTES)
     file = await read_file(s, caller.tenant, file_id)
-    return Reply(200, _bytes_of(s, file), BYTES, {"content-length": str(file.size)})
+    return Reply(200, bytes_of(s, file), BYTES, {"content-length": str(file.size)})
 
 
 async def delete(s: Services, door: Door, caller: Caller, asked: Asked, file_id: str) -> Reply:
@@ -103,6 +113,8 @@ async def list_files(s: Services, door: Door, caller: Caller, asked: Asked) -> R
     query = asked.parameters("after", "limit", "order", "purpose")
 
     def told(fields: Any) -> dict[str, Any] | None:
+        if is_beside(fields):
+            return None
         file = File.decode(fields)
         return file.told() if query.get("purpose") in (None, file.purpose) else None
 
@@ -112,7 +124,7 @@ async def list_files(s: Services, door: Door, caller: Caller, asked: Asked) -> R
 async def lines_of(s: Services, file: File) -> AsyncIterator[bytes]:
     """Its lines without their ends. Raises BlobError."""
     rest = b""
-    async for piece in _bytes_of(s, file):
+    async for piece in bytes_of(s, file):
         *lines, rest = (rest + piece).split(b"\n")
         for line in lines:
             yield line
@@ -120,7 +132,8 @@ async def lines_of(s: Services, file: File) -> AsyncIterator[bytes]:
         yield rest
 
 
-async def _bytes_of(s: Services, file: File) -> AsyncIterator[bytes]:
+async def bytes_of(s: Services, file: File) -> AsyncIterator[bytes]:
+    """Raises BlobError."""
     for start in range(0, file.size, _READ):
         end = min(start + _READ, file.size)
         yield await s.blobs.get_range(file.ref, start, end, timeout_s=s.timing.blob_s)

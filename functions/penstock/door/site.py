@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
 from penstock import log
-from penstock.door import batches, chats, chats_kept, files, responses, responses_kept, routed, usage
+from penstock.door import batches, chats, chats_kept, files, responses, responses_kept, routed, uploads, usage
 from penstock.door.asked import Asked, known_id
 from penstock.door.caller import Caller
 from penstock.door.reply import Reply, refused
@@ -53,6 +53,10 @@ _ADDRESSES: Final[dict[tuple[str, ...], dict[str, _Address]]] = {
         "DELETE": _Address("batch", files.delete, "file"),
     },
     ("files", _ID, "content"): {"GET": _Address("batch", files.content, "file")},
+    ("uploads",): {"POST": _Address("batch", uploads.create)},
+    ("uploads", _ID, "parts"): {"POST": _Address("batch", uploads.add_part, "upload")},
+    ("uploads", _ID, "complete"): {"POST": _Address("batch", uploads.complete, "upload")},
+    ("uploads", _ID, "cancel"): {"POST": _Address("batch", uploads.cancel, "upload")},
     ("batches",): {
         "POST": _Address("batch", batches.create),
         "GET": _Address("batch", batches.list_batches),

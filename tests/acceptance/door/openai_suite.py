@@ -24,6 +24,7 @@ from penstock.settings import read_settings
 
 #: Sent to make what a test looks for: by the name that it looks for.
 RESPONSE_ID = "resp_677efb5139a88190b512bc3fef8e535d"
+UPLOAD_ID = "upload_abc123"
 COMPLETION_ID = "completion_id"
 RESPONSE = {"model": "gpt-6-astra", "input": "Say it."}
 LINE = {"custom_id": "1", "method": "POST", "url": "/v1/responses", "body": RESPONSE}
@@ -66,6 +67,13 @@ def _file() -> None:
             asyncio.run(_under(file_path("default", sent["id"]), file_path("default", name), file_id=name))
 
 
+def _upload() -> None:
+    """An upload under the id that the tests name: the test before may have ended it."""
+    asked = {"filename": "f", "purpose": "batch", "bytes": 1, "mime_type": "text/plain"}
+    made = _told("POST", "/uploads", asked)["id"]
+    asyncio.run(_under(file_path("default", made), file_path("default", UPLOAD_ID), upload_id=UPLOAD_ID))
+
+
 def _batch() -> None:
     """A batch under the id that its tests name, with its run where that has begun."""
     _file()
@@ -82,6 +90,8 @@ def _batch() -> None:
 
 
 _MADE = {
+    "test_uploads.py": _upload,
+    "uploads/test_parts.py": _upload,
     "chat/test_completions.py": _completion,
     "test_responses.py": _response,
     "test_files.py": _file,

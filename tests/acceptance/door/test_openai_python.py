@@ -23,7 +23,7 @@ _EXPECTED = Path(__file__).with_name("openai_expected.toml")
 #: The files of the paths that the door has.
 _FILES = (
     *("test_models.py", "chat/test_completions.py", "test_responses.py"),
-    *("test_files.py", "test_batches.py"),
+    *("test_files.py", "test_batches.py", "test_uploads.py", "uploads/test_parts.py"),
 )
 
 

@@ -71,7 +71,7 @@ async def live(shape: Shape, emulators: Emulators, folder: Path) -> Outcome:
             group.create_task(ask_all(clients, work.clients, heard.append))
             group.create_task(Trouble(stage.victims, stage.strikes).deal(_kills(shape, stage)))
         at_rest = await stage.rest(shape.rest_s)
-        repeated = [[one] for one in work.questions if one.key]
+        repeated = [[one for one in client if one.key] for client in work.clients]
         again: list[Heard] = []
         await ask_all(clients, repeated, again.append)
         at_rest = at_rest and await stage.rest(shape.rest_s)
