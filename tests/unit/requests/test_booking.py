@@ -122,8 +122,8 @@ def test_money_is_counted_to_the_nano() -> None:
 def test_whom_was_asked_is_counted_by_itself_the_unsure_calls_too() -> None:
     usage = {"prompt_tokens": 10, "completion_tokens": 2}
     result: dict[str, Any] = {
-        "cache": "miss", "status": "completed", "usage": usage, "model": "m", "target": "small", "lane": "batch",
-        "cost": {"usd": 0.5, "saved_usd": 0.0, "saved_by_lane_usd": 0.25},
+        "cache": "miss", "status": "completed", "usage": usage, "model": "m", "target": "small",
+        "lane": "batch", "cost": {"usd": 0.5, "saved_usd": 0.0, "saved_by_lane_usd": 0.25},
     }  # fmt: skip
     one = record(result=result).with_attempt(Attempt(1, "large", NOW)).with_outcome("unknown")
     one = one.with_attempt(Attempt(1, "small", NOW)).with_outcome("ok")
