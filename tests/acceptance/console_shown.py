@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.acceptance import traced
+from tests.acceptance import console_money, traced
 from tests.acceptance.browser import browser
 from tests.acceptance.penstock_command import Operator, openai_server
 
@@ -26,6 +27,9 @@ PAGES = {
     "actions": "audit",
     "runs": "runs",
     "run": "run/default/label-tickets?show=failed",
+    "bill": console_money.BILL,
+    "batches": "batches",
+    "batch": console_money.BATCH,
 }
 #: A run whose second item lacks what the template names.
 RUN = {
@@ -69,6 +73,8 @@ def console(folder: Path) -> Iterator[tuple[Operator, str]]:
             wrong = "Name a river. [do:status code=400]"
             shell.run("publish", "--wait", "--model", "large", "--id", "refused-by-the-provider", wrong)
             shell.run("publish", "--model", "middle", "--id", "waits-for-a-busy-model", "Name a lake.")
+            members = ["answered", "refused-by-the-provider", "waits-for-a-busy-model"]
+            asyncio.run(console_money.stored(folder, members))
             yield shell, dev.ready["urls"]["console"]
 
 

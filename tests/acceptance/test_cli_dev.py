@@ -7,6 +7,7 @@ import os
 import signal
 import urllib.request
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -85,11 +86,13 @@ def test_on_googles_emulators(tmp_path: Path) -> None:
             seen = json.loads(watching.out.readline())
         refused = operator.run("publish", "--wait", "--model", "unheard-of", "Why?")
         assert operator.run("get", "--tenant", "acme", "there").code == 0
+        life = urlopen(f"{dev.ready['urls']['console']}request/acme/there", timeout=20).read().decode()
         code = dev.interrupt()
 
     assert done.code == 0, done.err
     assert "on the emulators" in done.err
     assert seen == done.json
+    assert "result: completed" in life
     assert refused.code == 1
     assert "malformed" in refused.out
     assert code == 0

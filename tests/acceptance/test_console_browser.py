@@ -88,6 +88,22 @@ def test_a_run_says_how_far_it_is_and_what_failed(shown: tuple[Any, Operator, st
     assert page.get_by_role("row").filter(has_text="redrive a run").get_by_text("done").is_visible()
 
 
+def test_from_the_budgets_to_a_bill_and_from_a_batch_to_a_life(shown: tuple[Any, Operator, str]) -> None:
+    chromium, _, address = shown
+    page = chromium.new_page()
+    page.goto(address)
+    page.get_by_role("link", name="Money").click()
+    budget = page.get_by_role("region", name="Budgets").get_by_role("row").filter(has_text="tenant:default")
+    assert budget.get_by_text("$1.200000").is_visible()
+    page.get_by_role("region", name="Bills").get_by_role("link").first.click()
+    causes = page.get_by_role("region", name="Differences").get_by_role("rowheader").all_inner_texts()
+    assert causes == ["day edge", "calls that may have been paid", "rate", "tax and discount"]
+    page.get_by_role("link", name="Batches").click()
+    page.get_by_role("link", name="nightly-1").click()
+    page.get_by_role("link", name="answered").click()
+    assert page.get_by_text("result: completed").is_visible()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(shown: tuple[Any, Operator, str], scheme: str) -> None:
     chromium, _, address = shown

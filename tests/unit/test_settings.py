@@ -247,6 +247,40 @@ def test_a_console_that_nobody_can_be_known_by_is_refused(value: str) -> None:
     assert fault.startswith("PENSTOCK_CONSOLE must be off, local, or")
 
 
+_BILL = {"provider": "openai", "secret": "projects/p/secrets/s/versions/1"}
+
+
+@pytest.mark.parametrize(
+    ("accounts", "said"),
+    [
+        ({}, "must be JSON such as"),
+        ([], "must be JSON such as"),
+        ([{"provider": "openai"}], "must be JSON such as"),
+        (
+            [{**_BILL, "provider": "acme"}],
+            "names the provider 'acme': there are openai, anthropic, openrouter",
+        ),
+        ([{**_BILL, "secret": "sk-a-key"}], "has an account whose secret must name a secret"),
+        ([{**_BILL, "kye": "k"}], "has an account with 'kye'"),
+        ([{**_BILL, "key": "a b"}], "is no id"),
+        ([{**_BILL, "targets": "nano"}], "whose targets are no list"),
+        ([_BILL, _BILL], "names an account twice"),
+    ],
+)
+def test_a_bill_that_nobody_can_ask_for_is_refused(accounts: object, said: str) -> None:
+    [fault] = faults_of(CLOUD | {"PENSTOCK_BILLS": json.dumps(accounts)})
+    assert fault.startswith("PENSTOCK_BILLS ")
+    assert said in fault
+    # A secret that stands where its name belongs is not repeated.
+    assert "sk-a-key" not in fault
+
+
+def test_bills_are_compared_where_accounts_are_named() -> None:
+    accounts = json.dumps([_BILL, {**_BILL, "name": "eu", "project": "proj_1", "targets": ["nano"]}])
+    assert read_settings(CLOUD | {"PENSTOCK_BILLS": accounts}).bills == accounts
+    assert read_settings(CLOUD).bills is None
+
+
 def test_the_console_is_off_unless_it_is_named() -> None:
     told = '{"audience": "/projects/1/locations/l/services/console", "operators": ["a@example.com"]}'
     assert read_settings(CLOUD).console is None

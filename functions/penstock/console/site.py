@@ -11,11 +11,12 @@ from penstock import log
 from penstock.console import csrf
 from penstock.console.actions import action, action_now, actions
 from penstock.console.asked import Asked, Call
+from penstock.console.batches import batch, batches
 from penstock.console.desk import Desk
 from penstock.console.find import find
 from penstock.console.letters import letters
 from penstock.console.life import life
-from penstock.console.money import money
+from penstock.console.money import bill, money
 from penstock.console.now import now, open_work
 from penstock.console.page import Page, Wrong, drawn
 from penstock.console.redrive import preview, redrive
@@ -79,6 +80,12 @@ async def _page(desk: Desk, asked: Asked) -> Page:
             return await run(desk.s, asked, tenant, run_id)
         case ("run", tenant, run_id, "now"):
             return await run_now(desk.s, asked, tenant, run_id)
+        case ("bill", name):
+            return await bill(desk.s, asked, name)
+        case ("batches",):
+            return await batches(desk.s, asked)
+        case ("batch", tenant, name):
+            return await batch(desk.s, asked, tenant, name)
         case ("audit", name):
             return await action(desk.s, asked, name)
         case ("audit", name, "now"):

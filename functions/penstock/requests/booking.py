@@ -71,6 +71,7 @@ def _of_result(result: Mapping[str, Any]) -> dict[str, int]:
         f"cache_{result['cache']}": 1,
         "cost_nano_usd": _nano(result["cost"]["usd"]),
         "saved_nano_usd": _nano(result["cost"]["saved_usd"]),
+        "lane_saved_nano_usd": _nano(result["cost"].get("saved_by_lane_usd")),
         "cost_unknown": int(result["cost"]["usd"] is None),
     }
 

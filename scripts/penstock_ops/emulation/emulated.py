@@ -64,7 +64,8 @@ def emulated(env: Mapping[str, str], project: str, folder: Path, source: Path) -
             ("courier", topology.callbacks_topic),
         )
         targets = [*TARGETS, *(target for target, topic in more if topic)]
-        targets += ["front_door"] if env.get("PENSTOCK_DOOR", OFF) != OFF else []
+        switched = (("front_door", "PENSTOCK_DOOR"), ("console", "PENSTOCK_CONSOLE"))
+        targets += [target for target, switch in switched if env.get(switch, OFF) != OFF]
         for target in targets:
             port = _free_port()
             urls[target] = f"http://127.0.0.1:{port}/"

@@ -26,6 +26,8 @@ from penstock_ops.terminal.system import is_local, local_folder, stack_settings,
 
 #: How often new log lines are looked for, in seconds.
 _POLL_S = 0.2
+#: Whoever sits at this machine has both, unless its environment says otherwise.
+_SWITCHED_ON = {"PENSTOCK_DOOR": "keys", "PENSTOCK_CONSOLE": LOCAL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,7 @@ def dev(*, on_emulators: bool, project: str | None, as_json: bool) -> int:
 
 def _on_folder(as_json: bool) -> None:
     folder = writable(local_folder(os.environ))
-    switched_on = {"PENSTOCK_DOOR": "keys", "PENSTOCK_CONSOLE": LOCAL}
-    env = switched_on | dict(os.environ) | {"PENSTOCK_LOCAL": str(folder)}
+    env = _SWITCHED_ON | dict(os.environ) | {"PENSTOCK_LOCAL": str(folder)}
     settings = stack_settings(env)
     refuse_if_served(folder)
     with LocalStack.start(folder, env) as stack:
@@ -75,7 +76,7 @@ def _on_emulators(project: str, as_json: bool) -> None:
     # Checked before anything starts; the hosts are not known yet.
     hosts = {"PUBSUB_EMULATOR_HOST": "localhost", "FIRESTORE_EMULATOR_HOST": "localhost"}
     env = {name: value for name, value in os.environ.items() if name != "PENSTOCK_LOCAL"}
-    env = {"PENSTOCK_DOOR": "keys"} | env
+    env = _SWITCHED_ON | env
     settings = stack_settings(env | hosts | {"GOOGLE_CLOUD_PROJECT": project})
     say("Starting Google's emulators, the functions and the bridge …")
     with emulated(env, project, folder, SOURCE) as stack:

@@ -117,3 +117,22 @@ def test_money_is_counted_to_the_nano() -> None:
     assert "cost_nano_usd" not in write.fields
     assert (write.fields["lane"], write.fields["model"]) == ("batch", "org/model")
     assert write.path.count("/") == 3
+
+
+def test_whom_was_asked_is_counted_by_itself_the_unsure_calls_too() -> None:
+    usage = {"prompt_tokens": 10, "completion_tokens": 2}
+    result: dict[str, Any] = {
+        "cache": "miss", "status": "completed", "usage": usage, "model": "m", "target": "small",
+        "lane": "batch", "cost": {"usd": 0.5, "saved_usd": 0.0, "saved_by_lane_usd": 0.25},
+    }  # fmt: skip
+    one = record(result=result).with_attempt(Attempt(1, "large", NOW)).with_outcome("unknown")
+    one = one.with_attempt(Attempt(1, "small", NOW)).with_outcome("ok")
+    sure, unsure = sorted(booked(one, NOW), key=lambda write: str(write.fields["model"]), reverse=True)
+    assert (sure.fields["target"], sure.fields["answered"]) == ("small", Increment(1))
+    assert sure.fields["lane_saved_nano_usd"] == Increment(250_000_000)
+    assert (unsure.fields["target"], unsure.fields["perhaps_paid"]) == ("large", Increment(1))
+
+
+def test_a_result_that_no_usage_came_with_is_no_answer_that_a_provider_counts() -> None:
+    [failed] = booked(record(result=FAILED), NOW)
+    assert "answered" not in failed.fields

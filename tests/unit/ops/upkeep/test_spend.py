@@ -95,7 +95,7 @@ async def test_what_caches_answered_is_a_share_of_its_own(
     folder: Folder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     counts = {"requests": 8, "cache_hit": 3, "cache_coalesced": 1, "prompt_tokens": 400, "cached_tokens": 100}
-    await book(folder, "acme", "2026-11-21", "small", **counts)
+    await book(folder, "acme", "2026-11-21", "small", "sync", **counts)
     [row] = (await shown(capsys, "model"))["rows"]
     # Ours by results, the provider's by tokens.
     assert (row["our_cache_share"], row["their_cache_share"]) == (0.5, 0.25)

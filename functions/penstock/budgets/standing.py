@@ -1,0 +1,53 @@
+"""What budgets have granted and got back in this period, for whoever looks on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import NamedTuple
+
+from penstock.budgets.accounts import GRANTED, RETURNED, detail
+from penstock.money.limits import MONEY_PATH, TENANT, Limit, in_force
+from penstock.paths import account_path
+from penstock.services import Services
+
+
+class Standing(NamedTuple):
+    """A budget and its counters, in nano-dollars."""
+
+    limit: Limit
+    granted: int
+    returned: int
+
+    @property
+    def used(self) -> int:
+        """Spent or held: also what instances have drawn and not used yet."""
+        return self.granted - self.returned
+
+    @property
+    def left(self) -> int:
+        return max(0, (self.limit.nano or 0) - self.used)
+
+
+async def limits_of(s: Services, tenant: str | None) -> list[Limit]:
+    """Every budget in force, or those that `tenant` is under; none where budgets are switched off."""
+    [found] = await s.store.read([MONEY_PATH], timeout_s=s.timing.read_s)
+    settings = tuple(Limit.decode(value) for value in (found.fields or {}).get("settings", ()))
+    return [
+        limit
+        for limit in in_force(settings, found.fields)
+        if tenant is None or not limit.scope.startswith(TENANT) or limit.scope == f"{TENANT}{tenant}"
+    ]
+
+
+async def standing(s: Services, limits: Sequence[Limit], today: date) -> list[Standing]:
+    """By scope, period and model. Raises StoreError."""
+    paths = sorted({account_path(limit.scope, f"{today:%Y-%m}") for limit in limits})
+    found = await s.store.read(paths, timeout_s=s.timing.read_s) if paths else []
+    accounts = {snapshot.path: snapshot.fields or {} for snapshot in found}
+    rows = []
+    for limit in sorted(limits, key=lambda limit: (limit.scope, limit.period, limit.model or "")):
+        account = accounts[account_path(limit.scope, f"{today:%Y-%m}")]
+        end = detail(limit.period, limit.model, today)
+        rows.append(Standing(limit, int(account.get(GRANTED + end, 0)), int(account.get(RETURNED + end, 0))))
+    return rows
