@@ -10,7 +10,8 @@ import pytest
 from penstock.pacing.known import FACTOR, WHOLE
 from penstock.ports import Put
 from penstock.targets.pace import TURNS_PATH, Pace
-from tests.chaos.pace_stage import most_in_a_minute, paced
+from tests.chaos.pace_checker import most_in_a_minute
+from tests.chaos.pace_stage import paced
 from tests.chaos.provider import Reply
 from tests.chaos.stage import Stage, play
 
