@@ -34,6 +34,7 @@ def pace_violations(evidence: Evidence) -> Iterator[str]:
         calls = [
             call for call in evidence.calls if name == (call.target if kind == "target" else call.tenant)
         ]
+        calls = [call for call in calls if call.target not in evidence.in_lane]
         most = most_in_a_minute(calls)
         if pace.rpm is not None and most > pace.rpm + late:
             yield f"limit {pace.scope}: {pace.rpm} calls a minute, and {most} were made in one"
