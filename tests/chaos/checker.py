@@ -17,6 +17,7 @@ from tests.chaos.callback_checker import callback_violations
 from tests.chaos.evidence import Carried, Evidence
 from tests.chaos.explain import unexplained
 from tests.chaos.money_checker import money_violations
+from tests.chaos.pace_checker import pace_violations
 from tests.chaos.run_checker import run_violations
 
 #: In every simulated prompt; must never be seen in a log line.
@@ -52,6 +53,7 @@ def violations(evidence: Evidence) -> list[str]:
         found += check()
     found += run_violations(evidence) + callback_violations(evidence)
     found += money_violations(evidence)
+    found += pace_violations(evidence)
     if SECRET in evidence.log:
         found.append("a prompt stands in a log line")
     return found

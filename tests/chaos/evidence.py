@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.ports import Snapshot
+from penstock.targets.pace import Pace
 from tests.chaos.adapters import Written
 from tests.chaos.callback_receiver import Received
 from tests.chaos.faults import Happened
@@ -49,6 +50,9 @@ class Evidence:
     priced: Mapping[str, str] = field(default_factory=dict)
     #: What endpoints were told.
     received: Sequence[Received] = ()
+    #: The shared limits; and the targets whose lane waits, for a line of a batch is no call.
+    paces: Sequence[Pace] = ()
+    in_lane: frozenset[str] = frozenset()
 
 
 async def collect(world: World, log: str) -> Evidence:
@@ -72,6 +76,8 @@ async def collect(world: World, log: str) -> Evidence:
         priced={name: target.priced_as for name, target in world.shape.routes.targets.items()},
         paged=world.tap.paged,
         received=world.receiver.arrived,
+        paces=world.shape.paces,
+        in_lane=frozenset(name for name, target in world.shape.routes.targets.items() if target.waits),
         blobs={
             path.as_uri(): path.read_bytes()
             for path in (world.folder / "blobs").glob("tenants/*/runs/**/*.blob")

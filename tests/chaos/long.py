@@ -17,6 +17,7 @@ from tests.chaos.portions import Run, cores, live_through
 _GROUPS = {
     "requests": matrix.PATHS,
     "budgets": matrix.MONEY_PATHS,
+    "limits": matrix.PACE_PATHS,
     "runs": matrix.RUN_PATHS,
     "callbacks": matrix.CALLBACK_PATHS,
     "batches": matrix.BATCH_PATHS,

@@ -25,6 +25,7 @@ from penstock.messages.request import Request
 from penstock.money.limits import Limit
 from penstock.requests.seams import Seam
 from penstock.runs.message import Told, Verb
+from penstock.targets.pace import Pace
 from tests.chaos.batch_stage import with_batches
 from tests.chaos.callback_stage import in_turn, register, with_callbacks
 from tests.chaos.checker import SECRET, violations
@@ -32,6 +33,7 @@ from tests.chaos.evidence import Evidence, collect
 from tests.chaos.faults import TRANSIENT, AtSteps, Fault, Plan
 from tests.chaos.loop import run_virtual
 from tests.chaos.money_stage import PRICED, set_limits, with_budgets
+from tests.chaos.pace_stage import with_paces
 from tests.chaos.provider import Reply
 from tests.chaos.run_stage import ask, mapped, pipeline, with_runs
 from tests.chaos.sums import Sums
@@ -67,6 +69,8 @@ class Path:
     seams: tuple[Seam, ...] = ()
     #: Under these budgets.
     limits: tuple[Limit, ...] = ()
+    #: Under these shared limits.
+    paces: tuple[Pace, ...] = ()
     #: A run instead of requests: its message, and what it is told after how many seconds.
     run: Mapping[str, Any] | None = None
     told: tuple[tuple[float, Told], ...] = ()
@@ -139,6 +143,24 @@ _SUM = {"id": "sum", "reduce": {"request": ask("{{inputs}}"), "max_input_tokens"
 _REJECTED = Reply("rejected", 0.2)
 _NO_LINE = Reply("unreadable", 0.2)
 
+#: The same under shared limits: a slot beside the claim, a turn after a wait, another target, a 429.
+PACE_PATHS = (
+    Path("limit", (_ask(cache="off"),), paces=(Pace("target:a", rpm=60, tpm=9000),)),
+    Path(
+        "limit and a turn",
+        (_ask(cache="off"), _ask("another", cache="off")),
+        at_once=True,
+        paces=(Pace("target:a", rpm=3), Pace("tenant:default", rpm=4)),
+    ),
+    Path(
+        "limit of a fallback",
+        (_ask(model="two"), _ask("another", model="two")),
+        at_once=True,
+        paces=(Pace("target:b", rpm=1),),
+    ),
+    Path("limit and a 429", (_ask(),), (_THROTTLED,), paces=(Pace("target:a", rpm=60),)),
+)
+
 #: The same of runs: what a message, a page, a chain, a tree, an end and a beginning anew are made of.
 RUN_PATHS = (
     Path("run", (), run=_run(["a", "b"])),
@@ -179,7 +201,7 @@ CALLBACK_PATHS = (
     Path("callback of a run", (), run=_run(["a"], callback=CRM), receives=(500,)),
 )
 
-EVERY_PATH = (*PATHS, *MONEY_PATHS, *RUN_PATHS, *CALLBACK_PATHS, *BATCH_PATHS)
+EVERY_PATH = (*PATHS, *MONEY_PATHS, *PACE_PATHS, *RUN_PATHS, *CALLBACK_PATHS, *BATCH_PATHS)
 
 #: How each push is delivered: once; twice at the same time; once more after the lease.
 COMPANY: dict[str, tuple[float, tuple[float, ...]]] = {
@@ -327,6 +349,8 @@ async def _live(path: Path, company: str, plan: Plan) -> Evidence:
     shape = Shape(routes, seed=7, instances=2, duplicates=likely, later_s=later_s, seams=path.seams)
     if path.limits:
         shape = with_budgets(shape)
+    if path.paces:
+        shape = with_paces(shape, *path.paces)
     if path.run is not None:
         shape = with_runs(shape)
     if path.batched:

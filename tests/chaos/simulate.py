@@ -24,6 +24,7 @@ from tests.chaos.evidence import Evidence, collect
 from tests.chaos.loop import run_virtual
 from tests.chaos.money_checker import money_violations
 from tests.chaos.money_stage import PRICED, set_limits, with_budgets
+from tests.chaos.pace_stage import with_paces
 from tests.chaos.run_stage import with_runs
 from tests.chaos.sums import Sums
 from tests.chaos.workload import ROUTES, TROUBLE_S, Blow, Workload, workload
@@ -130,6 +131,8 @@ async def _live(seed: int, work: Workload) -> Outcome:
         shape = with_runs(shape)
     if work.limits:
         shape = with_budgets(shape)
+    if work.paces:
+        shape = with_paces(shape, *work.paces)
     if work.refuses:
         shape = with_callbacks(shape, refusing(work.refuses))
     if work.batches is not None:

@@ -12,6 +12,7 @@ from tests.chaos.matrix import (
     CALLBACK_PATHS,
     COMPANY,
     MONEY_PATHS,
+    PACE_PATHS,
     PATHS,
     RUN_PATHS,
     Path,
@@ -60,7 +61,9 @@ def test_every_fault_at_every_step(path: Path, company: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("path", [*MONEY_PATHS, *RUN_PATHS, *CALLBACK_PATHS], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", [*MONEY_PATHS, *PACE_PATHS, *RUN_PATHS, *CALLBACK_PATHS], ids=lambda path: path.name
+)
 def test_faults_at_the_steps_of_rooms(path: Path) -> None:
     """A sample of each path in every company, of every fault; `scripts/chaos matrix` strikes all of them."""
     for start, company in enumerate(COMPANY):

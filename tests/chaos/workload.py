@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 
 from penstock.messages.request import Request
 from penstock.money.limits import NANO, Limit, OnExhausted
+from penstock.targets.pace import Pace
 from penstock.targets.routes import Route, Routes, Target
 from tests.chaos.checker import SECRET
 from tests.chaos.faults import AtRandom, Fault, Unreachable
@@ -121,6 +122,8 @@ class Workload:
     refuses: Refuses | None
     #: Budgets; without any, they are switched off.
     limits: tuple[Limit, ...] = ()
+    #: Shared limits; without any, they are switched off.
+    paces: tuple[Pace, ...] = ()
     #: Seconds that a batch takes, and by which its listing lags; None: no lane waits.
     batches: tuple[float, float] | None = None
 
@@ -147,6 +150,7 @@ def workload(seed: int) -> Workload:
         blows=blows,
         runs=[_called_back(one) for one in runs_of(rng)] if refuses else runs_of(rng),
         limits=_limits(rng),
+        paces=_paces(random.Random(f"paces {seed}")),
     )
     # Whom a budget touches leaves the lane: tests/unit/budgets.
     return _batched(work, rng) if rng.random() < 0.12 and not work.limits else work
@@ -175,6 +179,16 @@ def _limits(rng: random.Random) -> tuple[Limit, ...]:
     scopes = rng.choice((("all",), ("all", "tenant:default"), ("target:a", "all")))
     nano, way = rng.choice((NANO, 2_000_000, 700_000, 350_000)), rng.choice(_WAYS)
     return tuple(Limit(scope, "month", None, nano, way) for scope in scopes)
+
+
+def _paces(rng: random.Random) -> tuple[Pace, ...]:
+    """A fifth of the seeds has some: hardly noticed, or so tight that most wait their turn."""
+    if rng.random() >= 0.2:
+        return ()
+    rpm = rng.choice((1, 2, 6, 60))
+    tpm = rng.choice((None, None, 10_000))
+    scopes = rng.choice((("target:a",), ("target:b", "tenant:default"), ("tenant:acme", "target:a")))
+    return tuple(Pace(scope, rpm, tpm) for scope in scopes)
 
 
 _WAYS: tuple[OnExhausted, ...] = ("park", "fail")

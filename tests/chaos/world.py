@@ -33,6 +33,7 @@ from penstock.requests.seams import Seam
 from penstock.services import Services, Topics
 from penstock.sweep import ROOMS, sweep
 from penstock.targets.gate import gates
+from penstock.targets.pace import Pace
 from penstock.targets.routes import Routes
 from penstock.timing import Timing
 from penstock.verdict import Verdict
@@ -84,6 +85,8 @@ class Shape:
     #: topic and a subscription of its name.
     rooms: tuple[Room, ...] = ROOMS
     keepers: tuple[Keeper, ...] = ()
+    #: The shared limits, where they are on.
+    paces: tuple[Pace, ...] = ()
     stories: Mapping[str, Story] = field(default_factory=dict)
     #: What an endpoint answers to a callback at a time, in seconds; None: nothing. Where callbacks are on.
     receives: Receives = lambda at: 200

@@ -52,8 +52,17 @@ class GivesTurns:
         if await s.pause.current(s.store, s.clock, s.timing) is not None or not await anybody_waits(s):
             return
         known = self._weights | dict((told.fields or {}).get("weights", {}))
-        by_scope = zip(self._paces, found, strict=True)
-        await asyncio.gather(*(_Round(s, pace, limit, known).run() for pace, limit in by_scope))
+        await asyncio.gather(*(_give(s, pace, known) for pace in self._paces))
+
+
+async def _give(s: Services, pace: Pace, weights: Mapping[str, float]) -> None:
+    """What was served is read with the tail, and before anybody who waits: who finds an old tail comes too
+    late with what it writes of that."""
+    paths = [pace_path(pace.scope), queue_path(pace.scope)]
+    limit, before = await s.store.read(paths, timeout_s=s.timing.read_s)
+    rows = {tenant: Lane(s, tenant, pace.scope) async for tenant in tenants(s, pace.scope)}
+    if rows:
+        await _Round(s, pace, limit, before, weights).run(rows)
 
 
 async def _adapt(s: Services, limit: Snapshot) -> None:
@@ -73,8 +82,10 @@ async def _adapt(s: Services, limit: Snapshot) -> None:
 class _Round:
     """The turns of one limit in one minute."""
 
-    def __init__(self, s: Services, pace: Pace, limit: Snapshot, known: Mapping[str, float]) -> None:
-        self._s, self._pace, self._weights = s, pace, known
+    def __init__(
+        self, s: Services, pace: Pace, limit: Snapshot, before: Snapshot, known: Mapping[str, float]
+    ) -> None:
+        self._s, self._pace, self._before, self._weights = s, pace, before, known
         self._heard = Heard()
         self._heard.saw(limit.fields or {})
         self._now = micro(limit.read_at)
@@ -88,18 +99,13 @@ class _Round:
         self._room = {kind: last - base for kind, base in self._base.items()}
         self._given = dict.fromkeys(self._kinds, 0)
 
-    async def run(self) -> None:
+    async def run(self, rows: Mapping[str, Lane]) -> None:
         s = self._s
-        rows = {tenant: Lane(s, tenant, self._pace.scope) async for tenant in tenants(s, self._pace.scope)}
-        if not rows:
-            return
-        queue = queue_path(self._pace.scope)
-        [before] = await s.store.read([queue], timeout_s=s.timing.read_s)
-        served = fair.lifted((before.fields or {}).get("served", {}), rows)
+        served = fair.lifted((self._before.fields or {}).get("served", {}), rows)
         turns = fair.Turns(rows, served, self._weights, self._cost, self._take)
         urgent = s.clock.now() + timedelta(seconds=s.timing.turn_urgent_s)
         left = await turns.give(urgent, fair.URGENT_SHARE * max(0, min(self._room.values())))
-        given = await self._book(before, turns.given, served, left)
+        given = await self._book(turns.given, served, left)
         woken = await self._wake(given)
         log.event(
             "limit.turns", f"Woke {woken} of those who wait.", scope=self._pace.scope, woken=woken,
@@ -122,7 +128,7 @@ class _Round:
         return True
 
     async def _book(
-        self, before: Snapshot, given: list[Waiting], served: Mapping[str, float], left: bool
+        self, given: list[Waiting], served: Mapping[str, float], left: bool
     ) -> list[tuple[Waiting, datetime]]:
         """Each with its second. Raises StoreError: nobody is woken then."""
         tails: dict[str, Any] = {
@@ -134,6 +140,7 @@ class _Round:
         until = self._now + round((self._s.timing.turns_ahead_s + self._s.timing.turn_lead_s) * MICRO)
         queued = {QUEUED_UNTIL: Maximum(until)} if left else {}
         fields = {"served": dict(served)}
+        before = self._before
         noted: Write = Create(before.path, fields)
         if before.fields is not None:
             noted = Update(before.path, fields, before.version)

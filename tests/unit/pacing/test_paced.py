@@ -7,12 +7,16 @@ from collections import Counter
 
 import pytest
 
+from penstock.pacing.keeper import GivesTurns
 from penstock.pacing.known import FACTOR, WHOLE
 from penstock.ports import Put
 from penstock.targets.pace import TURNS_PATH, Pace
-from tests.chaos.pace_stage import most_in_a_minute, paced
+from penstock.targets.routes import Route, Routes, Target
+from tests.chaos.pace_checker import most_in_a_minute
+from tests.chaos.pace_stage import paced, with_paces
 from tests.chaos.provider import Reply
 from tests.chaos.stage import Stage, play
+from tests.chaos.world import Shape
 
 #: Slots are 3.16 s apart: 19 a minute.
 _TWENTY = Pace("target:a", rpm=20)
@@ -35,6 +39,9 @@ def test_ten_instances_together_keep_to_the_limit_and_use_it() -> None:
         # Before the first sweep only who came first has a slot.
         assert all(minutes[minute] >= 18 for minute in range(2, 4)), minutes
         assert len({call.instance for call in calls}) >= 8
+        # No herd: a sweep wakes what its minute carries, and nobody in vain.
+        assert all(line["woken"] <= 23 for line in stage.log("limit.turns"))
+        assert len(stage.log("request.parked")) <= 85 + 2
 
     play(scene, shape=paced(_TWENTY))
 
@@ -172,16 +179,16 @@ def test_weights_share_the_limit_three_to_one() -> None:
     play(scene, shape=paced(_TWENTY))
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_newcomers_queue_behind_who_waits() -> None:
     async def scene(stage: Stage) -> None:
-        await _ask_many(stage, 70, "t", max_wait_s=50_000)
-        for second in range(80, 200, 4):
+        await _ask_many(stage, 45, "t", max_wait_s=50_000)
+        for second in range(80, 140, 4):
             await asyncio.sleep(max(0, second - stage.world.now()))
             await stage.ask(f"new-{second}", cache="off", tenant="t", max_wait_s=80_000)
         await stage.rest()
         order = [call.request_id for call in sorted(stage.world.ledger.calls, key=lambda call: call.at)]
-        last_old = max(order.index(f"t-{number}") for number in range(70))
+        last_old = max(order.index(f"t-{number}") for number in range(45))
         early = sum(name.startswith("new") for name in order[:last_old])
         assert early <= 2, early
 
@@ -203,14 +210,30 @@ def test_who_must_start_now_to_keep_its_deadline_goes_first() -> None:
 
 
 @pytest.mark.slow
-def test_waking_is_no_herd() -> None:
+def test_of_two_sweepers_at_once_one_gives_turns() -> None:
     async def scene(stage: Stage) -> None:
-        await _ask_many(stage, 90)
-        await asyncio.sleep(200)
-        woken = list(stage.log("limit.turns"))
-        assert woken
-        assert all(line["woken"] <= 23 for line in woken)
-        # Nobody is woken for nothing: each call after the first minute comes of one wake.
-        assert len(stage.log("request.parked")) <= 90 + 3
+        await _ask_many(stage, 60)
+        await asyncio.sleep(40)
+        gives = GivesTurns((_TWENTY,))
+        await asyncio.gather(*(gives.keep(stage.world.operator) for _ in range(2)))
+        assert most_in_a_minute(stage.world.ledger.calls) <= 20
+        [limit] = await stage.world.store.scan("paces", after="", limit=9, timeout_s=8)
+        ahead = (limit.fields or {})["rpm_tail"] / 1e6 - stage.world.clock.now().timestamp()
+        assert ahead < 90
 
     play(scene, shape=paced(_TWENTY))
+
+
+def test_who_waits_too_long_for_its_place_among_the_calls_of_an_instance_books_anew() -> None:
+    target = Target(name="a", provider="openai", model="model-a", max_concurrency=1)
+    routes = Routes("one", {"one": Route(targets=[target])})
+
+    async def scene(stage: Stage) -> None:
+        await _ask_many(stage, 3)
+        await stage.rest()
+        # A slot is a second long, a call four: its successor's slot has passed by then.
+        assert "not_called" in {line["outcome"] for line in stage.log("provider.called")}
+        assert len(stage.world.ledger.calls) == 3
+
+    shape = with_paces(Shape(routes, seed=1, instances=1), Pace("target:a", rpm=60))
+    play(scene, shape=shape, always=Reply("ok", 4.0))

@@ -16,6 +16,7 @@ def test_what_is_written_is_what_holds() -> None:
     paces = parse_paces(text, "P")
     assert paces == (Pace("target:nano", 60, 9000), Pace("tenant:acme", weight=3))
     assert touching(paces, "acme", "nano") == (paces[0],)
+    assert touching(paces, "acme", "mini") == ()
     assert weights(paces) == {"acme": 3}
     assert str(paces[0]) == "the limit of 60 calls and 9,000 tokens a minute of target:nano"
 
