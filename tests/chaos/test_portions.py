@@ -23,6 +23,8 @@ from tests.chaos.matrix_portions import cell_named
 from tests.chaos.portions import Run, live_through
 from tests.chaos.simulate import Totals, portions
 
+pytestmark = pytest.mark.slow
+
 _REPOSITORY = Path(__file__).parents[2]
 _SEEDS = 6
 

@@ -18,6 +18,8 @@ from penstock.ports import Blobs
 from tests.servers.cutting_proxy import Cut, CuttingProxy
 from tests.servers.gcs_server import GcsServer
 
+pytestmark = pytest.mark.slow
+
 NAME = "tenants/acme/batches/b:1/input.jsonl"
 #: Over two pieces, and no multiple of anything.
 LONG = bytes(range(256)) * (2 * PIECE // 256) + b"the end"

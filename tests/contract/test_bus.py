@@ -101,6 +101,7 @@ async def test_topics_do_not_mix(rig: Rig, endpoint: PushEndpoint) -> None:
     assert (await rig.pull("dead")).data == b"a dead letter"
 
 
+@pytest.mark.slow
 async def test_fifty_publishers_at_once_lose_nothing(rig: Rig, endpoint: PushEndpoint) -> None:
     await push_to(rig, endpoint)
     sent = {b"message %d" % n for n in range(4 * PUBLISHERS)}
@@ -231,6 +232,7 @@ async def test_ten_million_bytes_are_too_many(rig: Rig) -> None:
         await publish(rig, b"x" * 10_000_001)
 
 
+@pytest.mark.slow
 async def test_almost_ten_million_bytes_arrive(rig: Rig) -> None:
     await rig.subscribe(Subscription("results", TOPIC))
     data = b"x" * 9_990_000

@@ -72,7 +72,7 @@ class GcsServer:
         app.router.add_get("/storage/v1/b/{bucket}/o", self._list)
         app.router.add_get("/storage/v1/b/{bucket}/o/{name:.+}", self._metadata)
         app.router.add_delete("/storage/v1/b/{bucket}/o/{name:.+}", self._delete)
-        self._runner = web.AppRunner(app, shutdown_timeout=1)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
 
     async def __aenter__(self) -> GcsServer:
         await self._runner.setup()

@@ -19,7 +19,7 @@ class PushEndpoint:
         app = web.Application(client_max_size=2**25)
         app.router.add_post("/", self._take)
         app.router.add_get("/moved", _moved)
-        self._runner = web.AppRunner(app, shutdown_timeout=1)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         self._deliveries: asyncio.Queue[Envelope] = asyncio.Queue()
         self.answer: Answer = always(204)
         #: Where a redirect leads; `/moved` answers 204 to whoever follows one there.

@@ -143,6 +143,7 @@ async def _told_of_nothing(folder: Folder, recorder: Recorder) -> None:
     await folder.call_back()
 
 
+@pytest.mark.slow
 async def test_what_is_written_has_its_row_and_expires_as_the_row_says(
     lived: tuple[Folder, Recorder, float],
 ) -> None:
@@ -168,6 +169,7 @@ async def test_what_is_written_has_its_row_and_expires_as_the_row_says(
     assert {document for document, _ in seen} | elsewhere == {row["document"] for row in DOCUMENTS}
 
 
+@pytest.mark.slow
 async def test_forget_does_what_the_row_says(lived: tuple[Folder, Recorder, float]) -> None:
     folder, recorder, _ = lived
     await pause(None, as_json=True)
@@ -185,6 +187,7 @@ async def test_forget_does_what_the_row_says(lived: tuple[Folder, Recorder, floa
     assert {name: "kept" if data else "deleted" for name, data in left.items()} == blobs
 
 
+@pytest.mark.slow
 def test_the_tables_of_an_embedded_folder_are_the_rows(
     lived: tuple[Folder, Recorder, float], tmp_path: Path
 ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from itertools import count, islice
 
+import pytest
+
 from penstock.paths import sharded
 from tests.chaos.faults import Unreachable
 from tests.chaos.loop import EPOCH
@@ -29,6 +31,7 @@ async def _wakes(stage: Stage) -> int:
     return sum(carried.attributes.get("penstock_kind") == "wake" for carried in published)
 
 
+@pytest.mark.slow
 def test_one_sweep_wakes_all_that_is_due_though_one_shard_has_most_of_it() -> None:
     async def scene(stage: Stage) -> None:
         for request_id in _ids_of_one_shard(130):

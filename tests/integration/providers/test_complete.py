@@ -149,6 +149,7 @@ async def test_nobody_listens(make: MakeProvider, server: OpenAIServer) -> None:
 
 
 @pytest.mark.parametrize("told", ["hang", "drip"])
+@pytest.mark.slow
 async def test_the_time_limit_holds_for_the_whole_call(
     provider: Served, server: OpenAIServer, told: str
 ) -> None:
@@ -164,6 +165,7 @@ async def test_the_time_limit_holds_for_the_whole_call(
 
 
 @pytest.mark.parametrize("told", ["huge size=50000000", "endless", "answer size=50000000 encoding=gzip"])
+@pytest.mark.slow
 async def test_a_reply_without_end_is_cut_before_it_fills_the_memory(
     make: MakeProvider, server: OpenAIServer, told: str
 ) -> None:
@@ -228,6 +230,7 @@ async def test_nothing_of_prompt_key_or_answer_is_in_a_failure(
     assert failure.__context__ is None
 
 
+@pytest.mark.slow
 async def test_many_calls_at_once_share_one_client(provider: Served, server: OpenAIServer) -> None:
     texts = [f"[id:{number}]" for number in range(100)]
     answers = await asyncio.gather(*(provider.complete(ask(text), timeout_s=LONG) for text in texts))

@@ -17,6 +17,8 @@ from aiohttp import web
 
 from tests.servers.metadata_server import MetadataServer
 
+pytestmark = pytest.mark.slow
+
 FOLDER = "/v1/projects/my-project-1/locations/global/endpoints/openapi"
 MODEL = "google/gemini-3.5-flash"
 #: Handles each request in turn, and prints a line of JSON for each: its result, or null while there is none.

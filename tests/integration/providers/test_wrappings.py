@@ -15,6 +15,8 @@ from penstock.messages.completion import Completion, ToolCall, Usage
 from tests.integration.providers.conftest import MakeProvider, ask
 from tests.servers.script import Script, reply
 
+pytestmark = pytest.mark.slow
+
 TEXT = "Zürich, 東京, 🌊"
 USAGE = {"prompt_tokens": 12, "completion_tokens": 5, "total_tokens": 17}
 WHOLE = {

@@ -25,6 +25,8 @@ from penstock.ports import Put, Snapshot
 from tests.contract.conftest import SystemClock
 from tests.data.earlier.unpack import EARLIER_RELEASE, unpack
 
+pytestmark = pytest.mark.slow
+
 REQUESTS = "tenants/default/requests"
 #: Enough that an upgrade does not fit in SQLite's cache, and spills into its log before it is committed.
 MANY = 4000
