@@ -153,6 +153,7 @@ def _provider(target: Target, settings: Settings) -> Provider:
                 key=_key(target, settings),
                 max_tokens_as=target.max_tokens_as,
                 service_tier=target.service_tier,
+                prompt_cache=bool(target.prompt_cache),
             )
         case "tgi":
             from penstock.adapters.providers.tgi import TgiProvider
