@@ -154,6 +154,7 @@ def _provider(target: Target, settings: Settings) -> Provider:
                 max_tokens_as=target.max_tokens_as,
                 service_tier=target.service_tier,
                 tells_limits=settings.limits is not None,
+                prompt_cache=bool(target.prompt_cache),
             )
         case "tgi":
             from penstock.adapters.providers.tgi import TgiProvider

@@ -107,6 +107,10 @@ BAD: Final[dict[str, tuple[Routes, str]]] = {
         one(provider="tgi", secret=None, base_url=RUN, auth="id_token", service_tier="flex"),
         "is no openai server, which alone takes service_tier",
     ),
+    "a prompt cache of another server": (
+        one(provider="tgi", secret=None, base_url=RUN, auth="id_token", prompt_cache=True),
+        "is no openai server, which alone takes prompt_cache",
+    ),
     "an empty model": (one(model=""), "must have a model"),
     "a blank model": (one(model=" "), "must have a model"),
     "a model with a space at its end": (one(model="gpt-5.4-nano "), "must have a model"),
@@ -185,6 +189,7 @@ GOOD: Final[dict[str, Routes]] = {
     "an address by number": one(base_url="http://[::1]:8000/v1"),
     "a name of the limit": one(max_tokens_as="max_completion_tokens"),
     "a tier": one(service_tier="flex"),
+    "a prompt cache": one(prompt_cache=True),
     "the longest answer": one(max_output=1),
     "a model with a space inside": one(model="my model"),
     "a dated price": one(price="gpt-5.4-nano-2026-03-17"),

@@ -45,6 +45,8 @@ class Target(BaseModel):
     max_output: int | None = Field(default=None, ge=1, le=MOST_TOKENS)
     #: What an openai server is asked for; what the answer costs, the tier that it names decides.
     service_tier: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_-]{0,31}$")
+    #: Whether OpenAI is told which questions begin alike, so that it remembers the beginning.
+    prompt_cache: bool | None = None
     max_concurrency: int = Field(default=200, ge=1, le=10_000)
     price: str | None = None
     #: A self-hosted engine that sleeps while nobody asks: one call wakes it, the others park meanwhile.
@@ -164,7 +166,7 @@ def single_route(target: Target, *aliases: str) -> Routes:
     return Routes(aliases[0], dict.fromkeys(aliases, route))
 
 
-_OPENAI_ALONE: Final = ("max_tokens_as", "service_tier")
+_OPENAI_ALONE: Final = ("max_tokens_as", "service_tier", "prompt_cache")
 _OF_A_BATCH: Final = ("runner", "window_s", "max_lines", "max_bytes")
 
 

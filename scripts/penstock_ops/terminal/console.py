@@ -88,11 +88,12 @@ def dollars(usd: float | None) -> str:
 
 
 def tokens(usage: Mapping[str, Any] | None) -> str:
-    """Prompt and completion tokens; `~` marks an estimate."""
+    """Prompt and completion tokens, with those that the provider's cache had; `~` marks an estimate."""
     if not usage:
         return "–"
     mark = "~" if usage["estimated"] else ""
-    return f"{mark}{usage['prompt_tokens']} → {usage['completion_tokens']}"
+    cached = f" ({usage['cached_tokens']} cached)" if usage.get("cached_tokens") else ""
+    return f"{mark}{usage['prompt_tokens']}{cached} → {usage['completion_tokens']}"
 
 
 def counted(number: int, noun: str) -> str:

@@ -54,6 +54,7 @@ locals {
     )
     "must have a service_tier as the API writes it, such as flex: a-z 0-9 _ - and at most 32 of them." = target.service_tier != null && !can(regex("^[a-z][a-z0-9_-]{0,31}$", target.service_tier))
     "is no openai server, which alone takes service_tier: leave it out."                               = target.service_tier != null && !local.openai[number]
+    "is no openai server, which alone takes prompt_cache: leave it out."                               = target.prompt_cache != null && !local.openai[number]
     "must have lane \"sync\" or \"batch\"."                                                            = target.lane != null && !contains(["sync", "batch"], coalesce(target.lane, "-"))
     "has a runner, a window_s, a max_lines or a max_bytes, which only lane batch uses: leave it out." = (
       coalesce(target.lane, "sync") != "batch" && anytrue([for value in [target.runner, target.window_s, target.max_lines, target.max_bytes] : value != null])

@@ -55,6 +55,7 @@ output "routes" {
           max_tokens_as   = target.max_tokens_as
           max_output      = target.max_output
           service_tier    = target.service_tier
+          prompt_cache    = target.prompt_cache
           lane            = target.lane
           runner          = target.runner
           window_s        = target.window_s

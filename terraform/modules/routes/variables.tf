@@ -8,7 +8,7 @@ variable "routes" {
     `engine = true`: our own engine; provider, base_url and access are filled in. `scales_to_zero`: another engine that sleeps while nobody asks.
     `timeout_s` of one call. `max_concurrency`: calls at once per handler instance. `price`: its entry in the price book, when not the model's name.
     `max_tokens_as`: max_tokens or max_completion_tokens, the name by which an openai server takes the limit of an answer, when its address and model do not tell.
-    `max_output`: tokens of the longest answer where a request sets no max_tokens. `service_tier`: the tier that an openai server is asked for, such as "flex"; the tier that its answer names decides the price.
+    `max_output`: tokens of the longest answer where a request sets no max_tokens. `service_tier`: the tier that an openai server is asked for, such as "flex"; the tier that its answer names decides the price. `prompt_cache`: whether OpenAI itself is told which questions begin alike (docs/quality.md).
     `lane` "batch": requests wait in a pile and go out many in a file (docs/lanes.md); of such a one `runner` (openai), `window_s`, `max_lines` and `max_bytes` of a batch.
   EOT
   type = object({
@@ -36,6 +36,7 @@ variable "routes" {
         max_tokens_as   = optional(string)
         max_output      = optional(number)
         service_tier    = optional(string)
+        prompt_cache    = optional(bool)
         lane            = optional(string)
         runner          = optional(string)
         window_s        = optional(number)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from penstock.adapters.providers import prompt_cache
 from penstock.errors import FailureClass, ProviderFailure, Reason
 from tests.integration.providers.conftest import HeldKey, MakeProvider, Served, ask
 from tests.servers.openai_server import OpenAIServer
@@ -112,6 +114,27 @@ async def test_a_targets_tier_is_sent_and_no_other(make: MakeProvider, server: O
     assert server.last_body["service_tier"] == "flex"
     await make(server.base_url).complete(ask(), timeout_s=LONG)
     assert "service_tier" not in server.last_body
+
+
+@pytest.mark.parametrize("dialect", ["openai"])
+async def test_openai_alone_is_told_which_questions_begin_alike(
+    make: MakeProvider, server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = replace(ask(), messages=({"role": "system", "content": "Be short."}, *ask().messages))
+    # This server is not OpenAI's: no key, though the target asks for one.
+    await make(server.base_url, prompt_cache=True).complete(asked, timeout_s=LONG)
+    assert "prompt_cache_key" not in server.last_body
+    monkeypatch.setattr(prompt_cache, "HOSTS", ("127.0.0.1", "localhost"))
+    keys = []
+    for request in (asked, replace(asked, params={"seed": 1}), replace(asked, tenant="another")):
+        await make(server.base_url, prompt_cache=True).complete(request, timeout_s=LONG)
+        keys.append(server.last_body["prompt_cache_key"])
+    assert keys[0] == keys[1] != keys[2]
+    # Nothing is shared before a user's own words, and nothing is sent unless the target says so.
+    await make(server.base_url, prompt_cache=True).complete(ask(), timeout_s=LONG)
+    assert "prompt_cache_key" not in server.last_body
+    await make(server.base_url).complete(asked, timeout_s=LONG)
+    assert "prompt_cache_key" not in server.last_body
 
 
 @pytest.mark.parametrize("dialect", ["openai"])

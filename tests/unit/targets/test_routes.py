@@ -115,6 +115,11 @@ def test_an_unknown_alias_names_the_known_ones() -> None:
             routes(a={"targets": [target("one", provider="offline", service_tier="flex")]}),
             "alone takes service_tier",
         ),
+        (
+            routes(a={"targets": [target("one", provider="offline", prompt_cache=True)]}),
+            "alone takes prompt_cache",
+        ),
+        (routes(a={"targets": [target("one", prompt_cache="yes")]}), "prompt_cache must be true or false"),
         (routes(a={"targets": [target("one", max_output=0)]}), "max_output must be at least 1"),
         (routes(a={"targets": [target("one", max_output=1.5)]}), "max_output must be a whole number"),
         (

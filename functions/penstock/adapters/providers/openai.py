@@ -34,7 +34,8 @@ class OpenAIProvider:
 
     `key` None sends no secret (a server of one's own without a key). `max_tokens_as`: the server's name for
     the limit of an answer, where address and model do not tell it (params.py). `service_tier`: sent where it
-    is set. `now` is the wall clock, for the dates in Retry-After.
+    is set. `prompt_cache`: whether OpenAI itself is told which questions begin alike. `now` is the wall
+    clock, for the dates in Retry-After.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class OpenAIProvider:
         max_tokens_as: str | None = None,
         service_tier: str | None = None,
         tells_limits: bool = False,
+        prompt_cache: bool = False,
         max_reply_bytes: int = MAX_REPLY_BYTES,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
@@ -53,6 +55,11 @@ class OpenAIProvider:
         self._max_tokens_as, self._tells_limits = max_tokens_as, tells_limits
         #: Said, because some servers and proxies stream unless they are told not to.
         self._always = {"stream": False} | ({"service_tier": service_tier} if service_tier else {})
+        self._key_of: Callable[[Request], str | None] | None = None
+        if prompt_cache:
+            from penstock.adapters.providers.prompt_cache import prompt_cache_key, takes_key
+
+            self._key_of = prompt_cache_key if takes_key(self._base_url) else None
         self._connections = Connections(max_reply_bytes=max_reply_bytes)
 
     async def complete(self, request: Request, *, timeout_s: float) -> Completion:
@@ -76,6 +83,8 @@ class OpenAIProvider:
     def _body(self, request: Request) -> bytes:
         params = openai_params(request.params, self._base_url, self._model, self._max_tokens_as)
         body = {"model": self._model, "messages": list(request.messages), **self._always, **params}
+        if self._key_of is not None and (key := self._key_of(request)) is not None:
+            body["prompt_cache_key"] = key
         return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
     async def reload_key(self) -> bool:
