@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 
 from tests.chaos import long, mutants, storm
 from tests.chaos.model import run as model
+from tests.chaos.pace_processes import count
 
 _SHOWN = 5
 
@@ -25,6 +27,11 @@ def main() -> int:
     five = verbs.add_parser("storm", help="ten minutes of 429, and of outage, with five delivery attempts")
     five.add_argument("--requests", type=int, default=200)
     five.add_argument("--seed", type=int, default=0)
+    six = verbs.add_parser("limits", help="real processes under one shared limit, as the provider counts")
+    six.add_argument("--limit-rpm", type=int, default=60)
+    six.add_argument("--instances", type=int, default=10)
+    six.add_argument("--minutes", type=int, default=3)
+    six.add_argument("--scale", type=float, default=1.0, help="how many times shorter a minute is")
     said = parser.parse_args()
     match said.verb:
         case "simulate" | "matrix":
@@ -33,7 +40,17 @@ def main() -> int:
             return _mutants(said.only)
         case "model":
             return bool(model.run(said))
+        case "limits":
+            return _limits(said)
     return _storm(said.requests, said.seed)
+
+
+def _limits(said: argparse.Namespace) -> int:
+    counted = asyncio.run(count(said.limit_rpm, said.instances, said.minutes, said.scale))
+    print(f"{said.instances} instances: {counted}")
+    # Before the first sweep only who came first has a slot.
+    idle = any(calls < 0.9 * counted.rpm for calls in counted.by_minute[2:])
+    return int(counted.most > counted.rpm or idle)
 
 
 def _mutants(only: str | None) -> int:
