@@ -47,7 +47,9 @@ def deploy(stage: Stage, routes: Routes) -> None:
         object.__setattr__(instance.services, "routes", routes)
 
 
-@pytest.mark.parametrize("weights", [{"a": 0.5, "b": 0.3, "c": 0.2}, {"a": 99, "b": 1}])
+@pytest.mark.parametrize(
+    "weights", [{"a": 0.5, "b": 0.3, "c": 0.2}, pytest.param({"a": 99, "b": 1}, marks=pytest.mark.slow)]
+)
 def test_the_shares_of_ten_thousand_ids_are_the_weights(weights: dict[str, float]) -> None:
     counts = Counter(drawn(NAME, weights, "acme", f"order-{number}") for number in range(10_000))
     total = sum(weights.values())
@@ -55,6 +57,7 @@ def test_the_shares_of_ten_thousand_ids_are_the_weights(weights: dict[str, float
         assert counts[arm] / 10_000 == pytest.approx(weight / total, abs=0.01)
 
 
+@pytest.mark.slow
 def test_two_experiments_and_two_tenants_draw_apart() -> None:
     weights = {"a": 1.0, "b": 1.0}
     ids = [f"r{number}" for number in range(2_000)]

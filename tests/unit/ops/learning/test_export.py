@@ -71,6 +71,7 @@ def _message_fault(message: Mapping[str, Any], called: set[str]) -> str | None:
     return None
 
 
+@pytest.mark.slow
 async def test_a_tenants_answers_are_a_file_that_openai_takes(
     folder: Folder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -109,6 +110,7 @@ async def test_a_tenants_answers_are_a_file_that_openai_takes(
     }
 
 
+@pytest.mark.slow
 async def test_a_share_is_held_back_and_it_is_the_same_each_time(folder: Folder, tmp_path: Path) -> None:
     await ask(folder, 24)
     wanted = replace(WANTED, validation=0.3, usd_per_million=10.0)
@@ -156,6 +158,7 @@ async def test_only_what_a_route_was_asked_and_a_target_answered(folder: Folder,
     assert await export(wanted, tmp_path / "set", as_json=True) == 0
 
 
+@pytest.mark.slow
 async def test_a_forgotten_tenant_is_refused_and_so_is_one_forgotten_meanwhile(
     folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,6 +179,7 @@ async def test_a_forgotten_tenant_is_refused_and_so_is_one_forgotten_meanwhile(
     assert list(tmp_path.glob("set*")) == []
 
 
+@pytest.mark.slow
 async def test_too_few_for_openai_leave_nothing_behind(folder: Folder, tmp_path: Path) -> None:
     await ask(folder, 9)
     with pytest.raises(OperatorFault, match="fewer than 10 examples, and there are 9"):
@@ -207,6 +211,7 @@ async def test_no_file_is_written_over(folder: Folder, tmp_path: Path) -> None:
     assert (tmp_path / "set-train.jsonl").read_text() == "mine"
 
 
+@pytest.mark.slow
 async def test_the_library_datasets_reads_it(folder: Folder, tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets")
     await ask(folder, 12)

@@ -51,6 +51,7 @@ async def told(
     return found
 
 
+@pytest.mark.slow
 async def test_requests_of_a_split_are_told_by_their_arms(
     folder: Folder, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -68,6 +69,7 @@ async def test_requests_of_a_split_are_told_by_their_arms(
     assert "not enough data" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 async def test_a_difference_that_is_there_is_found_and_none_is_invented(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
