@@ -71,6 +71,7 @@ async def test_what_is_no_upload(s: Services) -> None:
     ):
         assert (heard.status, set(heard.json)) == (status, {"error"}), heard.body
     short = (await begun(mine, 5)).json["id"]
+    assert (await ended(mine, short, one)).status == 404
     lacking = (await part(mine, short, b"four")).json["id"]
     assert "4 bytes" in (await ended(mine, short, lacking)).error["message"]
     assert (await mine.ask("POST", f"{UPLOADS}/{short}/cancel")).json["status"] == "cancelled"
