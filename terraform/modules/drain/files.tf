@@ -19,12 +19,11 @@ resource "google_storage_bucket" "files" {
   }
 }
 
-resource "google_storage_bucket_object" "program" {
-  for_each = fileset(var.program, "*.py")
-
+# Python imports from a zip: the job runs what the functions of this release are.
+resource "google_storage_bucket_object" "bundle" {
   bucket = google_storage_bucket.files.name
-  name   = "program/penstock/drain/${each.value}"
-  source = "${var.program}/${each.value}"
+  name   = "program/${filesha256(var.bundle)}.zip"
+  source = var.bundle
 }
 
 locals {

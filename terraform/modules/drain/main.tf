@@ -31,7 +31,7 @@ locals {
       PENSTOCK_DRAIN_SHELF  = "gs://${google_storage_bucket.files.name}"
       PENSTOCK_DRAIN_ENGINE = "http://127.0.0.1:${local.port}"
       PENSTOCK_DRAIN_WIDTH  = tostring(var.settings.width)
-      PYTHONPATH            = "${local.shelf}/program"
+      PYTHONPATH            = "${local.shelf}/${google_storage_bucket_object.bundle.name}"
       VLLM_NO_USAGE_STATS   = "1"
     },
     var.settings.weights_bucket == null ? {} : { HF_HUB_OFFLINE = "1" },

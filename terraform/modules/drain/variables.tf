@@ -26,15 +26,10 @@ variable "batcher" {
   }
 }
 
-variable "program" {
-  description = "The folder of the drainer: functions/penstock/drain of this release."
+variable "bundle" {
+  description = "The functions' bundle, as scripts/bundle makes it: the drainer is in it."
   type        = string
   nullable    = false
-
-  validation {
-    condition     = fileexists("${var.program}/__main__.py")
-    error_message = "program must be the folder functions/penstock/drain of this release: there is no __main__.py in it."
-  }
 }
 
 variable "settings" {

@@ -99,18 +99,18 @@ async def test_a_file_is_worked_off_by_one_execution_and_deleted_afterwards() ->
         assert not here.bucket.objects["b"]
 
 
-@pytest.mark.parametrize("fault", ["lost", "garbage"])
+@pytest.mark.parametrize("fault", ["lost", pytest.param("garbage", marks=pytest.mark.long)])
 async def test_a_run_whose_answer_is_lost_is_found_by_the_file_that_it_works_off(fault: str) -> None:
     async with cloud() as here:
+        await here.begun("of another batch")
         here.run.faults, here.run.page_size = [fault], 1
         file = await here.upload("one")
         with pytest.raises(ProviderFailure) as failed:
             await here.runner.create(file, {}, window_s=3600, timeout_s=10)
         assert failed.value.kind is FailureClass.AMBIGUOUS
-        await here.begun("of another batch")
         listed = await here.runner.since(LONG_AGO, timeout_s=10)
         [found] = [job for job in listed if job.file == file]
-        await here.run.ended("drain-0")
+        await here.run.ended("drain-1")
         assert list(await here.answers(await here.runner.job(found.name, timeout_s=10))) == ["l0"]
 
 
@@ -163,6 +163,7 @@ async def test_called_back_it_writes_what_it_has() -> None:
         assert failed.value.status == 404
 
 
+@pytest.mark.long
 async def test_an_execution_that_comes_after_its_file_was_deleted_asks_nothing() -> None:
     async with cloud() as here:
         file = await here.upload("one")
@@ -172,6 +173,7 @@ async def test_an_execution_that_comes_after_its_file_was_deleted_asks_nothing()
         assert not here.engine.ledger.counts()
 
 
+@pytest.mark.long
 async def test_a_bucket_that_fails_now_and_then_loses_no_answer() -> None:
     async with cloud() as here:
         file = await here.upload("one")

@@ -8,7 +8,7 @@ variables {
   project_id = "my-project-1"
   region     = "us-central1"
   batcher    = "batcher@my-project-1.iam.gserviceaccount.com"
-  program    = "../../../functions/penstock/drain"
+  bundle     = "main.tf"
   settings = {
     image = "docker.io/vllm/vllm-openai@sha256:0000000000000000000000000000000000000000000000000000000000000000"
     model = "some/model"
@@ -30,11 +30,11 @@ run "a_job_that_starts_once_and_drains" {
     error_message = "The GPU's minimum of CPU and memory."
   }
   assert {
-    condition     = contains([for one in google_storage_bucket_object.program : one.name], "program/penstock/drain/__main__.py") && alltrue([for one in google_cloud_run_v2_job.this.template[0].template[0].volumes : one.gcs[0].read_only])
+    condition     = endswith(one([for one in google_cloud_run_v2_job.this.template[0].template[0].containers[0].env : one.value if one.name == "PYTHONPATH"]), ".zip") && alltrue([for one in google_cloud_run_v2_job.this.template[0].template[0].volumes : one.gcs[0].read_only])
     error_message = "The program lies in the bucket, and nothing is written by the mount."
   }
   assert {
-    condition     = google_storage_bucket.files.public_access_prevention == "enforced" && google_storage_bucket.files.lifecycle_rule[0].condition[0].matches_prefix == tolist(["drains/"])
+    condition     = google_storage_bucket.files.public_access_prevention == "enforced" && one(google_storage_bucket.files.lifecycle_rule[0].condition).matches_prefix == tolist(["drains/"])
     error_message = "What was forgotten goes, and the program stays."
   }
   assert {
@@ -69,14 +69,6 @@ run "a_region_without_it" {
     region = "me-west1"
   }
   expect_failures = [var.region]
-}
-
-run "another_folder" {
-  command = plan
-  variables {
-    program = "../engine"
-  }
-  expect_failures = [var.program]
 }
 
 run "no_service_account" {
