@@ -96,7 +96,8 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Services:
 
 def _check_runners(targets: Mapping[str, Target]) -> None:
     """Who works batches off is loaded when a batch is; that it is there is known at the start."""
-    if any(target.waits for target in targets.values()) and find_spec("openai") is None:
+    uses = any(target.waits and target.runner == "openai" for target in targets.values())
+    if uses and find_spec("openai") is None:
         raise SettingsError(
             [
                 "PENSTOCK_ROUTES: a target is in lane batch, and what sends batches is not installed: "

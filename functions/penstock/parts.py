@@ -124,11 +124,7 @@ class Runners(Mapping[str, Runner]):
 
     def __getitem__(self, name: str) -> Runner:
         if name not in self._built:
-            from penstock.adapters.runners.openai import OpenAIRunner
-
-            target = self._targets[name]
-            key = _key(target, self._settings)
-            self._built[name] = OpenAIRunner(target.model, target.base_url, key, target.max_tokens_as)
+            self._built[name] = _runner(self._targets[name], self._settings)
         return self._built[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -136,6 +132,16 @@ class Runners(Mapping[str, Runner]):
 
     def __len__(self) -> int:
         return len(self._built)
+
+
+def _runner(target: Target, settings: Settings) -> Runner:
+    if target.runner == "job":
+        from penstock.adapters.runners.jobs import job_runner
+
+        return job_runner(target)
+    from penstock.adapters.runners.openai import OpenAIRunner
+
+    return OpenAIRunner(target.model, target.base_url, _key(target, settings), target.max_tokens_as)
 
 
 def _provider(target: Target, settings: Settings) -> Provider:

@@ -31,7 +31,8 @@ class Job:
     """A batch as its provider tells of it. `file`: what it works off; `mark`: what we wrote on it.
 
     `ended`: nothing more is worked on. `settled`: all files that it will ever have are there. `answers` and
-    `errors` are files. `bad_lines`: numbers from 0, of Problem.LINES. `told`: fit for a log.
+    `errors` are files. `bad_lines`: numbers from 0, of Problem.LINES. `by_line`: lines are what is
+    paid; False: a machine's time, and a line that is missing costs nothing. `told`: fit for a log.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Job:
     errors: tuple[str, ...] = ()
     problem: Problem | None = None
     bad_lines: tuple[int, ...] = ()
+    by_line: bool = True
     told: str = ""
 
 

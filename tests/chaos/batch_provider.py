@@ -57,6 +57,9 @@ class SimBatches:
     both: bool = False
     shuffled: bool = False
     fails: list[Problem] = field(default_factory=list)
+    #: A machine of our own, paid by its time; the next ones are killed after so many lines each.
+    rented: bool = False
+    kills: list[int] = field(default_factory=list)
     files: dict[str, list[bytes]] = field(default_factory=dict)
     jobs: dict[str, SimJob] = field(default_factory=dict)
     asked: dict[str, Request] = field(default_factory=dict)
@@ -84,7 +87,7 @@ class SimBatches:
 
     def _work_off(self, job: SimJob) -> None:
         if not job.ended:
-            self._end(job, job.lines)
+            self._end(job, job.lines[: self.kills.pop(0)] if self.kills else job.lines)
 
     def _end(self, job: SimJob, done: list[dict[str, Any]]) -> None:
         """What is not done is told as unfinished, and not paid."""
@@ -92,8 +95,10 @@ class SimBatches:
         for line in job.lines:
             if line in done:
                 self._answer(job, line)
-            else:
+            elif not self.rented:
                 job.errors.append(_line(line["custom_id"], {"kind": "throttled"}))
+        if self.rented and not job.answers:
+            job.problem = Problem.WHOLE
         if self.shuffled:
             job.answers.reverse()
 
@@ -170,7 +175,7 @@ class SimRunner:
 
     async def create(self, file: str, mark: Mapping[str, str], *, window_s: int, timeout_s: float) -> Job:
         async def effect() -> Job:
-            return _told(self._provider.create(file, mark, self._instance.name, self._target))
+            return self._told(self._provider.create(file, mark, self._instance.name, self._target))
 
         return await self._step("create", effect, timeout_s)
 
@@ -178,13 +183,13 @@ class SimRunner:
         async def effect() -> Job:
             if name not in self._provider.jobs:
                 raise ProviderFailure(FailureClass.FINAL, "simulated: 404", status=404)
-            return _told(self._provider.jobs[name])
+            return self._told(self._provider.jobs[name])
 
         return await self._step("job", effect, timeout_s)
 
     async def since(self, when: datetime, *, timeout_s: float) -> list[Job]:
         async def effect() -> list[Job]:
-            listed = [_told(job) for job in self._provider.jobs.values() if job.listed_at <= _now()]
+            listed = [self._told(job) for job in self._provider.jobs.values() if job.listed_at <= _now()]
             return [job for job in listed if job.created_at >= when]
 
         return await self._step("since", effect, timeout_s)
@@ -218,17 +223,17 @@ class SimRunner:
     async def close(self) -> None:
         """Nothing is held open."""
 
+    def _told(self, job: SimJob) -> Job:
+        return Job(
+            name=job.name, created_at=_wall(job.at), file=job.file, mark=job.mark, ended=job.ended,
+            settled=job.ended, problem=job.problem, told="simulated", bad_lines=(0,),
+            answers=(f"{job.name}/answers",) if job.answers else (),
+            errors=(f"{job.name}/errors",) if job.errors else (),
+            by_line=not self._provider.rented,
+        )  # fmt: skip
+
     async def _step(self, name: str, effect: Callable[[], Awaitable[T]], timeout_s: float) -> T:
         return await self._instance.step(f"runner.{name}", effect, _lost, timeout_s)
-
-
-def _told(job: SimJob) -> Job:
-    return Job(
-        name=job.name, created_at=_wall(job.at), file=job.file, mark=job.mark, ended=job.ended,
-        settled=job.ended, problem=job.problem, told="simulated", bad_lines=(0,),
-        answers=(f"{job.name}/answers",) if job.answers else (),
-        errors=(f"{job.name}/errors",) if job.errors else (),
-    )  # fmt: skip
 
 
 def _lost(fault: Fault) -> Exception:

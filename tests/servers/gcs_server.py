@@ -1,6 +1,6 @@
 """A local server that speaks the part of Cloud Storage's JSON API that object reads and writes need.
 
-Wire format: https://cloud.google.com/storage/docs/json_api/v1 (uploads multipart and resumable, media
+Wire format: https://cloud.google.com/storage/docs/json_api/v1 (uploads simple, multipart and resumable, media
 downloads whole and by range, metadata, lists in pages, deletions, generation preconditions). Object
 versioning is off, as in a new bucket: only the newest generation of a name can be read.
 
@@ -104,6 +104,8 @@ class GcsServer:
             self.sessions[token] = Session(query.get("name") or metadata["name"], bytearray(), query)
             location = f"http://{request.host}{request.path}?uploadType=resumable&upload_id={token}"
             return web.Response(headers={"Location": location})
+        if request.query["uploadType"] == "media":
+            return self._store(request, request.query["name"], await request.read(), dict(request.query))
         reader = await request.multipart()
         metadata = json.loads(await _next_part(reader))
         data = await _next_part(reader)

@@ -35,6 +35,16 @@ def by_identity(**changes: Any) -> Routes:
     return one(**(usual | changes))
 
 
+def job(**changes: Any) -> Routes:
+    """A route whose batches a Cloud Run job works off, with one that answers at once."""
+    usual = {
+        "name": "own", "secret": None, "lane": "batch", "max_output": 1000, "runner": "job",
+        "job": "projects/p/locations/r/jobs/drain", "drain": "gs://p-drains",
+    }  # fmt: skip
+    route = {"choose": "cheapest", "targets": [target(**(usual | changes)), target()]}
+    return {"default": "a", "routes": {"a": route}}
+
+
 #: Name => the routes, and what the plan says of them. The functions refuse each at start too.
 BAD: Final[dict[str, tuple[Routes, str]]] = {
     # From the field.
@@ -130,6 +140,14 @@ BAD: Final[dict[str, tuple[Routes, str]]] = {
     "too many at once": (one(max_concurrency=10_001), "whole number from 1 to 10000"),
     "an unknown price": (one(price="gpt-5.4-nanoo"), "names a price that the price book does not have"),
     "an empty price": (one(price=""), "names a price that the price book does not have"),
+    # A machine of one's own for batches.
+    "a job of no form": (job(job="drain"), "give it a job, projects/P/locations/R/jobs/J"),
+    "no job": (job(job=None), "give it a job, projects/P/locations/R/jobs/J"),
+    "no drain": (job(drain=None), "and a drain, gs://BUCKET"),
+    "a folder for a job": (job(drain="/tmp/x"), "and a drain, gs://BUCKET"),
+    "a job that OpenAI runs": (job(runner="openai", secret="openai"), "which only runner job uses"),
+    "more lines than a batch has": (job(min_lines=6000), "from 1 to its max_lines"),
+    "no line at all": (job(min_lines=0), "from 1 to its max_lines"),
     # How it is let in.
     "an unknown way in": (one(auth="oauth"), 'must have auth "key"'),
     "an empty secret": (one(secret=""), "not in var.secrets"),
@@ -180,6 +198,7 @@ PASTED: Final[dict[str, Routes]] = {
 
 #: Routes that both take.
 GOOD: Final[dict[str, Routes]] = {
+    "batches on a machine of one's own": job(min_lines=50),
     "hosted": one(),
     "a pinned version": one(secret_version="3"),
     "another address": one(

@@ -94,7 +94,7 @@ async def _collect(work: Work, jobs: list[Job]) -> None:
     """All answers of all jobs first, then all errors: a line in both is an answer."""
     answers = [Part(job.name, file) for job in jobs for file in job.answers]
     errors = [Part(job.name, file) for job in jobs for file in job.errors]
-    ending = await _ending(work, jobs) if not answers and not errors else _MISSING
+    ending = await _ending(work, jobs) if not answers and not errors else _missing(jobs)
     await work.note(
         stage=Stage.COLLECTING, parts=(*answers, *errors), part=0, offset=0, ending=ending,
         files=(*work.batch.files, *(part.file for part in (*answers, *errors))),
@@ -107,11 +107,22 @@ _MISSING = {
 }  # fmt: skip
 
 
+#: A machine of our own is paid by its time: whom it did not get to is asked again.
+_NOT_REACHED = {
+    "outcome": "unpaid", "message": "The job ended before its line.", "leave": False, "lines": [],
+}  # fmt: skip
+
+
+def _missing(jobs: list[Job]) -> dict[str, object]:
+    """What becomes of who has no line, where others have."""
+    return dict(_MISSING if any(job.by_line for job in jobs) else _NOT_REACHED)
+
+
 async def _ending(work: Work, jobs: list[Job]) -> dict[str, object]:
     """What becomes of all, where no job has a file: only what failed before its first line is unpaid."""
     batch = work.batch
     failed = [job for job in jobs if job.problem is not None]
-    if batch.lost or len(failed) < len(jobs):
+    if len(failed) < len(jobs) or (batch.lost and any(job.by_line for job in jobs)):
         return dict(_MISSING)
     [*_, last] = failed
     log.warning("batch.failed", "A batch failed as a whole.", reason=last.told, **batch.ids())

@@ -75,6 +75,8 @@ async def _pile(s: Services, pile: Pile, began: float) -> None:
     if target is None or not target.waits:
         log.error("pile.stranded", "No route has the target of this pile any more.", pile=pile.name)
         return
+    if len(some) < min(target.min_lines, most):
+        return  # looked at again later; whose time is up meanwhile leaves by itself
     holder = await begin(s, pile, target, some)
     if holder is not None:
         await _drive(s, holder, began)

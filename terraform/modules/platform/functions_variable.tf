@@ -10,6 +10,7 @@ variable "functions" {
     `endpoints`: where callbacks may go, see docs/callbacks.md: name, or tenant/name => `url`, and for another key `version` with the time of the change in `rotated_at`.
     `bills`: accounts at providers whose bills are compared, see docs/money.md: name => `provider` (openai, anthropic, openrouter), and where the account is shared the provider's ids of this deployment's `project` or `key`; `targets`, default: those whose address is the provider's.
     `door`: who may call the front door, see docs/door.md: `callers`, IAM members (default: everybody, since each call shows a key of the door's own), and `keys`, whether calls show such a key.
+    `drain`: null, or a GPU of one's own that works batches off, see modules/drain and docs/lanes.md; with the room batches.
     `paused`: no requests are delivered and the sweeper rests; messages wait for up to 7 days. What is in flight ends.
   EOT
   type = object({
@@ -66,6 +67,18 @@ variable "functions" {
       callers = optional(set(string), ["allUsers"])
       keys    = optional(bool, true)
     }), {})
+    drain = optional(object({
+      region         = optional(string)
+      image          = string
+      model          = string
+      weights_bucket = optional(string)
+      weights_path   = optional(string)
+      gpu            = string
+      cpu            = optional(number)
+      memory         = optional(string)
+      width          = optional(number, 256)
+      args           = optional(list(string), [])
+    }))
     paused = optional(bool, false)
   })
   nullable = false
@@ -73,6 +86,10 @@ variable "functions" {
   validation {
     condition     = length(setsubtract(var.functions.rooms, local.switches)) == 0
     error_message = "functions.rooms names ${join(", ", setsubtract(var.functions.rooms, local.switches))}, which no room is called that can be switched on. ${length(local.switches) == 0 ? "There is none: the core is always on." : "There are: ${join(", ", local.switches)}."}"
+  }
+  validation {
+    condition     = var.functions.drain == null || contains(var.functions.rooms, "batches")
+    error_message = "functions.drain works batches off: put \"batches\" into functions.rooms, or leave it out."
   }
   validation {
     condition     = length(setsubtract(keys(var.functions.shapes), keys(local.rooms))) == 0

@@ -56,10 +56,17 @@ locals {
     "is no openai server, which alone takes service_tier: leave it out."                               = target.service_tier != null && !local.openai[number]
     "is no openai server, which alone takes prompt_cache: leave it out."                               = target.prompt_cache != null && !local.openai[number]
     "must have lane \"sync\" or \"batch\"."                                                            = target.lane != null && !contains(["sync", "batch"], coalesce(target.lane, "-"))
-    "has a runner, a window_s, a max_lines or a max_bytes, which only lane batch uses: leave it out." = (
-      coalesce(target.lane, "sync") != "batch" && anytrue([for value in [target.runner, target.window_s, target.max_lines, target.max_bytes] : value != null])
+    "has a runner, a window_s, a max_lines, a max_bytes, a min_lines, a drain or a job, which only lane batch uses: leave it out." = (
+      coalesce(target.lane, "sync") != "batch" && anytrue([for value in [target.runner, target.window_s, target.max_lines, target.max_bytes, target.min_lines, target.drain, target.job] : value != null])
     )
-    "must have runner \"openai\", or none."                                                     = target.runner != null && target.runner != "openai"
+    "must have runner \"openai\" or \"job\", or none." = target.runner != null && !contains(["openai", "job"], coalesce(target.runner, "-"))
+    "has runner job, which works its files off by a Cloud Run job: give it a job, projects/P/locations/R/jobs/J, and a drain, gs://BUCKET." = (
+      coalesce(target.runner, "-") == "job" && !(can(regex("^projects/[^/]+/locations/[^/]+/jobs/[^/]+$", target.job)) && can(regex("^gs://[^/]+$", target.drain)))
+    )
+    "has a job or a drain, which only runner job uses: leave it out." = coalesce(target.runner, "-") != "job" && coalesce(target.lane, "sync") == "batch" && (target.job != null || target.drain != null)
+    "must have a min_lines that is a whole number from 1 to its max_lines." = target.min_lines != null && !try(
+      target.min_lines >= 1 && target.min_lines <= coalesce(target.max_lines, 5000) && floor(target.min_lines) == target.min_lines, false
+    )
     "must have a window_s that is a whole number of seconds from 60 to 2678400."                = target.window_s != null && !try(target.window_s >= 60 && target.window_s <= 2678400 && floor(target.window_s) == target.window_s, false)
     "must have a max_lines that is a whole number from 1 to 50000."                             = target.max_lines != null && !try(target.max_lines >= 1 && target.max_lines <= 50000 && floor(target.max_lines) == target.max_lines, false)
     "must have a max_bytes that is a whole number from 1024 to 200000000."                      = target.max_bytes != null && !try(target.max_bytes >= 1024 && target.max_bytes <= 200000000 && floor(target.max_bytes) == target.max_bytes, false)
@@ -76,7 +83,7 @@ locals {
     "must have a secret_version that is latest, a number, or an alias."                             = !can(regex(local.version, target.secret_version))
     "must have auth \"key\", \"id_token\" or \"access_token\"."                                     = !contains(["key", "id_token", "access_token"], coalesce(target.auth, "key"))
     "needs a secret, or auth = \"id_token\" for a private Cloud Run service, or auth = \"access_token\" for Google's own models." = (
-      target.provider == "openai" && target.secret == null && !target.engine && !local.by_identity[number]
+      target.provider == "openai" && target.secret == null && !target.engine && !local.by_identity[number] && target.job == null
     )
     "has a secret beside its auth: one of them is all it sends." = target.secret != null && local.by_identity[number]
     "needs a base_url for its auth."                             = target.base_url == null && local.by_identity[number]

@@ -61,6 +61,9 @@ output "routes" {
           window_s        = target.window_s
           max_lines       = target.max_lines
           max_bytes       = target.max_bytes
+          min_lines       = target.min_lines
+          drain           = target.drain
+          job             = target.job
         } : name => value if value != null }]
     } : field => given if given != null } }
   }

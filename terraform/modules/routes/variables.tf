@@ -9,7 +9,8 @@ variable "routes" {
     `timeout_s` of one call. `max_concurrency`: calls at once per handler instance. `price`: its entry in the price book, when not the model's name.
     `max_tokens_as`: max_tokens or max_completion_tokens, the name by which an openai server takes the limit of an answer, when its address and model do not tell.
     `max_output`: tokens of the longest answer where a request sets no max_tokens. `service_tier`: the tier that an openai server is asked for, such as "flex"; the tier that its answer names decides the price. `prompt_cache`: whether OpenAI itself is told which questions begin alike (docs/quality.md).
-    `lane` "batch": requests wait in a pile and go out many in a file (docs/lanes.md); of such a one `runner` (openai), `window_s`, `max_lines` and `max_bytes` of a batch.
+    `lane` "batch": requests wait in a pile and go out many in a file (docs/lanes.md); of such a one `runner` (openai, or job: a machine of our own, see modules/drain), `window_s`, `max_lines` and `max_bytes` of a batch.
+    Of runner job: `job` and `drain` are modules/drain's outputs; a pile of fewer than `min_lines` wakes no machine.
   EOT
   type = object({
     default = string
@@ -42,6 +43,9 @@ variable "routes" {
         window_s        = optional(number)
         max_lines       = optional(number)
         max_bytes       = optional(number)
+        min_lines       = optional(number)
+        drain           = optional(string)
+        job             = optional(string)
       }))
     }))
   })

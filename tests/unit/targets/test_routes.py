@@ -50,6 +50,12 @@ def test_an_unknown_alias_names_the_known_ones() -> None:
         parsed.resolve("gpt-17")
 
 
+OWN = {
+    "lane": "batch", "max_output": 1000, "runner": "job", "drain": "gs://b",
+    "job": "projects/p/locations/r/jobs/drain",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -65,6 +71,18 @@ def test_an_unknown_alias_names_the_known_ones() -> None:
         (routes(a={"targets": [target("one", provider="other")]}), "provider"),
         (routes(a={"targets": [target("one", timeout_s=481)]}), "timeout_s"),
         (routes(a={"targets": [target("one", lane="batch")]}), "lane"),
+        *(
+            (routes(a={"choose": "cheapest", "targets": [target("own", **own), target("one")]}), said)
+            for own, said in (
+                (OWN | {"drain": None}, "target 'own' has runner: job and needs a drain"),
+                (OWN | {"job": None}, "needs a job, projects/P/locations/R/jobs/J, or the base_url"),
+                (OWN | {"drain": "/tmp/x"}, "reads no folder of this machine: say drain: gs://BUCKET."),
+                (OWN | {"runner": "openai"}, "has a drain, which only runner: job uses: leave it out."),
+                (OWN | {"min_lines": 5001}, "has min_lines above its max_lines"),
+                (OWN | {"job": "drain"}, "job must be the full name of a Cloud Run job"),
+                ({"drain": "gs://b"}, "has a drain, which only lane: batch uses"),
+            )
+        ),
         (
             routes(a={"targets": [target("one", colour="red")]}),
             "PENSTOCK_ROUTES: routes.a.targets[0].colour is not a known field: leave it out.",

@@ -6,7 +6,6 @@ unknown outcome means is decided above.
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
@@ -17,42 +16,31 @@ import openai
 from openai import AsyncOpenAI
 
 from penstock.adapters.providers import transport_failures
-from penstock.adapters.providers.chat_reply import completion_of
 from penstock.adapters.providers.failures import (
     NO_ANSWER_IN_TIME,
-    ambiguous,
     innermost,
     of_status,
     unexpected,
-    unpaid,
 )
 from penstock.adapters.providers.key import Key
 from penstock.adapters.providers.one_call import call_once, reload
 from penstock.adapters.providers.openai import OPENAI_URL
-from penstock.adapters.providers.params import openai_params
+from penstock.adapters.runners.chat_lines import ENDPOINT, ChatLines
 from penstock.adapters.runners.openai_job import job_of
 from penstock.errors import ProviderFailure
-from penstock.messages.completion import Completion
-from penstock.messages.request import Request
 from penstock.runner import Job
 from penstock.targets.retry_after import retry_after_s
 
 T = TypeVar("T")
 
-#: What a line asks, below the address of the API.
-_ENDPOINT: Final = "/v1/chat/completions"
 #: Bounds of a file's life there, in seconds (API reference, files, expires_after).
 _LEAST_S, _MOST_S = 3600, 2_592_000
 _PIECE: Final = 1024 * 1024
-#: How a line ends that was not worked off (Batch API guide: an expired batch; it bills no such line).
-_NOT_BEGUN: Final = frozenset({"batch_expired", "batch_cancelled", "expired", "cancelled"})
-_UNFINISHED = unpaid("The batch ended before this line was begun.")
-_NO_REPLY = ambiguous("The line of the batch has no reply.")
 #: Of a job that has ended, or is gone: there is nothing to call back.
 _OVER: Final = frozenset({400, 404, 409})
 
 
-class OpenAIRunner:
+class OpenAIRunner(ChatLines):
     """One model at one address."""
 
     def __init__(
@@ -62,37 +50,12 @@ class OpenAIRunner:
         key: Key | None = None,
         max_tokens_as: str | None = None,
     ) -> None:
-        self._model, self._base_url, self._key = model, base_url or OPENAI_URL, key
-        self._max_tokens_as = max_tokens_as
+        super().__init__(model, base_url or OPENAI_URL, max_tokens_as)
+        self._key = key
         self._client = AsyncOpenAI(
             api_key="given with each call", base_url=self._base_url, max_retries=0,
             http_client=httpx2.AsyncClient(trust_env=False),
         )  # fmt: skip
-
-    def line(self, name: str, request: Request) -> bytes:
-        params = openai_params(request.params, self._base_url, self._model, self._max_tokens_as)
-        body = {"model": self._model, "messages": list(request.messages), **params}
-        line = {"custom_id": name, "method": "POST", "url": _ENDPOINT, "body": body}
-        return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode()
-
-    def read_line(self, data: bytes) -> tuple[str, Any] | None:
-        try:
-            line = json.loads(data)
-            return (line["custom_id"], line) if isinstance(line["custom_id"], str) else None
-        except (ValueError, KeyError, TypeError, RecursionError):
-            return None
-
-    def completion(self, said: Any, request: Request) -> Completion:
-        reply, error = said.get("response"), said.get("error")
-        code = error.get("code") if isinstance(error, Mapping) else None
-        if code in _NOT_BEGUN:
-            raise _UNFINISHED.failure()
-        if not isinstance(reply, Mapping) or not isinstance(reply.get("status_code"), int):
-            raise _NO_REPLY.failure()
-        status = reply["status_code"]
-        if not 200 <= status < 300:
-            raise of_status(status, reply.get("body"))
-        return completion_of(reply.get("body"), request, model=self._model)
 
     async def upload(
         self, name: str, lines: AsyncIterator[bytes], *, expires_s: float, timeout_s: float
@@ -119,7 +82,7 @@ class OpenAIRunner:
         async def ask(headers: Mapping[str, str]) -> Job:
             return job_of(
                 await self._client.batches.create(
-                    completion_window=window, endpoint=_ENDPOINT, input_file_id=file, metadata=dict(mark),
+                    completion_window=window, endpoint=ENDPOINT, input_file_id=file, metadata=dict(mark),
                     extra_headers=headers,
                 )
             )  # fmt: skip

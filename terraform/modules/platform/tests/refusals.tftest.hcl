@@ -136,3 +136,9 @@ run "a_key_in_data" {
   variables { data = { database = "sk-not-a-real-one" } }
   expect_failures = [var.data]
 }
+
+run "a_drain_without_batches" {
+  command = plan
+  variables { functions = { bundle = "tests/bundle.stand-in", peak_in_flight = 80, shapes = { handler = { max_instances = 2 } }, drain = { image = "a/b@sha256:0000000000000000000000000000000000000000000000000000000000000000", model = "m", gpu = "nvidia-l4" } } }
+  expect_failures = [var.functions]
+}
