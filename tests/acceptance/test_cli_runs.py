@@ -119,6 +119,38 @@ def test_what_cannot_be_a_run_is_refused_before_anything_is_published(
     assert says in done.err
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("--budget", "0"), 2, "--budget must be above 0"),
+        (("--callback", "Not_A_Name"), 2, "--callback must be 1 to 63 characters"),
+        (("--callback", "crm"), 1, "PENSTOCK_CALLBACKS_TOPIC=llm-callbacks"),
+    ],
+)
+def test_a_budget_or_an_endpoint_that_cannot_be_is_refused_before_anything_is_published(
+    operator: Operator, files: Path, words: tuple[str, ...], code: int, says: str
+) -> None:
+    start = ("run", str(files / "classify.yaml"), "--items", str(files / "tickets.jsonl"))
+    done = operator.run(*start, *words)
+    assert done.code == code
+    assert says in done.err
+
+
+def test_a_budget_that_does_not_reach_pauses_and_whoever_waits_is_told(
+    operator: Operator, files: Path
+) -> None:
+    words = ("run", str(files / "classify.yaml"), "--items", str(files / "tickets.jsonl"))
+    done = operator.run(*words, "--id", "poor", "--budget", "0.000001", "--wait")
+    assert done.code == 1
+    assert "The questions alone are about" in done.err
+    assert "its budget is exhausted. The next page may cost $" in done.err
+    assert operator.run("run", "show", "poor", "--json").json["budget"]["spent_usd"] == 0
+    assert "its budget is exhausted" in operator.run("run", "resume", "poor").err
+    assert "can be raised, and not lowered" in operator.run("run", "resume", "poor", "--budget", "1e-7").err
+    assert operator.run("run", "resume", "poor", "--budget", "1").code == 0
+    assert operator.run("run", "show", "poor", "--follow", "--json").json["status"] == "succeeded"
+
+
 def test_switched_off_the_verbs_say_how_to_switch_it_on(operator: Operator, files: Path) -> None:
     off = operator.but(PENSTOCK_RUNS_TOPIC=None)
     done = off.run("run", str(files / "classify.yaml"), "--items", str(files / "tickets.jsonl"))

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from penstock import log
-from penstock.errors import PreconditionFailed, StoreUnavailable
+from penstock.errors import BadMessage, PreconditionFailed, StoreUnavailable
 from penstock.leases.document import changed_fields
 from penstock.leases.holder import Holder
 from penstock.leases.lease import Lease
@@ -20,6 +20,7 @@ from penstock.messages.parent import page_name
 from penstock.paths import page_path, run_path
 from penstock.ports import Put, Snapshot, Update, Write
 from penstock.runs import changes
+from penstock.runs.holding import Purse
 from penstock.runs.kept import Entry, Part, definition_of, manifest_of, plan_of
 from penstock.runs.page import Page, PageState
 from penstock.runs.record import Run, Stage, State
@@ -84,7 +85,11 @@ async def _step(s: Services, old: Run, run: Run) -> Step:
     if over or (stage is not None and stage.is_through):
         return _taken(s, run)
     if run.state is State.RUNNING and stage is not None and not run.paused and await _may_emit(s):
-        return await _opened(s, old, run, stage)
+        try:
+            return await _opened(s, old, run, stage)
+        except BadMessage as error:
+            why = changes.outcome(changes.FAILED, "malformed", str(error))
+            return Step(changes.stopping(run, why, now, s.timing))
     return Step(changes.moved(run, now, s.timing) if run != old else run)
 
 
@@ -117,21 +122,32 @@ async def _opened(s: Services, old: Run, run: Run, stage: Stage) -> Step:
     plan = await plan_of(s, stage.plan)
     base = {entry.page: entry for entry in await manifest_of(s, stage.base)} if stage.base else {}
     room = changes.allowed(run, now, s.timing) - sum(plan[number].rows for number in stage.open)
-    numbers: list[int] = []
-    carried, number = 0, stage.next_page
-    while number < stage.pages and len(stage.open) + len(numbers) < changes.OPEN_PAGES:
+    until = run.deadline + timedelta(seconds=s.timing.retention_s)
+    pages: list[Page] = []
+    purse, carried, number = Purse(s, run), 0, stage.next_page
+    while number < stage.pages and len(stage.open) + len(pages) < changes.OPEN_PAGES:
         if number in base and base[number].is_whole:
             carried += base[number].ok
-        elif room > 0 or not (stage.open or numbers):
-            numbers.append(number)
+        elif room > 0 or not (stage.open or pages):
+            page = await purse.hold(_page(run, stage, number, plan, base.get(number), until))
+            if page is None:
+                break
+            pages.append(page)
             room -= plan[number].rows
         else:
             break
         number += 1
-    more = changes.opened(run, numbers, number, carried)
-    until = run.deadline + timedelta(seconds=s.timing.retention_s)
-    pages = [_page(run, stage, number, plan, base.get(number), until) for number in numbers]
+    more = changes.opened(run, [page.number for page in pages], number, carried)
+    more = _paid_from(more, purse, idle=not (stage.open or pages))
     return Step(changes.moved(more, now, s.timing) if more != old else more, pages)
+
+
+def _paid_from(run: Run, purse: Purse, *, idle: bool) -> Run:
+    """With what its pages hold; it waits for its open ones before it says that its budget is exhausted."""
+    if run.budget_nano is None:
+        return run
+    run = run._replace(held_nano=purse.held)
+    return changes.out_of_budget(run, purse.lacks) if purse.lacks and idle else run
 
 
 def _page(
@@ -170,6 +186,8 @@ async def _write(s: Services, found: Snapshot, old: Run, step: Step) -> Holder[R
         return _LOST
     if run.state is State.STOPPING and old.state is not State.STOPPING:
         log.warning("run.stopping", (run.outcome or {}).get("message", ""), **run.ids())
+    if run.lacks and not old.lacks:
+        log.warning("run.out_of_budget", run.lacks, **run.ids())
     return Holder(s, run, committed.versions[0], step.lease) if step.lease is not None else None
 
 

@@ -44,6 +44,7 @@ def fresh(
         max_in_flight=ordered.max_in_flight,
         metadata=ordered.metadata,
         callback=ordered.callback,
+        budget_nano=ordered.budget_nano,
         open_since=sharded(ordered.tenant, ordered.run_id, now),
     )
 
@@ -81,7 +82,17 @@ def folded(run: Run, pages: Sequence[Page]) -> Run:
         ok=stage.ok + sum(page.ok or 0 for page in closed),
         failed=stage.failed + sum(page.failed or 0 for page in closed),
     )
-    return run._replace(stage=stage)
+    return _settled(run._replace(stage=stage), closed)
+
+
+def _settled(run: Run, closed: Sequence[Page]) -> Run:
+    """What the pages held is free again, but for what they were charged."""
+    if run.budget_nano is None:
+        return run
+    held = (run.held_nano or 0) - sum(page.held_nano or 0 for page in closed)
+    return run._replace(
+        held_nano=held, spent_nano=(run.spent_nano or 0) + sum(page.charged_nano or 0 for page in closed)
+    )
 
 
 def opened(run: Run, numbers: Sequence[int], next_page: int, ok: int) -> Run:
@@ -101,12 +112,24 @@ def moved(run: Run, now: datetime, timing: Timing) -> Run:
 
 def stopping(run: Run, outcome: Mapping[str, str], now: datetime, timing: Timing) -> Run:
     """Its end is decided. Whoever holds it is fenced out."""
-    stopped = run._replace(fence=run.fence + 1, outcome=outcome, paused=None)
+    stopped = run._replace(fence=run.fence + 1, outcome=outcome, paused=None, lacks=None)
     return _at_large(stopped, State.STOPPING, now, timing)
 
 
 def paused(run: Run, is_paused: bool, now: datetime, timing: Timing) -> Run:
-    return moved(run._replace(paused=is_paused or None), now, timing)
+    return moved(run._replace(paused=is_paused or None, lacks=None), now, timing)
+
+
+def out_of_budget(run: Run, why: str) -> Run:
+    """It emits nothing until it is resumed with more."""
+    return run._replace(paused=True, lacks=why)
+
+
+def raised(run: Run, budget_nano: int | None) -> Run:
+    """A budget is only ever raised, so that a message that comes once more, or late, takes nothing back."""
+    if budget_nano is None or run.budget_nano is None:
+        return run
+    return run._replace(budget_nano=max(run.budget_nano, budget_nano))
 
 
 def done(run: Run, outcome: Mapping[str, str], now: datetime, timing: Timing) -> Run:
@@ -117,6 +140,7 @@ def done(run: Run, outcome: Mapping[str, str], now: datetime, timing: Timing) ->
         lease_until=None,
         stage=None,
         paused=None,
+        lacks=None,
         outcome=outcome,
         finished_at=now,
         due_at=None,

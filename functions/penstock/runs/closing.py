@@ -11,6 +11,7 @@ from penstock.leases.document import changed_fields
 from penstock.paths import REQUESTS
 from penstock.ports import Update
 from penstock.runs.cutting import cut_rows
+from penstock.runs.holding import charged
 from penstock.runs.members import FREE, Cost, NotAll, cost_of, members_of, outcomes
 from penstock.runs.page import Page, PageState
 from penstock.runs.record import Run
@@ -84,6 +85,8 @@ async def _close(s: Services, sight: Sight) -> None:
     found = await members_of(s, work, work.asked)
     rows = await outcomes(s, work, found)
     closed = (await freeze(s, sight.run, page, rows, cost=cost_of(found))).close(page)
+    if sight.run.budget_nano is not None:
+        closed = closed._replace(charged_nano=charged(s, work, found))
     write = Update(page.path, changed_fields(closed, page), sight.found.version)
     await s.store.commit([write], timeout_s=s.timing.commit_s)
     say_closed(closed)

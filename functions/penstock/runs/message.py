@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
@@ -20,6 +21,7 @@ from penstock.messages.envelope import Envelope
 from penstock.messages.request import TENANT_LIMIT, Metadata, agreed, end_of, id_fault, id_rule
 from penstock.messages.strict_json import ABSENT, Strict, canonical, check, decode_object
 from penstock.messages.wake import KIND
+from penstock.money.limits import NANO
 from penstock.runs.definition import Definition
 from penstock.runs.rows import LINE_LIMIT
 from penstock.runs.schema import Pipeline
@@ -31,6 +33,8 @@ LONGEST_RUN_S: Final = 14 * 24 * 3600
 MAX_IN_FLIGHT: Final = 2_000
 #: The most that may be asked for: Firestore takes some 10,000 writes a second without a word with Google.
 _MAX_IN_FLIGHT_LIMIT: Final = 100_000
+#: US dollars: above this a budget is a slip of the hand.
+BUDGET_LIMIT: Final = 10_000_000
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _NOT_PAYLOAD: Final = frozenset({"run_id", "tenant", "deadline", "max_wait_s"})
@@ -69,21 +73,29 @@ class Ordered:
     metadata: Mapping[str, str]
     payload_sha256: str
     callback: Addressee | None = None
+    #: What it may spend, in nano-dollars; None: as much as it takes.
+    budget_nano: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A verb to a run that is there. `generation`: which one a redrive begins."""
+    """A verb to a run that is there. `generation`: which one a redrive begins; `budget_nano`: what it may
+    spend from a resume on, in nano-dollars, if that is more than before."""
 
     verb: Verb
     tenant: str
     run_id: str
     generation: int = 0
+    budget_nano: int | None = None
 
     def encode(self) -> dict[str, str]:
         """The message's attributes; its data is empty."""
         named = {KIND: str(self.verb), "tenant": self.tenant, "run_id": self.run_id}
-        return named | ({"generation": str(self.generation)} if self.verb is Verb.REDRIVE else {})
+        if self.verb is Verb.REDRIVE:
+            return named | {"generation": str(self.generation)}
+        if self.budget_nano is not None:
+            return named | {"budget_usd": f"{Decimal(self.budget_nano) / NANO:f}"}
+        return named
 
     @classmethod
     def of(cls, attributes: Mapping[str, str]) -> Told | None:
@@ -97,7 +109,29 @@ class Told:
         generation = attributes.get("generation", "")
         if verb is Verb.REDRIVE and not (generation.isdecimal() and 1 <= int(generation[:6]) < 10_000):
             raise BadMessage("A run's redrive needs the attribute generation, a whole number from 1.")
-        return cls(verb, tenant, run_id, int(generation) if verb is Verb.REDRIVE else 0)
+        budget = _budget(attributes) if verb is Verb.RESUME else None
+        return cls(verb, tenant, run_id, int(generation) if verb is Verb.REDRIVE else 0, budget)
+
+
+def nano_of(usd: float | str | Decimal) -> int:
+    """Whole nano-dollars, through the digits that are written. Raises ValueError where it is no budget."""
+    try:
+        amount = Decimal(str(usd))
+    except InvalidOperation:
+        raise ValueError(usd) from None
+    if not amount.is_finite() or not 0 < amount <= BUDGET_LIMIT:
+        raise ValueError(usd)
+    return max(1, int(amount * NANO))
+
+
+def _budget(attributes: Mapping[str, str]) -> int | None:
+    if "budget_usd" not in attributes:
+        return None
+    try:
+        return nano_of(attributes["budget_usd"])
+    except ValueError:
+        message = f"A resume's attribute budget_usd must be above 0 and at most {BUDGET_LIMIT}, in dollars."
+        raise BadMessage(message) from None
 
 
 def decode_run(envelope: Envelope, *, default_wait_s: float) -> Ordered:
@@ -123,6 +157,7 @@ def decode_run(envelope: Envelope, *, default_wait_s: float) -> Ordered:
         metadata=body.get("metadata", {}),
         payload_sha256=hashlib.sha256(canonical(payload)).hexdigest(),
         callback=Addressee.decode(body["callback"]) if "callback" in body else None,
+        budget_nano=nano_of(body["budget_usd"]) if "budget_usd" in body else None,
     )
 
 
@@ -203,6 +238,7 @@ class _Body(Strict):
     deadline: str = ABSENT
     max_wait_s: Annotated[float, Field(gt=0, le=LONGEST_RUN_S)] = ABSENT
     max_in_flight: Annotated[int, Field(ge=1, le=_MAX_IN_FLIGHT_LIMIT)] = ABSENT
+    budget_usd: Annotated[float, Field(gt=0, le=BUDGET_LIMIT)] = ABSENT
     metadata: Metadata = ABSENT
     callback: CallbackBody = ABSENT
 

@@ -69,6 +69,9 @@ class Page(NamedTuple):
     #: What its members cost, as far as that is known, in nano-dollars; and of how many it is not.
     nano_usd: int | None = None
     cost_unknown: int | None = None
+    #: Of its run's budget, where that has one: what was held for it, and what it is charged.
+    held_nano: int | None = None
+    charged_nano: int | None = None
     expires_at: datetime | None = None
 
     @property

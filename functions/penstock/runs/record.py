@@ -172,6 +172,13 @@ class Run(NamedTuple):
     began_at: datetime | None = None
     #: Nothing is emitted until it is resumed.
     paused: bool | None = None
+    #: Why it paused itself; None: the operator did.
+    lacks: str | None = None
+    #: What it may spend over all its generations, in nano-dollars; what its open pages hold of that, and what
+    #: those that are closed were charged.
+    budget_nano: int | None = None
+    held_nano: int | None = None
+    spent_nano: int | None = None
     stage: Stage | None = None
     closed: tuple[Closed, ...] = ()
     #: {"status": succeeded, failed or cancelled; "reason"; "message"}, set when the end is decided.

@@ -19,6 +19,7 @@ from penstock.ports import Snapshot
 from penstock.requests.seams import check_callback
 from penstock.runs import changes
 from penstock.runs.definition import Definition
+from penstock.runs.holding import check_bounds
 from penstock.runs.kept import keep
 from penstock.runs.lifecycle import TABLE, Action, Seen, arrival_of_run, seen
 from penstock.runs.message import Named, Ordered
@@ -104,7 +105,10 @@ def _enter(s: Services, ordered: Ordered, envelope: Envelope, fresh: Run) -> Ent
 async def _pinned(s: Services, ordered: Ordered) -> tuple[BlobRef, BlobRef]:
     """The definition and the items, where they will not change any more. Raises BadMessage, BlobError."""
     body = await _definition(s, ordered.pipeline)
-    _check_models(s, Definition.of(body))
+    parsed = Definition.of(body)
+    _check_models(s, parsed)
+    if ordered.budget_nano is not None:
+        check_bounds(s, parsed)
     lines = _lines(ordered.items or ())
     definition = await keep(s, ordered.tenant, ordered.run_id, "definition", canonical(body))
     if ordered.items_ref is not None:

@@ -13,7 +13,7 @@ from penstock.leases.lease import Lease
 from penstock.paths import run_path
 from penstock.ports import Snapshot, Update
 from penstock.runs import changes
-from penstock.runs.lifecycle import TABLE, Action, Arrival, arrival_of_redrive, seen
+from penstock.runs.lifecycle import TABLE, Action, Arrival, Seen, arrival_of_redrive, seen
 from penstock.runs.message import Told, Verb
 from penstock.runs.pages import Again
 from penstock.runs.record import Run, Stage
@@ -34,13 +34,13 @@ async def obey(s: Services, told: Told) -> None:
     for _ in range(_LOOKS):
         [found] = await s.store.read([path], timeout_s=s.timing.read_s)
         run = Run.decode(found.fields) if found.fields is not None else None
-        action = TABLE[seen(run, found.read_at, s.timing)][_arrival(told, run)]
+        action = _action(s, found, told, run)
         if action is Action.NACK:
             raise Again
         if run is None or action is Action.ACK:
             return
         try:
-            holder = await _write(s, found, run, _changed(s, run, action))
+            holder = await _write(s, found, run, changes.raised(_changed(s, run, action), told.budget_nano))
         except (PreconditionFailed, StoreUnavailable):
             await asyncio.sleep(s.timing.quick_retry_s * s.jitter() / 10)
             continue
@@ -48,6 +48,14 @@ async def obey(s: Services, told: Told) -> None:
         await drive(s, told.tenant, told.run_id, holder)
         return
     raise StoreUnavailable("The run is being written by too many deliveries at once.")
+
+
+def _action(s: Services, found: Snapshot, told: Told, run: Run | None) -> Action:
+    """A resume with more money reaches a run that has not come to its end of it yet."""
+    state = seen(run, found.read_at, s.timing)
+    if told.budget_nano is not None and state is Seen.RUNNING:
+        return Action.RELEASE
+    return TABLE[state][_arrival(told, run)]
 
 
 def _arrival(told: Told, run: Run | None) -> Arrival:

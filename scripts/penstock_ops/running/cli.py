@@ -68,6 +68,12 @@ def start(
         str | None,
         typer.Option(help="The price book's entry to estimate with, where PENSTOCK_ROUTES does not say."),
     ] = None,
+    budget: Annotated[
+        float | None, typer.Option(help="US dollars that it may spend; then it pauses, until it is resumed.")
+    ] = None,
+    callback: Annotated[
+        str | None, typer.Option(metavar="ENDPOINT", help="A registered endpoint that is told of its end.")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check it, count it, say what it may cost; publish nothing.")
     ] = False,
@@ -87,7 +93,8 @@ def start(
     from penstock_ops.running.start import Asked, start
     from penstock_ops.terminal.durations import seconds
 
-    asked = Asked(file, items, run_id, tenant, seconds(max_wait) if max_wait else None, max_in_flight, price)
+    longest = seconds(max_wait) if max_wait else None
+    asked = Asked(file, items, run_id, tenant, longest, max_in_flight, price, budget, callback)
     _run(lambda: start(asked, dry_run=dry_run, wait=wait, as_json=as_json))
 
 
@@ -130,9 +137,21 @@ def pause(run_id: _RunId, tenant: _Tenant = "default", as_json: _Json = False) -
 
 
 @run.command()
-def resume(run_id: _RunId, tenant: _Tenant = "default", as_json: _Json = False) -> None:
-    """Go on with a run that was paused."""
-    _tell("resume", run_id, tenant, as_json)
+def resume(
+    run_id: _RunId,
+    tenant: _Tenant = "default",
+    budget: Annotated[
+        float | None, typer.Option(help="US dollars that it may spend in all, more than before.")
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """Go on with a run that was paused, or raise the budget of one.
+
+    [b]Examples[/b]
+
+      penstock run resume nightly --budget 20
+    """
+    _tell("resume", run_id, tenant, as_json, budget)
 
 
 @run.command()
@@ -157,10 +176,10 @@ def runs(
     _run(lambda: listed(tenant, limit, as_json=as_json))
 
 
-def _tell(verb: str, run_id: str, tenant: str, as_json: bool) -> None:
+def _tell(verb: str, run_id: str, tenant: str, as_json: bool, budget: float | None = None) -> None:
     from penstock_ops.running.tell import tell
 
-    _run(lambda: tell(verb, run_id, tenant, as_json=as_json))
+    _run(lambda: tell(verb, run_id, tenant, as_json=as_json, budget_usd=budget))
 
 
 def _run(verb: Callable[[], Coroutine[Any, Any, int]]) -> None:

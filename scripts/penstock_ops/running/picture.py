@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
+from penstock.money.limits import NANO
 from penstock.runs.definition import Definition
 from penstock.runs.record import Closed, Run, Stage
 from penstock.runs.telling import standing
@@ -46,10 +47,20 @@ def as_json(run: Run, definition: Definition) -> dict[str, Any]:
         "finished_at": run.finished_at,
         "deadline": run.deadline,
         "steps": steps,
+        "budget": _budget(run),
+        "lacks": run.lacks,
         "usd": sum(closed.nano_usd for closed in run.closed) / 1e9,
         "cost_unknown": sum(closed.cost_unknown for closed in run.closed),
         "metadata": dict(run.metadata),
     }
+
+
+def _budget(run: Run) -> Mapping[str, float] | None:
+    """In dollars: what it may spend, what it has, and what is held for pages under way; None: no budget."""
+    if run.budget_nano is None:
+        return None
+    amounts = {"usd": run.budget_nano, "spent_usd": run.spent_nano, "held_usd": run.held_nano}
+    return {name: (nano or 0) / NANO for name, nano in amounts.items()}
 
 
 def _step(stage: Closed | Stage, definition: Definition) -> Mapping[str, Any]:

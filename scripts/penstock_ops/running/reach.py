@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from penstock.messages.request import TENANT_LIMIT, id_fault
-from penstock.paths import run_path
+from penstock.paths import endpoint_path, run_path
 from penstock.runs.message import RUN_ID_LIMIT
 from penstock.runs.record import Run
 from penstock_ops.terminal.faults import Misuse, OperatorFault
@@ -16,6 +16,23 @@ def check_switched_on(system: System) -> None:
         raise OperatorFault(
             "runs are switched off: set PENSTOCK_RUNS_TOPIC=llm-runs for `penstock dev`, or in Terraform for "
             "the cloud, and in this shell."
+        )
+
+
+async def check_callback(system: System, tenant: str, endpoint: str | None) -> None:
+    """Raises OperatorFault where nobody could be told of the run's end; StoreError."""
+    if endpoint is None:
+        return
+    s = system.services
+    if system.settings.callbacks_topic is None:
+        raise OperatorFault(
+            "callbacks are switched off: set PENSTOCK_CALLBACKS_TOPIC=llm-callbacks for `penstock dev`, or "
+            "in Terraform for the cloud, and in this shell."
+        )
+    [found] = await s.store.read([endpoint_path(tenant, endpoint)], timeout_s=s.timing.read_s)
+    if found.fields is None:
+        raise OperatorFault(
+            f"tenant {tenant} has no endpoint {endpoint}: `penstock endpoint add` registers one."
         )
 
 

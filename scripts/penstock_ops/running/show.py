@@ -10,6 +10,7 @@ from rich.live import Live
 from penstock.runs.definition import Definition
 from penstock.runs.kept import definition_of, manifest_of
 from penstock.runs.record import Run, State
+from penstock_ops.running.patience import Patience
 from penstock_ops.running.picture import as_json as told
 from penstock_ops.running.picture import picture
 from penstock_ops.running.reach import find_run, get_run
@@ -36,12 +37,16 @@ async def show(run_id: str, tenant: str, *, follow: bool, rows: bool, as_json: b
 
 
 async def follow_to_end(system: System, tenant: str, run_id: str, *, as_json: bool) -> int:
-    """A live picture on a terminal, until the run ends; then how it ended."""
+    """A live picture on a terminal, until the run ends; then how it ended.
+
+    Raises OperatorFault where nothing would come of waiting longer.
+    """
     console = stderr()
     with Live(console=console, transient=True, auto_refresh=False) as live:
-        run, definition = None, None
+        run, definition, patience = None, None, Patience(system, run_id)
         while run is None or run.state is not State.DONE:
             run = await find_run(system, tenant, run_id)
+            patience.check(run)
             if run is not None:
                 definition = definition or await definition_of(system.services, run)
                 if console.is_terminal:
@@ -57,6 +62,8 @@ def _print(run: Run, definition: Definition, as_json: bool) -> None:
         print_json(told(run, definition))
         return
     stdout().print(picture(run, definition))
+    if run.lacks:
+        stdout().print(f"its budget is exhausted: {run.lacks}", markup=False)
     if run.outcome and run.outcome["message"]:
         stdout().print(f"{run.outcome['reason']}: {run.outcome['message']}", markup=False)
 

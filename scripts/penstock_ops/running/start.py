@@ -10,15 +10,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from penstock.messages.addressee import endpoint_fault
 from penstock.messages.request import TENANT_LIMIT, id_fault
 from penstock.messages.strict_json import canonical
 from penstock.redriving.cost import Estimate
 from penstock.runs.message import INLINE_ITEMS, RUN_ID_LIMIT
 from penstock.runs.planning import ITEMS_LIMIT
+from penstock_ops.running.budget import budget_of, compare
 from penstock_ops.running.expected import SAMPLE, Expected, expected
 from penstock_ops.running.items_file import read_items, rows_of
 from penstock_ops.running.pipeline_file import read_pipeline
-from penstock_ops.running.reach import check_switched_on
+from penstock_ops.running.reach import check_callback, check_switched_on
 from penstock_ops.running.show import follow_to_end
 from penstock_ops.terminal.console import counted, dollars, print_json, say, stdout, warn
 from penstock_ops.terminal.faults import Misuse
@@ -39,6 +41,8 @@ class Asked:
     max_wait_s: float | None
     max_in_flight: int | None
     price: str | None
+    budget_usd: float | None = None
+    callback: str | None = None
 
     def id(self, now: datetime) -> str:
         """The run's id: as given, else of the file and the time. Raises Misuse."""
@@ -53,6 +57,9 @@ class Asked:
 async def start(asked: Asked, *, dry_run: bool, wait: bool, as_json: bool) -> int:
     """The exit code. Raises Misuse, OperatorFault."""
     run_id = asked.id(datetime.now(UTC))
+    budget_of(asked.budget_usd)
+    if asked.callback is not None and (fault := endpoint_fault(asked.callback)):
+        raise Misuse(f"--callback {fault}.")
     body, definition = read_pipeline(asked.pipeline)
     lines = list(islice(read_items(asked.items), ITEMS_LIMIT + 1))
     if not 0 < len(lines) <= ITEMS_LIMIT:
@@ -65,9 +72,11 @@ async def start(asked: Asked, *, dry_run: bool, wait: bool, as_json: bool) -> in
         cost = found.cost(system.services.prices, asked.price)
         if dry_run or not as_json:
             _tell(run_id, found, cost, as_json=as_json)
+            compare(asked.budget_usd, cost)
         if dry_run:
             return 0
         check_switched_on(system)
+        await check_callback(system, asked.tenant, asked.callback)
         await _publish(system, asked, run_id, body, lines)
         if wait:
             return await follow_to_end(system, asked.tenant, run_id, as_json=as_json)
@@ -91,6 +100,10 @@ async def _publish(
         body["max_wait_s"] = asked.max_wait_s
     if asked.max_in_flight is not None:
         body["max_in_flight"] = asked.max_in_flight
+    if asked.budget_usd is not None:
+        body["budget_usd"] = asked.budget_usd
+    if asked.callback is not None:
+        body["callback"] = {"endpoint": asked.callback}
     s = system.services
     await s.bus.publish(s.topics.runs, canonical(body), {}, timeout_s=s.timing.publish_s)
 
