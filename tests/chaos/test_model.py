@@ -37,7 +37,7 @@ SOUND: list[Model[Any]] = [
     fanin.fanin(bounds=_FANIN(members=1, links=2, drops=1)),
     fanin.fanin(bounds=_FANIN(pages=2)),
     money.money(bounds=_MONEY(crashes=1, expiries=1)),
-    money.money(bounds=_MONEY(2, instances=2, limit=3)),
+    money.money(bounds=_MONEY(2, instances=2, budget=3)),
 ]
 
 _MINIMUM = [
@@ -107,12 +107,12 @@ NEEDED_BY_FANIN = [
 
 NEEDED_BY_MONEY = [
     ("verdict", _MONEY(), money.UNCOUNTED),
-    ("own_result", _MONEY(2, instances=2, limit=3), money.OVERSPENT),
-    ("known_before", _MONEY(2, instances=2, limit=3, throttles=1), money.OVERSPENT),
+    ("own_result", _MONEY(2, instances=2, budget=3), money.OVERSPENT),
+    ("known_before", _MONEY(2, instances=2, budget=3, throttles=1), money.OVERSPENT),
     ("within", _MONEY(crashes=1), money.UNCOUNTED),
     ("least", _MONEY(own=1), money.OVERSPENT),
     ("back_to_all", _MONEY(2, instances=2, own=3), money.STRANDED),
-    ("lost_looks", _MONEY(2, limit=3, lost=1), money.OVERSPENT),
+    ("lost_looks", _MONEY(2, budget=3, lost=1), money.OVERSPENT),
     ("draw_cas", _MONEY(2), money.STRANDED),
     ("back_noted", _MONEY(crashes=1), money.UNCOUNTED),
     ("void", _MONEY(2, expiries=1), money.UNCOUNTED),

@@ -67,13 +67,13 @@ MODELS: Mapping[str, tuple[_Bounds, ...]] = {
         money_state.Bounds(2, troubles=1, throttles=1, lost=1),
         money_state.Bounds(2, lowered=1, troubles=1, lost=1),
         money_state.Bounds(3, expiries=1),
-        money_state.Bounds(2, instances=2, limit=3, lost=1),
+        money_state.Bounds(2, instances=2, budget=3, lost=1),
         money_state.Bounds(2, instances=2, own=3, expiries=1),
     ),
 }
 
 #: What a bound is that is not given, where it cannot be 0.
-_LEAST: Mapping[str, int] = {"requests": 2, "pages": 1, "members": 1, "links": 1, "instances": 1, "limit": 4}
+_LEAST: Mapping[str, int] = {"requests": 2, "pages": 1, "members": 1, "links": 1, "instances": 1, "budget": 4}
 
 #: Every bound that some model has.
 BOUNDS = sorted({f.name for table in MODELS.values() for f in fields(table[0])})

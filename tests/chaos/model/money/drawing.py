@@ -103,7 +103,7 @@ class _Drawer:
         if not all(each.heard or not each.alive for each in state.instances):
             return state
         held = HOLD * sum(request.st == "a" for request in state.requests)
-        return state._replace(cap=max(self.bounds.limit - _LOWER, state.accounts[0].paid + held))
+        return state._replace(cap=max(self.bounds.budget - _LOWER, state.accounts[0].paid + held))
 
     def _of_draw(self, draw: Draw) -> Iterator[Step]:
         if draw.left is None:
@@ -154,7 +154,7 @@ class _Drawer:
 
     def _limits(self) -> tuple[int, ...]:
         lower = _LOWER if self.instance.heard and self.rules.new_limit else 0
-        return (self.bounds.limit - lower, *self.bounds.limits[1:])
+        return (self.bounds.budget - lower, *self.bounds.limits[1:])
 
     def _given_back(self) -> State:
         state = self._back(self.instance.surplus)

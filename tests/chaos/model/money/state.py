@@ -95,12 +95,12 @@ class State(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How many there are of each, the limit of the account that everybody shares and, `own`, that of the
+    """How many there are of each, the budget of the account that everybody shares and, `own`, that of the
     first instance's tenant (0: it has none); at most how many faults."""
 
     requests: int = 1
     instances: int = 1
-    limit: int = 4
+    budget: int = 4
     own: int = 0
     crashes: int = 0
     troubles: int = 0
@@ -116,7 +116,7 @@ class Bounds:
 
     @property
     def limits(self) -> tuple[int, ...]:
-        return (self.limit, self.own) if self.own else (self.limit,)
+        return (self.budget, self.own) if self.own else (self.budget,)
 
     def touched(self, instance: int) -> tuple[int, ...]:
         """The accounts that an instance's calls are counted on."""
