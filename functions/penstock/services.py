@@ -17,6 +17,7 @@ from penstock.runner import Runner
 from penstock.targets.gate import Gate
 from penstock.targets.routes import Routes
 from penstock.timing import Timing
+from penstock.together import Together
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,8 @@ class Services:
     outlet: Outlet | None = None
     signing: Secret | None = None
     workflows: frozenset[str] = frozenset()
+    #: Confirmations, which come in crowds and add to the same few documents.
+    confirming: Together = field(default_factory=Together)
     #: Uniform in [0, 1), for back-off.
     jitter: Callable[[], float] = random.random
     #: Unguessable: owners and write ids.

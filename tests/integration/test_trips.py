@@ -5,6 +5,7 @@ Every count is exact: one more read or write per request is money and latency, a
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,8 +13,8 @@ import pytest
 import pytest_asyncio
 
 from penstock.pause import PAUSE_PATH
-from penstock_ops.bench.rig import Rig
-from penstock_ops.bench.trips import Bench, Case, Trip, counting
+from penstock_ops.bench.rig import Rig, question
+from penstock_ops.bench.trips import Bench, Case, Trip, counting, trip_of
 from penstock_ops.emulation.emulators import Emulators
 
 pytestmark = [
@@ -116,3 +117,25 @@ async def test_an_idle_minute(emulators: Emulators, tmp_path: Path) -> None:
         # If the sweeper runs, I expect one query, which Firestore charges as one read
         case = await bench.idle()
     assert case.total == Trip(reads=1, steps=1)
+
+
+@pytest.mark.slow
+async def test_confirmations_that_come_together_share_batches(bench: Bench) -> None:
+    # Given results of one tenant that nobody has confirmed
+    count = 24
+    for number in range(count):
+        await bench.handle(bench.rig.envelope(question("miss") | {"request_id": f"together-{number}"}))
+    topic = bench.rig.topology.response_subscription
+    results = [await bench.rig.pull(topic) for _ in range(count)]
+
+    # If they all come to one instance at once
+    bench.take()
+    answers = await asyncio.gather(*(bench.rig.push(bench.processor, result) for result in results))
+    calls = bench.take()
+
+    # I expect that every one is confirmed, and that those of a batch add to each usage document once
+    assert set(answers) == {204}
+    commits = [call for call in calls if call.written]
+    assert trip_of(calls).writes < 2 * count
+    assert len(commits) < count
+    assert sum("/requests/" in path for call in commits for path in call.written) == count

@@ -127,7 +127,7 @@ async def _write_confirmation(s: Services, found: Snapshot, record: Record) -> R
         *booked(record, now),
         *(write for seam in seams_of(s) for write in seam.with_confirmation(s, record)),
     ]
-    await s.store.commit(writes, timeout_s=s.timing.commit_s)
+    await s.confirming.commit(s.store, writes, timeout_s=s.timing.commit_s)
     return record._replace(confirmed_at=now)
 
 

@@ -18,10 +18,14 @@ from tests.chaos.model.flight import state as flight_state
 from tests.chaos.model.flight.model import flight
 from tests.chaos.model.life import state as life_state
 from tests.chaos.model.life.model import life
+from tests.chaos.model.money import state as money_state
+from tests.chaos.model.money.model import money
 from tests.chaos.model.request import state as request_state
 from tests.chaos.model.request.model import request
 
-_Bounds = request_state.Bounds | flight_state.Bounds | life_state.Bounds | fanin_state.Bounds
+_Bounds = (
+    request_state.Bounds | flight_state.Bounds | life_state.Bounds | fanin_state.Bounds | money_state.Bounds
+)
 
 #: Each model's bounds by hand.
 MODELS: Mapping[str, tuple[_Bounds, ...]] = {
@@ -55,10 +59,21 @@ MODELS: Mapping[str, tuple[_Bounds, ...]] = {
         fanin_state.Bounds(pages=2, drops=1, redrives=1),
         fanin_state.Bounds(links=2, crashes=1, drops=1, copies=1, redrives=1),
     ),
+    "money": (
+        money_state.Bounds(1, crashes=1, expiries=1, troubles=1),
+        money_state.Bounds(2, crashes=1),
+        money_state.Bounds(2, crashes=1, lowered=1),
+        money_state.Bounds(2, expiries=1, lost=1),
+        money_state.Bounds(2, troubles=1, throttles=1, lost=1),
+        money_state.Bounds(2, lowered=1, troubles=1, lost=1),
+        money_state.Bounds(3, expiries=1),
+        money_state.Bounds(2, instances=2, budget=3, lost=1),
+        money_state.Bounds(2, instances=2, own=3, expiries=1),
+    ),
 }
 
 #: What a bound is that is not given, where it cannot be 0.
-_LEAST: Mapping[str, int] = {"requests": 2, "pages": 1, "members": 1, "links": 1}
+_LEAST: Mapping[str, int] = {"requests": 2, "pages": 1, "members": 1, "links": 1, "instances": 1, "budget": 4}
 
 #: Every bound that some model has.
 BOUNDS = sorted({f.name for table in MODELS.values() for f in fields(table[0])})
@@ -102,6 +117,8 @@ def model(bounds: _Bounds) -> Model[Any]:
         return flight(bounds=bounds)
     if isinstance(bounds, fanin_state.Bounds):
         return fanin(bounds=bounds)
+    if isinstance(bounds, money_state.Bounds):
+        return money(bounds=bounds)
     return life(bounds=bounds)
 
 

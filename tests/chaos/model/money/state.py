@@ -1,0 +1,197 @@
+"""The states of the budgets' model: accounts, instances with their allotments, requests with their holds.
+
+Money is small: a hold is `HOLD`, a call really costs 1 or 2, and a draw takes what is asked for or one more.
+A request's holds are all of one allotment, and each is a letter for what became of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+HOLD = 2
+#: An open hold, and one written after the end of its lease; unpaid; nobody knows. A digit is what it cost.
+OPEN, LATE, UNPAID, UNSURE = "o", "x", "n", "u"
+NOWHERE = -1
+
+
+class Account(NamedTuple):
+    """`paid`: what the provider really bills of its calls."""
+
+    granted: int = 0
+    returned: int = 0
+    paid: int = 0
+
+
+class Allotment(NamedTuple):
+    """`over`: the end of its lease has passed, by the store's clock."""
+
+    granted: int = 0
+    returned: int = 0
+    drawn: int = 0
+    over: bool = False
+    closed: bool = False
+
+
+class Draw(NamedTuple):
+    """A draw on its way: what had come back to each account when it was sent, and what it left of each
+    `granted`, None before it has landed."""
+
+    nano: int
+    known: tuple[int, ...]
+    left: tuple[int, ...] | None = None
+
+
+class Instance(NamedTuple):
+    alive: bool = True
+    life: int = 0
+    free: int = 0
+    #: What has come back to each account, as last read; what is to be given back of the last draw.
+    known: tuple[int, ...] = ()
+    surplus: int = 0
+    draw: Draw | None = None
+    #: Knows of the lowered limit.
+    heard: bool = False
+
+
+class Request(NamedTuple):
+    """`st`: w waits, h holds and was not drawn for, q was, a is accepted, t timed out, 1 and 2 paid so much
+    and not saved, o its holder is gone, s saved, e confirmed and not known to be, d confirmed."""
+
+    st: str = "w"
+    holder: int = NOWHERE
+    at: int = NOWHERE
+    holds: str = ""
+
+
+class Closer(NamedTuple):
+    """The sweeper at an allotment: what was left of it, and what is charged to it, None: not added up yet."""
+
+    at: int
+    left: int
+    drawn: int | None = None
+
+
+class State(NamedTuple):
+    """`late`: draws of the dead that may land yet. `told`: what receipts say; `due`: what they may say at
+    most. `cap`: once everybody knows of the lowered limit, what may still be paid."""
+
+    accounts: tuple[Account, ...]
+    allotments: tuple[Allotment, ...]
+    instances: tuple[Instance, ...]
+    requests: tuple[Request, ...]
+    late: tuple[tuple[int, int], ...] = ()
+    closer: Closer | None = None
+    told: int = 0
+    due: int = 0
+    crashes: int = 0
+    troubles: int = 0
+    throttles: int = 0
+    lost: int = 0
+    expiries: int = 0
+    lowered: int = 0
+    cap: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many there are of each, the budget of the account that everybody shares and, `own`, that of the
+    first instance's tenant (0: it has none); at most how many faults."""
+
+    requests: int = 1
+    instances: int = 1
+    budget: int = 4
+    own: int = 0
+    crashes: int = 0
+    troubles: int = 0
+    throttles: int = 0
+    lost: int = 0
+    expiries: int = 0
+    lowered: int = 0
+
+    @property
+    def lives(self) -> int:
+        """Allotments that one instance may come to have."""
+        return 1 + self.crashes + self.expiries + self.lowered
+
+    @property
+    def limits(self) -> tuple[int, ...]:
+        return (self.budget, self.own) if self.own else (self.budget,)
+
+    def touched(self, instance: int) -> tuple[int, ...]:
+        """The accounts that an instance's calls are counted on."""
+        return (0, 1) if self.own and instance == 0 else (0,)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules of docs/money.md; the model breaks without any one of them."""
+
+    #: A call waits for the verdict on its hold.
+    verdict: bool = True
+    #: A draw is judged by what it left itself, not by what was read before it.
+    own_result: bool = True
+    #: Only what had come back before a draw was sent counts for it.
+    known_before: bool = True
+    #: What a draw may not keep is not spent.
+    within: bool = True
+    #: A draw is within the least of all its accounts,
+    least: bool = True
+    #: and what it may not keep goes back to all of them.
+    back_to_all: bool = True
+    #: After a lost reply the account is looked at, as it is by then.
+    lost_looks: bool = True
+    #: A draw does not land in an allotment that is closed.
+    draw_cas: bool = True
+    #: What is given back is noted at the allotment too.
+    back_noted: bool = True
+    #: A hold that was written after the end of the lease is void: no call,
+    void: bool = True
+    #: and who takes over from its holder does not charge it.
+    void_free: bool = True
+    #: What may have been paid is charged in full,
+    unsure_full: bool = True
+    #: does not go back into the pool,
+    unsure_out: bool = True
+    #: and a fallback's call has a hold of its own.
+    new_hold: bool = True
+    #: What is saved, or is not known to be, may be used again only as far as it is known to be saved.
+    keep_lost: bool = True
+    #: Who goes over to another allotment charges the one before.
+    charge_old: bool = True
+    #: A confirmation charges once.
+    confirm_once: bool = True
+    #: What is free goes with the lease.
+    forget_pool: bool = True
+    #: An allotment is closed after the end of its lease alone,
+    lease: bool = True
+    #: when nobody holds any of it,
+    unheld: bool = True
+    #: which is looked at before its charges are added up,
+    held_first: bool = True
+    #: less what was charged to it,
+    less_drawn: bool = True
+    #: unless somebody wrote to it meanwhile,
+    close_cas: bool = True
+    #: and once.
+    close_once: bool = True
+    #: Who hears of a lowered limit gives back what was drawn before,
+    retire: bool = True
+    #: and draws under that limit.
+    new_limit: bool = True
+
+
+def charge_of(holds: str, rules: Rules) -> int:
+    """What the allotment is charged for holds of which nobody will say more."""
+    full = {OPEN: HOLD, UNSURE: HOLD if rules.unsure_full else 0, LATE: 0 if rules.void_free else HOLD}
+    return sum(int(hold) if hold.isdigit() else full.get(hold, 0) for hold in holds)
+
+
+def first(bounds: Bounds) -> State:
+    accounts = (Account(),) * len(bounds.limits)
+    return State(
+        accounts,
+        (Allotment(),) * (bounds.instances * bounds.lives),
+        (Instance(known=(0,) * len(accounts)),) * bounds.instances,
+        (Request(),) * bounds.requests,
+    )

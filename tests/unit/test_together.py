@@ -1,0 +1,106 @@
+"""Commits that come together share a batch, and each has its own outcome."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from penstock.adapters.stores.sqlite import SqliteStore
+from penstock.clock import SystemClock
+from penstock.errors import PreconditionFailed, StoreUnavailable
+from penstock.ports import Committed, Create, Increment, Merge, Update, Write
+from penstock.together import Together
+
+
+class _Counting(SqliteStore):
+    """How many documents each batch wrote; `out` until it is let in again."""
+
+    batches: list[int]
+    out = False
+
+    async def commit(self, writes: Sequence[Write], *, timeout_s: float) -> Committed:
+        self.batches.append(len(writes))
+        await asyncio.sleep(0)
+        if self.out:
+            raise StoreUnavailable("Out.")
+        return await super().commit(writes, timeout_s=timeout_s)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[_Counting]:
+    store = _Counting(tmp_path, SystemClock())
+    store.batches = []
+    yield store
+    await store.close()
+
+
+async def _created(store: _Counting, count: int) -> list[Write]:
+    """An Update of each of `count` documents that are there."""
+    done = await store.commit([Create(f"things/{n}", {"n": 0}) for n in range(count)], timeout_s=9)
+    store.batches.clear()
+    return [Update(f"things/{n}", {"n": 1}, version) for n, version in enumerate(done.versions) if version]
+
+
+def _all(store: _Counting, updates: Sequence[Write], add: int = 1) -> list[asyncio.Task[None]]:
+    together = Together()
+    added = Merge("sums/all", {"things": Increment(add), "day": "2026-11-29"})
+    return [asyncio.create_task(together.commit(store, [update, added], timeout_s=9)) for update in updates]
+
+
+async def test_ten_that_come_at_once_are_eleven_writes_and_are_counted_ten_times(store: _Counting) -> None:
+    # Given ten commits that add to one document
+    updates = await _created(store, 10)
+
+    # If they come in the same moment
+    await asyncio.gather(*_all(store, updates))
+
+    # I expect one batch of ten documents and the one that counts them
+    assert store.batches == [11]
+    [found] = await store.read(["sums/all"], timeout_s=9)
+    assert found.fields == {"things": 10, "day": "2026-11-29"}
+
+
+async def test_who_comes_while_a_batch_is_under_way_goes_with_the_next(store: _Counting) -> None:
+    updates = await _created(store, 3)
+    together, added = Together(), Merge("sums/all", {"things": Increment(1)})
+    first = asyncio.create_task(together.commit(store, [updates[0], added], timeout_s=9))
+    await asyncio.sleep(0)  # it is begun,
+    await asyncio.sleep(0)  # and its batch is under way
+    await asyncio.gather(first, *(together.commit(store, [u, added], timeout_s=9) for u in updates[1:]))
+    assert store.batches == [2, 3]
+
+
+async def test_one_that_is_refused_keeps_no_other_from_being_written(store: _Counting) -> None:
+    # Given that one of three documents was changed by somebody else
+    updates = await _created(store, 3)
+    await store.commit([Merge("things/1", {"n": 7})], timeout_s=9)
+
+    # If all three are committed together
+    outcomes = await asyncio.gather(*_all(store, updates), return_exceptions=True)
+
+    # I expect that it alone is refused, and that the others are counted
+    assert [type(outcome) for outcome in outcomes] == [type(None), PreconditionFailed, type(None)]
+    [found] = await store.read(["sums/all"], timeout_s=9)
+    assert found.fields is not None
+    assert found.fields["things"] == 2
+
+
+async def test_a_store_that_is_out_of_reach_is_told_to_each(store: _Counting) -> None:
+    updates = await _created(store, 2)
+    store.out = True
+    outcomes = await asyncio.gather(*_all(store, updates), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [StoreUnavailable, StoreUnavailable]
+    assert outcomes[0] is not outcomes[1]
+
+
+async def test_one_that_is_cancelled_does_not_take_the_others_along(store: _Counting) -> None:
+    updates = await _created(store, 2)
+    gone, stays = _all(store, updates)
+    await asyncio.sleep(0)
+    gone.cancel()
+    await stays
+    [found] = await store.read(["things/1"], timeout_s=9)
+    assert found.fields == {"n": 1}
