@@ -42,9 +42,12 @@ class Step(NamedTuple):
 async def advance(s: Services, tenant: str, run_id: str, *, search: bool = False) -> Holder[Run] | None:
     """Bring the run as far as it can be; the holder where its stage is to be closed.
 
-    `search`: nothing has moved for long, so every open page is woken. Raises StoreError, BlobError,
-    PublishFailed, BadMessage.
+    `search`: nothing has moved for long, so every open page is woken; at any other time only those that are
+    new. A wake that found nothing new and woke the pages all the same would breed as many wakes as there are
+    pages, and each of them, coming late, another one of the run: messages without end.
+    Raises StoreError, BlobError, PublishFailed, BadMessage.
     """
+    in_doubt = False
     for _ in range(_LOOKS):
         [found] = await s.store.read([run_path(tenant, run_id)], timeout_s=s.timing.read_s)
         run = Run.decode(found.fields) if found.fields is not None else None
@@ -53,12 +56,15 @@ async def advance(s: Services, tenant: str, run_id: str, *, search: bool = False
         pages = await open_pages(s, run)
         step = await _step(s, run, changes.folded(run, pages))
         holder = await _write(s, found, run, step)
-        if holder is _LOST:
+        if holder is _LOST or holder is _IN_DOUBT:
+            # If it was written after all, the next look finds nothing to write, and pages that nobody woke.
+            in_doubt |= holder is _IN_DOUBT
             await asyncio.sleep(s.timing.quick_retry_s * s.jitter() / 10)
             continue
         if step.run.state is State.STOPPING and run.state is not State.STOPPING:
             continue
-        await _wake(s, [*step.pages, *(page for page in pages if page.state is PageState.OPEN)])
+        again = [page for page in pages if page.state is PageState.OPEN] if search or in_doubt else []
+        await _wake(s, [*step.pages, *again])
         if search:
             await _search(s, [page for page in pages if page.fence])
         return holder if isinstance(holder, Holder) else None
@@ -167,8 +173,9 @@ def _page(
     )
 
 
-#: The run was written by somebody else, or nobody knows by whom.
+#: The run was written by somebody else; and nobody knows whether it was.
 _LOST: Final = object()
+_IN_DOUBT: Final = object()
 
 
 async def _write(s: Services, found: Snapshot, old: Run, step: Step) -> Holder[Run] | object | None:
@@ -182,8 +189,10 @@ async def _write(s: Services, found: Snapshot, old: Run, step: Step) -> Holder[R
     try:
         batch: list[Write] = [Update(old.path, changed_fields(run, old), found.version), *fresh]
         committed = await s.store.commit(batch, timeout_s=s.timing.commit_s)
-    except (PreconditionFailed, StoreUnavailable):
+    except PreconditionFailed:
         return _LOST
+    except StoreUnavailable:
+        return _IN_DOUBT
     if run.state is State.STOPPING and old.state is not State.STOPPING:
         log.warning("run.stopping", (run.outcome or {}).get("message", ""), **run.ids())
     if run.lacks and not old.lacks:

@@ -55,7 +55,7 @@ async def look(s: Services, sight: Sight) -> bool:
     told. Raises StoreError, BlobError, PublishFailed, BadMessage."""
     for _ in range(_LOOKS):
         if sight.page.state is PageState.CLOSED:
-            await wake_run(s, sight.page.tenant, sight.page.run_id)
+            await tell(s, sight)
             return True
         if sight.page.state is not PageState.EMITTED or not await _is_full(s, sight.page):
             return False
@@ -70,6 +70,18 @@ async def look(s: Services, sight: Sight) -> bool:
             return False
         sight = again
     raise StoreUnavailable("The page is being closed by too many deliveries at once.")
+
+
+async def tell(s: Services, sight: Sight) -> None:
+    """Wake the run of a closed page, unless it has counted the page already. Raises PublishFailed.
+
+    Each member's nudge comes here once its page is closed, and each wake of the run may wake pages again.
+    """
+    page, stage = sight.page, sight.run.stage
+    if stage is None or page.number not in stage.open:
+        return
+    if (sight.run.generation, stage.step, stage.level) == (page.generation, page.step, page.level):
+        await wake_run(s, page.tenant, page.run_id)
 
 
 async def _is_full(s: Services, page: Page) -> bool:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from penstock.errors import PenstockError, PreconditionFailed
 from penstock.leases.document import changed_fields
 from penstock.ports import Update
-from penstock.runs.closing import look
+from penstock.runs.closing import look, tell
 from penstock.runs.emitting import emit
 from penstock.runs.links import publish_links, publish_next
 from penstock.runs.members import members_of
 from penstock.runs.page import PageState
 from penstock.runs.page_lifecycle import PAGE_TABLE, PageAction, arrival_at_page, seen_page
 from penstock.runs.sight import Sight, look_at
-from penstock.runs.wakes import PageWake, wake_run
+from penstock.runs.wakes import PageWake
 from penstock.runs.work import work_of
 from penstock.services import Services
 
@@ -41,7 +41,7 @@ async def page_story(s: Services, woken: PageWake) -> None:
         case PageAction.NEXT:
             await _next(s, sight, sight.page.index_of(woken.number), woken.link or 0)
         case PageAction.TELL:
-            await wake_run(s, sight.page.tenant, sight.page.run_id)
+            await tell(s, sight)
         case PageAction.ACK:
             return
 

@@ -1,0 +1,86 @@
+"""How many messages a run makes of its own: wakes breed no wakes, however many come and however late."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+
+from penstock.messages.envelope import Envelope
+from penstock.messages.parent import page_name
+from penstock.messages.wake import Wake
+from penstock.runs.story import run
+from penstock.runs.wakes import ANY_FENCE, PAGE, RUN
+from penstock.services import Services
+from penstock.verdict import Verdict
+from tests.chaos.run_stage import RUNS, outcome, start
+from tests.chaos.stage import Stage, play
+from tests.chaos.world import TOPICS, Shape
+
+#: As many as come late where the topic is slow; of items, and of them at once.
+LATE, ITEMS, AT_ONCE = 60, 24, 4
+
+
+def _counted() -> tuple[Shape, list[Envelope]]:
+    """Runs, and each delivery on their topic."""
+    seen: list[Envelope] = []
+
+    async def counted(s: Services, envelope: Envelope) -> Verdict:
+        seen.append(envelope)
+        return await run(s, envelope)
+
+    return replace(RUNS, stories={**RUNS.stories, TOPICS.runs: counted}), seen
+
+
+async def _late(stage: Stage, attributes: Mapping[str, str], times: int) -> None:
+    for _ in range(times):
+        await stage.world.bus.publish(TOPICS.runs, b"", attributes, timeout_s=15)
+
+
+def test_a_wake_that_comes_after_its_page_was_counted_says_nothing() -> None:
+    """Given a run whose first page is over, and whose others are asked about.
+
+    If wakes of that page come late, I expect each to be one message, and no wake of the run.
+    """
+    shape, seen = _counted()
+
+    async def scene(stage: Stage) -> None:
+        await start(stage.world, "n", [f"ticket {n}" for n in range(ITEMS)], max_in_flight=AT_ONCE)
+        await stage.rest()
+        before = len(seen)
+        for number in range(3):
+            wake = Wake("default", page_name("n", 0, 0, number), ANY_FENCE)
+            await _late(stage, wake.encode(PAGE), LATE)
+        await stage.rest()
+        assert len(seen) - before == 3 * LATE
+        assert await outcome(stage, "n") == ("succeeded", "")
+
+    play(scene, shape=shape)
+
+
+def test_a_wake_of_a_run_that_finds_nothing_new_wakes_no_page() -> None:
+    """Given a run that has opened a page, and nobody has begun with it.
+
+    If wakes of the run come by the dozen, I expect none to make another of the page.
+    """
+    seen: list[Envelope] = []
+    over = asyncio.Event()
+
+    async def crowded(s: Services, envelope: Envelope) -> Verdict:
+        seen.append(envelope)
+        if PAGE in envelope.attributes and sum(PAGE in one.attributes for one in seen) > 1:
+            await over.wait()
+        elif PAGE in envelope.attributes:
+            again = replace(envelope, data=b"", attributes=Wake("default", "n", ANY_FENCE).encode(RUN))
+            for _ in range(LATE):
+                await run(s, again)
+            over.set()
+        return await run(s, envelope)
+
+    async def scene(stage: Stage) -> None:
+        await start(stage.world, "n", ["a ticket"])
+        await stage.rest()
+        assert await outcome(stage, "n") == ("succeeded", "")
+
+    play(scene, shape=replace(RUNS, stories={**RUNS.stories, TOPICS.runs: crowded}))
+    assert len(seen) < LATE
