@@ -42,12 +42,28 @@ class Together:
 
     async def _run(self, store: Store, timeout_s: float) -> None:
         while self._waiting:
-            batch, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
+            batch = self._next()
             try:
                 await _commit(store, batch, timeout_s)
             finally:
                 for asked in batch:  # however this ends, nobody is left waiting
                     asked.done.cancel()
+
+    def _next(self) -> list[_Asked]:
+        """Those that go now: of two that change the same document under a precondition the later one waits,
+        for a store may hold both of one batch against what was there before it."""
+        batch: list[_Asked] = []
+        later: list[_Asked] = []
+        changed: set[str] = set()
+        for asked in self._waiting:
+            ours = {write.path for write in asked.writes if not isinstance(write, Merge)}
+            if len(batch) == _MOST or ours & changed:
+                later.append(asked)
+            else:
+                batch.append(asked)
+                changed |= ours
+        self._waiting = later
+        return batch
 
 
 async def _commit(store: Store, batch: Sequence[_Asked], timeout_s: float) -> None:

@@ -19,10 +19,12 @@ class _Counting(SqliteStore):
     """How many documents each batch wrote; `out` until it is let in again."""
 
     batches: list[int]
+    changed: list[list[str]]
     out = False
 
     async def commit(self, writes: Sequence[Write], *, timeout_s: float) -> Committed:
         self.batches.append(len(writes))
+        self.changed.append([write.path for write in writes])
         await asyncio.sleep(0)
         if self.out:
             raise StoreUnavailable("Out.")
@@ -32,7 +34,7 @@ class _Counting(SqliteStore):
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[_Counting]:
     store = _Counting(tmp_path, SystemClock())
-    store.batches = []
+    store.batches, store.changed = [], []
     yield store
     await store.close()
 
@@ -104,3 +106,18 @@ async def test_one_that_is_cancelled_does_not_take_the_others_along(store: _Coun
     await stays
     [found] = await store.read(["things/1"], timeout_s=9)
     assert found.fields == {"n": 1}
+
+
+async def test_two_that_change_the_same_document_never_share_a_batch(store: _Counting) -> None:
+    # Given a message that was delivered twice
+    [update] = await _created(store, 1)
+
+    # If both deliveries confirm in the same moment
+    outcomes = await asyncio.gather(*_all(store, [update, update]), return_exceptions=True)
+
+    # I expect that one does, and that it is counted once, however a store judges two writes of one batch
+    assert [type(outcome) for outcome in outcomes] == [type(None), PreconditionFailed]
+    assert all(len(set(paths)) == len(paths) for paths in store.changed)
+    [found] = await store.read(["sums/all"], timeout_s=9)
+    assert found.fields is not None
+    assert found.fields["things"] == 1
