@@ -85,7 +85,11 @@ def test_every_function_is_waited_for(run: Run) -> None:
         f.values["name"]: f.values["service_config"][0]["timeout_seconds"]
         for f in run.of("google_cloudfunctions2_function")
     }
-    of_rooms = {"run-handler", "courier", "feed-reader", "front-door", "batcher"} if has_rooms(run) else set()
+    of_rooms = (
+        {"run-handler", "courier", "feed-reader", "reconciler", "front-door", "batcher"}
+        if has_rooms(run)
+        else set()
+    )
     assert set(timeouts) == of_rooms | {"request-handler", "response-processor", "sweeper"}
     for subscription in run.of("google_pubsub_subscription"):
         if subscription.values["push_config"]:

@@ -19,6 +19,8 @@ from tests.servers.bill_server import KEY
 from tests.unit.bills.bill_stage import CALLS, DAY, book, server
 from tests.unit.ops.redriving.redrive_stage import Folder
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def s(tmp_path: Path) -> AsyncIterator[Services]:

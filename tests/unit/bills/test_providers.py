@@ -27,6 +27,8 @@ from tests.servers.bill_server import KEY, BillServer
 from tests.unit.bills.bill_stage import CALLS, DAY, RATES, amount, book, causes, server
 from tests.unit.ops.redriving.redrive_stage import Folder
 
+pytestmark = pytest.mark.slow
+
 OPENAI = Account("openai", "openai")
 
 

@@ -27,6 +27,8 @@ from tests.unit.bills.bill_stage import CALLS, DAY, book, report, server, unsure
 from tests.unit.console.test_site import ended, get, keep
 from tests.unit.requests.records import NOW, after, record
 
+pytestmark = pytest.mark.slow
+
 
 @pytest_asyncio.fixture
 async def s(tmp_path: Path) -> AsyncIterator[Services]:

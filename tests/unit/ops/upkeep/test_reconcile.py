@@ -16,6 +16,8 @@ from tests.servers.bill_server import KEY, BillServer
 from tests.unit.bills.bill_stage import CALLS, DAY, book, server, unsure
 from tests.unit.ops.redriving.redrive_stage import Folder
 
+pytestmark = pytest.mark.slow
+
 ENV = {"OPENAI_ADMIN_KEY": KEY}
 
 
