@@ -80,18 +80,6 @@ run "traces_to_no_address" {
   expect_failures = [var.functions]
 }
 
-run "a_limit_of_zero_and_a_scope_that_is_none" {
-  command = plan
-  variables { functions = { bundle = "tests/bundle.stand-in", peak_in_flight = 80, limits = [{ scope = "all", rpm = 0 }], shapes = { handler = { max_instances = 2 } } } }
-  expect_failures = [var.functions]
-}
-
-run "a_limit_of_a_target_that_no_route_has" {
-  command = plan
-  variables { functions = { bundle = "tests/bundle.stand-in", peak_in_flight = 80, limits = [{ scope = "target:elsewhere", rpm = 60 }], shapes = { handler = { max_instances = 2 } } } }
-  expect_failures = [output.limits]
-}
-
 run "a_shape_of_no_function" {
   command = plan
   variables { functions = { bundle = "tests/bundle.stand-in", peak_in_flight = 80, shapes = { handler = { max_instances = 2 }, handlr = { max_instances = 2 } } } }
