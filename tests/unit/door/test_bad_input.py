@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -10,12 +12,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
+from penstock.door.asked import Asked
 from penstock.door.seam import Door
+from penstock.door.site import answer
 from penstock.errors import StoreUnavailable
 from penstock.paths import request_path
 from penstock.ports import Merge
 from penstock.services import Services
 from tests.unit.door.asking import CHAT, Client, client
+from tests.unit.door.providers import Counted, answering
 
 CHATS = "/v1/chat/completions"
 RESPONSES = "/v1/responses"
@@ -234,3 +239,18 @@ async def test_a_query_of_any_length_is_heard(s: Services) -> None:
     for query in (b"a=1&" * 100, b"after=1&" * 100, b"&" * 5000, b"limit=" + b"9" * 5000):
         heard = await mine.ask("GET", "/v1/files", query=query)
         assert (heard.status, is_envelope(heard.json)) == (400, True)
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(s: Services) -> None:
+    mine = await client(s)
+    hurried = answering(s, Counted(), door_body_s=0.01, patience_s=0.01)
+
+    async def never() -> AsyncIterator[bytes]:
+        yield b'{"model":'
+        await asyncio.Event().wait()
+
+    form = "multipart/form-data; boundary=b"
+    for path in (CHATS, RESPONSES, "/v1/files", "/v1/batches"):
+        headers = {"authorization": f"Bearer {mine.key}", "content-type": form}
+        reply = await answer(hurried, Asked("POST", path.encode(), b"", headers, never()))
+        assert (reply.status, is_envelope(json.loads(bytes(reply.body)))) == (408, True)  # type: ignore[arg-type]
