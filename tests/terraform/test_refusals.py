@@ -99,7 +99,7 @@ def _start(routes: Routes) -> None:
     """What a function does first, in the environment that Terraform would give it. Raises SettingsError."""
     text = json.dumps(routes | {"routes": {a: _coded(r) for a, r in routes["routes"].items()}})
     env = {"GOOGLE_CLOUD_PROJECT": "p", "PENSTOCK_BUCKET": "gs://b", "PENSTOCK_ROUTES": text}
-    build(read_settings(env))
+    build(read_settings(env | {"PENSTOCK_BATCHES_TOPIC": "llm-batches"}))
 
 
 def _coded(route: dict[str, Any]) -> dict[str, Any]:

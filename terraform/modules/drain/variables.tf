@@ -19,11 +19,6 @@ variable "batcher" {
   description = "The batcher's service account, ACCOUNT@PROJECT.iam.gserviceaccount.com: it alone starts the job."
   type        = string
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z0-9-]+@[a-z0-9.:-]+\\.iam\\.gserviceaccount\\.com$", var.batcher))
-    error_message = "batcher must be the address of the batcher's service account, ACCOUNT@PROJECT.iam.gserviceaccount.com."
-  }
 }
 
 variable "bundle" {

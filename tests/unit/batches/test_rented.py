@@ -21,6 +21,7 @@ def asked(stage: Stage) -> list[str]:
     return [call.target for call in stage.world.ledger.calls]
 
 
+@pytest.mark.slow
 def test_who_a_killed_machine_did_not_get_to_goes_out_again_uncounted() -> None:
     """More often than what may have been paid is ever tried again."""
 

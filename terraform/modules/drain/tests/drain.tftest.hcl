@@ -70,11 +70,3 @@ run "a_region_without_it" {
   }
   expect_failures = [var.region]
 }
-
-run "no_service_account" {
-  command = plan
-  variables {
-    batcher = "somebody@example.com"
-  }
-  expect_failures = [var.batcher]
-}

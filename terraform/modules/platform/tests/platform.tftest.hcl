@@ -315,14 +315,3 @@ run "paused" {
     error_message = "A pause must rest the sweeper too, or its wakes pile up."
   }
 }
-
-run "a_gpu_that_works_batches_off" {
-  command = plan
-  variables {
-    functions = { bundle = "tests/bundle.stand-in", rooms = ["batches"], drain = { image = "a/b@sha256:0000000000000000000000000000000000000000000000000000000000000000", model = "m", gpu = "nvidia-l4" } }
-  }
-  assert {
-    condition     = one(module.drain).job == "projects/my-project-1/locations/us-central1/jobs/drain"
-    error_message = "The job is there, and named as a target names it."
-  }
-}
