@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.chaos.model.batch import model as batch
+from tests.chaos.model.batch import rules as batch_rules
+from tests.chaos.model.batch import state as batch_state
 from tests.chaos.model.explore import LOST, Model, explore
 from tests.chaos.model.fanin import model as fanin
 from tests.chaos.model.fanin import state as fanin_state
@@ -18,7 +21,7 @@ from tests.chaos.model.request import model as request
 from tests.chaos.model.request import state as request_state
 
 _REQUEST, _FLIGHT, _LIFE = request_state.Bounds, flight_state.Bounds, life_state.Bounds
-_FANIN = fanin_state.Bounds
+_FANIN, _BATCH = fanin_state.Bounds, batch_state.Bounds
 
 #: The bounds that are explored here; docs/reliability.md names the larger ones of `scripts/chaos model`.
 SOUND: list[Model[Any]] = [
@@ -34,9 +37,10 @@ SOUND: list[Model[Any]] = [
     fanin.fanin(bounds=_FANIN(members=1, redrives=1, crashes=1)),
     fanin.fanin(bounds=_FANIN(members=1, links=2, drops=1)),
     fanin.fanin(bounds=_FANIN(pages=2)),
+    batch.batch(bounds=_BATCH()),
 ]
 
-_MINIMUM = [10_000, 10_000, 10_000, 3_000, 5_000, 3_000, 2_000, 10_000, 4_000, 5_000, 2_000, 5_000]
+_MINIMUM = [10_000, 10_000, 10_000, 3_000, 5_000, 3_000, 2_000, 10_000, 4_000, 5_000, 2_000, 5_000, 1_500]
 
 #: What shows each rule's purpose: rule, bounds, the property that breaks without it.
 NEEDED_BY_REQUEST = [
@@ -85,6 +89,34 @@ NEEDED_BY_FANIN = [
     ("frozen", _FANIN(redrives=1), fanin.DOUBLED),
 ]
 
+NEEDED_BY_BATCH = [
+    ("restamp", _BATCH(zombie=1), batch_rules.ASTRAY),
+    ("stamp", _BATCH(esc=1), batch_rules.LIVE_TWICE),
+    ("chosen", _BATCH(zombie=1, adverse=1), batch_rules.ASTRAY),
+    ("ledger", _BATCH(crash=1), batch_rules.UNTOLD),
+    ("lease", _BATCH(zombie=1), batch_rules.AGAIN),
+    ("look", _BATCH(crash=1), batch_rules.UNTOLD),
+    ("once", _BATCH(lost=1), batch_rules.UNTOLD),
+    ("counted", _BATCH(lost=1, lag=1), batch_rules.UNTOLD),
+    ("noesc", _BATCH(esc=1, overdue=1), batch_rules.TOO_LATE),
+    ("lastlook", _BATCH(lost=1, lag=1, esc=1), batch_rules.UNREAD),
+    ("pause", _BATCH(pause=1), batch_rules.PAUSED),
+    ("settled", _BATCH(lag=1), batch_rules.DROPPED),
+    ("terminal", _BATCH(), batch_rules.DROPPED),
+    ("order", _BATCH(adverse=1), batch_rules.REFUSED),
+    ("save", _BATCH(esc=1, overdue=1), batch_rules.TWICE),
+    ("named", _BATCH(lost=1), batch_rules.BOOKED_TWICE),
+    ("earlier", _BATCH(esc=1, overdue=1, redrive=1), batch_rules.IGNORED),
+    ("orphans", _BATCH(esc=1, overdue=1, redrive=1), batch_rules.IGNORED),
+    ("mark", _BATCH(esc=1, overdue=1, redrive=1), batch_rules.IGNORED),
+    ("missing", _BATCH(adverse=1), batch_rules.UNTOLD),
+    ("collect", _BATCH(esc=1), batch_rules.SURPLUS),
+    ("acks", _BATCH(), batch_rules.LIVE_TWICE),
+    ("fenced", _BATCH(zombie=1), batch_rules.LIVE_TWICE),
+    ("sweep", _BATCH(crash=1), LOST),
+    ("flies", _BATCH(follows=1), batch_rules.BESIDE),
+]
+
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
@@ -126,11 +158,20 @@ def test_without_this_rule_a_fan_in_is_lost_or_doubled(rule: str, bounds: Any, p
     assert property_ in explore(fanin.fanin(without, bounds)).broken
 
 
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("rule", "bounds", "property_"), NEEDED_BY_BATCH)
+def test_without_this_rule_a_batch_is_lost_or_paid_twice(rule: str, bounds: Any, property_: str) -> None:
+    without = replace(batch_rules.Rules(), **{rule: False})
+    assert property_ in explore(batch.batch(without, bounds), until=property_).broken
+
+
 def test_every_rule_is_shown_to_be_needed() -> None:
     for rules, needed in (
         (request_state.Rules, NEEDED_BY_REQUEST),
         (flight_state.Rules, NEEDED_BY_FLIGHT),
         (life_state.Rules, NEEDED_BY_LIFE),
         (fanin_state.Rules, NEEDED_BY_FANIN),
+        (batch_rules.Rules, NEEDED_BY_BATCH),
     ):
         assert [field.name for field in fields(rules)] == [rule for rule, _, _ in needed]

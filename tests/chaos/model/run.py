@@ -11,6 +11,8 @@ from typing import Any
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from penstock_ops.terminal.console import stderr
+from tests.chaos.model.batch import state as batch_state
+from tests.chaos.model.batch.model import batch
 from tests.chaos.model.explore import Explored, Model, explore
 from tests.chaos.model.fanin import state as fanin_state
 from tests.chaos.model.fanin.model import fanin
@@ -21,7 +23,9 @@ from tests.chaos.model.life.model import life
 from tests.chaos.model.request import state as request_state
 from tests.chaos.model.request.model import request
 
-_Bounds = request_state.Bounds | flight_state.Bounds | life_state.Bounds | fanin_state.Bounds
+_Bounds = (
+    request_state.Bounds | flight_state.Bounds | life_state.Bounds | fanin_state.Bounds | batch_state.Bounds
+)
 
 #: Each model's bounds by hand.
 MODELS: Mapping[str, tuple[_Bounds, ...]] = {
@@ -54,6 +58,13 @@ MODELS: Mapping[str, tuple[_Bounds, ...]] = {
         fanin_state.Bounds(members=2, drops=1, crashes=1),
         fanin_state.Bounds(pages=2, drops=1, redrives=1),
         fanin_state.Bounds(links=2, crashes=1, drops=1, copies=1, redrives=1),
+    ),
+    "batch": (
+        batch_state.Bounds(crash=1),
+        batch_state.Bounds(zombie=1),
+        batch_state.Bounds(adverse=1),
+        batch_state.Bounds(lost=1, lag=1),
+        batch_state.Bounds(esc=1),
     ),
 }
 
@@ -102,6 +113,8 @@ def model(bounds: _Bounds) -> Model[Any]:
         return flight(bounds=bounds)
     if isinstance(bounds, fanin_state.Bounds):
         return fanin(bounds=bounds)
+    if isinstance(bounds, batch_state.Bounds):
+        return batch(bounds=bounds)
     return life(bounds=bounds)
 
 
