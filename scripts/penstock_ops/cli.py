@@ -18,6 +18,7 @@ from penstock_ops.batching.cli import add_batches
 from penstock_ops.calling.cli import add_callbacks
 from penstock_ops.keys.cli import add_keys
 from penstock_ops.learning.cli import add_learning
+from penstock_ops.planning.cli import add_plan
 from penstock_ops.running.cli import add_runs
 from penstock_ops.terminal.faults import exit_code, sentence
 from penstock_ops.terminal.mounted import Tools
@@ -218,6 +219,7 @@ def watch(
 add_operations(app)
 add_runs(app)
 add_batches(app)
+add_plan(app)
 add_callbacks(app)
 add_keys(app)
 add_learning(app)

@@ -64,6 +64,13 @@ class SimBatches:
     jobs: dict[str, SimJob] = field(default_factory=dict)
     asked: dict[str, Request] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
+    #: Requests whose line brings down whoever reads it.
+    deadly: frozenset[str] = frozenset()
+    #: What it says to each upload, and to whoever asks after a job or a file.
+    refuses: ProviderFailure | None = None
+    denies: ProviderFailure | None = None
+    #: Lines that nobody asked for, beside an answer's line once more.
+    strange: bool = False
 
     def create(self, file: str, mark: Mapping[str, str], by: str, target: str) -> SimJob:
         if file not in self.files or file in self.deleted:
@@ -117,6 +124,8 @@ class SimBatches:
         (job.errors if failed else job.answers).append(_line(line["custom_id"], said))
         if self.both and not failed:
             job.errors.append(_line(line["custom_id"], {"kind": "broken"}))
+        if self.strange:
+            job.answers += [*job.answers[-1:], _line("nobody", said), b"no line", b"", b"[]"]
 
 
 def _text(line: Mapping[str, Any], target: str, number: int, reply: Reply) -> str:
@@ -136,7 +145,7 @@ class SimRunner:
     def line(self, name: str, request: Request) -> bytes:
         said = {
             "custom_id": name, "tenant": request.tenant, "request_id": request.request_id,
-            "asked": question(request),
+            "asked": question(request), "messages": list(request.messages),
         }  # fmt: skip
         self._provider.asked[name] = request
         return json.dumps(said).encode()
@@ -149,6 +158,8 @@ class SimRunner:
             return None
 
     def completion(self, said: Any, request: Request) -> Completion:
+        if request.request_id in self._provider.deadly:
+            self._instance.kill("a line")
         kind: Kind = said["kind"]
         if kind in _UNPAID:
             raise ProviderFailure(FailureClass.UNPAID, "simulated: not worked off")
@@ -167,6 +178,8 @@ class SimRunner:
         data = [line async for line in lines]
 
         async def effect() -> str:
+            if self._provider.refuses is not None:
+                raise self._provider.refuses
             file = f"file-{len(self._provider.files)}"
             self._provider.files[file] = data
             return file
@@ -181,6 +194,8 @@ class SimRunner:
 
     async def job(self, name: str, *, timeout_s: float) -> Job:
         async def effect() -> Job:
+            if self._provider.denies is not None:
+                raise self._provider.denies
             if name not in self._provider.jobs:
                 raise ProviderFailure(FailureClass.FINAL, "simulated: 404", status=404)
             return self._told(self._provider.jobs[name])

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.chaos.model.batch import model as batch
+from tests.chaos.model.batch import rules as batch_rules
+from tests.chaos.model.batch import state as batch_state
 from tests.chaos.model.explore import LOST, Model, explore
 from tests.chaos.model.fanin import model as fanin
 from tests.chaos.model.fanin import state as fanin_state
@@ -20,7 +23,7 @@ from tests.chaos.model.request import model as request
 from tests.chaos.model.request import state as request_state
 
 _REQUEST, _FLIGHT, _LIFE = request_state.Bounds, flight_state.Bounds, life_state.Bounds
-_FANIN, _MONEY = fanin_state.Bounds, money_state.Bounds
+_FANIN, _MONEY, _BATCH = fanin_state.Bounds, money_state.Bounds, batch_state.Bounds
 
 #: The bounds that are explored here; docs/reliability.md names the larger ones of `scripts/chaos model`.
 SOUND: list[Model[Any]] = [
@@ -38,6 +41,7 @@ SOUND: list[Model[Any]] = [
     fanin.fanin(bounds=_FANIN(pages=2)),
     money.money(bounds=_MONEY(crashes=1, expiries=1)),
     money.money(bounds=_MONEY(2, instances=2, budget=3)),
+    batch.batch(bounds=_BATCH()),
 ]
 
 _MINIMUM = [
@@ -55,6 +59,7 @@ _MINIMUM = [
     5_000,
     3_000,
     2_000,
+    1_500,
 ]
 
 #: What shows each rule's purpose: rule, bounds, the property that breaks without it.
@@ -102,6 +107,34 @@ NEEDED_BY_FANIN = [
     ("check_members", _FANIN(redrives=1), fanin.WITHOUT),
     ("first_close", _FANIN(redrives=1), fanin.CHANGED),
     ("frozen", _FANIN(redrives=1), fanin.DOUBLED),
+]
+
+NEEDED_BY_BATCH = [
+    ("restamp", _BATCH(zombie=1), batch_rules.ASTRAY),
+    ("stamp", _BATCH(esc=1), batch_rules.LIVE_TWICE),
+    ("chosen", _BATCH(zombie=1, adverse=1), batch_rules.ASTRAY),
+    ("ledger", _BATCH(crash=1), batch_rules.UNTOLD),
+    ("lease", _BATCH(zombie=1), batch_rules.AGAIN),
+    ("look", _BATCH(crash=1), batch_rules.UNTOLD),
+    ("once", _BATCH(lost=1), batch_rules.UNTOLD),
+    ("counted", _BATCH(lost=1, lag=1), batch_rules.UNTOLD),
+    ("noesc", _BATCH(esc=1, overdue=1), batch_rules.TOO_LATE),
+    ("lastlook", _BATCH(lost=1, lag=1, esc=1), batch_rules.UNREAD),
+    ("pause", _BATCH(pause=1), batch_rules.PAUSED),
+    ("settled", _BATCH(lag=1), batch_rules.DROPPED),
+    ("terminal", _BATCH(), batch_rules.DROPPED),
+    ("order", _BATCH(adverse=1), batch_rules.REFUSED),
+    ("save", _BATCH(esc=1, overdue=1), batch_rules.TWICE),
+    ("named", _BATCH(lost=1), batch_rules.BOOKED_TWICE),
+    ("earlier", _BATCH(esc=1, overdue=1, redrive=1), batch_rules.IGNORED),
+    ("orphans", _BATCH(esc=1, overdue=1, redrive=1), batch_rules.IGNORED),
+    ("mark", _BATCH(esc=1, overdue=1, redrive=1), batch_rules.IGNORED),
+    ("missing", _BATCH(adverse=1), batch_rules.UNTOLD),
+    ("collect", _BATCH(esc=1), batch_rules.SURPLUS),
+    ("acks", _BATCH(), batch_rules.LIVE_TWICE),
+    ("fenced", _BATCH(zombie=1), batch_rules.LIVE_TWICE),
+    ("sweep", _BATCH(crash=1), LOST),
+    ("flies", _BATCH(follows=1), batch_rules.BESIDE),
 ]
 
 
@@ -190,6 +223,14 @@ def test_without_this_rule_a_budget_breaks(rule: str, bounds: Any, property_: st
     assert property_ in explore(money.money(without, bounds)).broken
 
 
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("rule", "bounds", "property_"), NEEDED_BY_BATCH)
+def test_without_this_rule_a_batch_is_lost_or_paid_twice(rule: str, bounds: Any, property_: str) -> None:
+    without = replace(batch_rules.Rules(), **{rule: False})
+    assert property_ in explore(batch.batch(without, bounds), until=property_).broken
+
+
 def test_every_rule_is_shown_to_be_needed() -> None:
     for rules, needed in (
         (request_state.Rules, NEEDED_BY_REQUEST),
@@ -197,5 +238,6 @@ def test_every_rule_is_shown_to_be_needed() -> None:
         (life_state.Rules, NEEDED_BY_LIFE),
         (fanin_state.Rules, NEEDED_BY_FANIN),
         (money_state.Rules, NEEDED_BY_MONEY),
+        (batch_rules.Rules, NEEDED_BY_BATCH),
     ):
         assert [field.name for field in fields(rules)] == [rule for rule, _, _ in needed]

@@ -19,15 +19,17 @@ from penstock.services import Services
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One member: the life of the request, and the count under which it was stamped."""
+    """One member: the life of the request, the count under which it was stamped, and its fence as it was
+    chosen or stamped."""
 
     request_id: str
     life: datetime
     redrive_count: int
+    fence: int
 
     @classmethod
     def of(cls, record: Record) -> Entry:
-        return cls(record.request_id, record.created_at, record.redrive_count)
+        return cls(record.request_id, record.created_at, record.redrive_count, record.fence)
 
     def line_name(self, tenant: str, batch: str) -> str:
         """The line's name in the file: 40 characters that every provider takes, and that tell nothing."""
@@ -37,7 +39,7 @@ class Entry:
 
 async def write_members(s: Services, tenant: str, batch: str, entries: Sequence[Entry]) -> BlobRef:
     """Raises BlobUnavailable."""
-    lines = [json.dumps([e.request_id, format_time(e.life), e.redrive_count]) for e in entries]
+    lines = [json.dumps([e.request_id, format_time(e.life), e.redrive_count, e.fence]) for e in entries]
     data = "\n".join(lines).encode()
     name = batch_blob(tenant, batch, f"members-{hashlib.sha256(data).hexdigest()[:16]}")
     return await s.blobs.put(name, data, timeout_s=s.timing.blob_s)
@@ -47,7 +49,7 @@ async def read_members(work: Work) -> list[Entry]:
     """Raises BlobError."""
     data = await work.s.blobs.get(work.batch.manifest, timeout_s=work.s.timing.blob_s)
     found = (json.loads(line) for line in data.splitlines())
-    return [Entry(name, datetime.fromisoformat(life), count) for name, life, count in found]
+    return [Entry(name, datetime.fromisoformat(life), count, fence) for name, life, count, fence in found]
 
 
 def member_of(work: Work, entry: Entry) -> Member:

@@ -1,7 +1,8 @@
 """Seal a batch: who waits in the pile becomes its member, each by compare-and-set, and the list is frozen.
 
 The candidates are written first: whoever takes a batch over that is being sealed stamps them itself. A
-candidate that is dropped while it waits is changed, so that a stamp under way finds another version.
+candidate that is dropped while it waits is changed, so that a stamp under way finds another version, and it
+is stamped only under the fence that it had: who stood still while the list was frozen stamps nobody.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import datetime, timedelta
 
 from penstock import log
 from penstock.batches.members import Entry, read_members, write_members
-from penstock.batches.pile import Pile, pile_of
+from penstock.batches.pile import Pile
 from penstock.batches.record import Batch, Stage
 from penstock.batches.work import WIDTH, Work
 from penstock.errors import BadMessage
@@ -100,8 +101,8 @@ async def _stamp(work: Work, entry: Entry) -> Entry | None:
         if record.state is State.SENT and record.batch == batch.name:
             member.append(Entry.of(record))
             return None
-        if record.state is not State.QUEUED or pile_of(record, batch.target).name != batch.pile:
-            return None
+        if record.state is not State.QUEUED or record.fence != entry.fence:
+            return None  # it has left the pile, even if it is back: the list may be frozen by now
         now = s.clock.now()
         step = await _leaves(work, record, now)
         if step is None:

@@ -26,25 +26,38 @@ def plan(
 ) -> Plan:
     """What a route that says `cheapest` does with `request`, claimed `now`."""
     end = ends_by(request, route, now, timing)
-    options, lists = [], {}
-    for target in route.targets:
-        speed = speed_of(target)
-        usage = expected_usage(request, target, speed.output)
-        left_s = (_latest(target, end, timing) - now).total_seconds()
-        usd = price_usd(prices, target, usage)
-        options.append(Option(target.name, target.lane, usd, speed.p_within(left_s, prior_of(target))))
-        lists[target.name] = list_usd(prices, target, usage)
+    options = weigh(request, route, speed_of, prices, now, timing)
     chosen = choose(options, route.confidence)
     picked = next(target for target in route.targets if target.name == chosen.target)
+    usage = expected_usage(request, picked, speed_of(picked).output)
     return Plan(
         lane=chosen.lane,
         targets=(chosen.target, *_after(picked, options, fallback=route.fallback)),
         predicted_usd=expected_usd(chosen, options),
-        list_usd=lists[chosen.target],
+        list_usd=list_usd(prices, picked, usage),
         p_in_time=round(chosen.p_in_time, 4),
         at=now,
         escalate_at=_latest(picked, end, timing) if picked.waits else None,
     )
+
+
+def weigh(
+    request: Request,
+    route: Route,
+    speed_of: Callable[[Target], Speed],
+    prices: PriceBook,
+    now: datetime,
+    timing: Timing,
+) -> list[Option]:
+    """Every target of `route` as the rule sees it, in their order."""
+    end = ends_by(request, route, now, timing)
+    options = []
+    for target in route.targets:
+        speed = speed_of(target)
+        usd = price_usd(prices, target, expected_usage(request, target, speed.output))
+        left_s = (_latest(target, end, timing) - now).total_seconds()
+        options.append(Option(target.name, target.lane, usd, speed.p_within(left_s, prior_of(target))))
+    return options
 
 
 def _latest(target: Target, end: datetime, timing: Timing) -> datetime:

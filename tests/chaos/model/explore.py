@@ -79,29 +79,38 @@ class _Seen(Generic[S]):
 
 
 def explore(
-    model: Model[S], limit: int = 3_000_000, tell: Callable[[int, int], None] | None = None
+    model: Model[S],
+    limit: int = 3_000_000,
+    tell: Callable[[int, int], None] | None = None,
+    until: str | None = None,
 ) -> Explored:
-    """Every reachable state. `tell` hears now and then how many states are done, and found.
+    """Every reachable state. `tell` hears now and then how many states are done, and found; the first breach
+    of the property `until` ends it.
 
     Raises ValueError when there are more than `limit`.
     """
     start = time.monotonic()
     gc.disable()  # millions of tuples without a cycle: to look through them again and again takes longer
     try:
-        explored = _explore(model, limit, tell)
+        explored = _explore(model, limit, tell, until)
     finally:
         gc.enable()
     explored.real_s = time.monotonic() - start
     return explored
 
 
-def _explore(model: Model[S], limit: int, tell: Callable[[int, int], None] | None) -> Explored:
+def _explore(
+    model: Model[S], limit: int, tell: Callable[[int, int], None] | None, until: str | None
+) -> Explored:
     explored, seen = Explored(), _Seen[S]()
     seen.add(model.canonical(model.first), -1, "")
     done = 0
     while done < len(seen.states):
         _expand(model, explored, seen, done)
         done += 1
+        if until in explored.broken:
+            explored.states = done
+            return explored
         if len(seen.states) > limit:
             raise ValueError(f"more than {limit} states: tighten the bounds")
         if tell is not None and done % _TELLS == 0:

@@ -11,6 +11,8 @@ from typing import Any
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from penstock_ops.terminal.console import stderr
+from tests.chaos.model.batch import state as batch_state
+from tests.chaos.model.batch.model import batch
 from tests.chaos.model.explore import Explored, Model, explore
 from tests.chaos.model.fanin import state as fanin_state
 from tests.chaos.model.fanin.model import fanin
@@ -24,7 +26,12 @@ from tests.chaos.model.request import state as request_state
 from tests.chaos.model.request.model import request
 
 _Bounds = (
-    request_state.Bounds | flight_state.Bounds | life_state.Bounds | fanin_state.Bounds | money_state.Bounds
+    request_state.Bounds
+    | flight_state.Bounds
+    | life_state.Bounds
+    | fanin_state.Bounds
+    | money_state.Bounds
+    | batch_state.Bounds
 )
 
 #: Each model's bounds by hand.
@@ -69,6 +76,13 @@ MODELS: Mapping[str, tuple[_Bounds, ...]] = {
         money_state.Bounds(3, expiries=1),
         money_state.Bounds(2, instances=2, budget=3, lost=1),
         money_state.Bounds(2, instances=2, own=3, expiries=1),
+    ),
+    "batch": (
+        batch_state.Bounds(crash=1),
+        batch_state.Bounds(zombie=1),
+        batch_state.Bounds(adverse=1),
+        batch_state.Bounds(lost=1, lag=1),
+        batch_state.Bounds(esc=1),
     ),
 }
 
@@ -119,6 +133,8 @@ def model(bounds: _Bounds) -> Model[Any]:
         return fanin(bounds=bounds)
     if isinstance(bounds, money_state.Bounds):
         return money(bounds=bounds)
+    if isinstance(bounds, batch_state.Bounds):
+        return batch(bounds=bounds)
     return life(bounds=bounds)
 
 

@@ -1,0 +1,52 @@
+"""`penstock plan`: what can be typed, and what it means; the work is in other files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def add_plan(app: typer.Typer) -> None:
+    """Register the verb with the operator's command."""
+    app.command()(plan)
+
+
+def plan(
+    prompts: Annotated[
+        list[str] | None, typer.Argument(metavar="PROMPT", help="Each is one request; - reads stdin.")
+    ] = None,
+    file: Annotated[
+        list[Path] | None, typer.Option("--file", "-f", help="Requests, as `penstock publish` takes them.")
+    ] = None,
+    routes: Annotated[
+        Path | None, typer.Option(help="The deployment's routes (default: PENSTOCK_ROUTES).")
+    ] = None,
+    tenant: Annotated[str | None, typer.Option(help="Whose request it is.")] = None,
+    model: Annotated[str | None, typer.Option(help="Alias of a route.")] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option("--param", "-p", help="NAME=VALUE, such as max_tokens=200; repeatable."),
+    ] = None,
+    deadline: Annotated[str | None, typer.Option(help="No answer is paid after this RFC 3339 time.")] = None,
+    max_wait: Annotated[str | None, typer.Option(help="The same as a duration: 90, 10m, 2h, 1d.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Data for a program on stdout.")] = False,
+) -> None:
+    """What requests would cost in each lane, and which they would go by, and why. Nothing is published.
+
+    One request is shown with every target of its route, many as sums.
+
+    [b]Examples[/b]
+
+      penstock plan --routes routes.json --max-wait 6h "Why is the sky blue?"
+
+      penstock plan --max-wait 1d --file questions.jsonl
+    """
+    from penstock_ops.asking.publish_options import Options
+    from penstock_ops.planning.plan import plan
+
+    options = Options(
+        tenant=tenant, model=model, params=param or (), deadline=deadline, max_wait=max_wait
+    )  # fmt: skip
+    raise typer.Exit(plan(prompts or [], file or [], options, routes, as_json=as_json))
