@@ -203,3 +203,30 @@ async def test_on_a_machine_of_ones_own_it_is_a_process_that_outlives_the_batche
             while not (job := await second.job(job.name, timeout_s=10)).ended:
                 await asyncio.sleep(0.05)
         assert list(await answers(second, job)) == ["l0"]
+
+
+@pytest.mark.long
+async def test_five_hundred_lines_are_answered_through_two_kills() -> None:
+    """As the batcher does it: who got no line goes out again with the next execution."""
+    async with cloud() as here:
+        here.engine.latency_s = 0.5
+        open_lines = {f"l{number}": f"[id:l{number}] say" for number in range(500)}
+        for kill, (sent, after) in enumerate([(signal.SIGTERM, 100), (signal.SIGKILL, 450), (None, 0)]):
+            before = sum(here.engine.ledger.counts().values())
+            said = dict(open_lines)
+
+            async def lines(said: dict[str, str] = said) -> AsyncIterator[bytes]:
+                for name, text in said.items():
+                    yield here.runner.line(name, request(text)) + b"\n"
+
+            file = await here.runner.upload("b.jsonl", lines(), expires_s=9000, timeout_s=10)
+            job = await here.runner.create(file, {}, window_s=3600, timeout_s=10)
+            if sent is not None:
+                await here.engine.ledger.wait_for(calls=before + min(after, len(said) - 20))
+                here.run.kill(f"drain-{kill}", sent)
+            await here.run.ended(f"drain-{kill}")
+            for name in await here.answers(await here.runner.job(job.name, timeout_s=10)):
+                del open_lines[name]
+        assert not open_lines
+        again = sum(here.engine.ledger.counts().values()) - 500
+        assert 0 < again < 500
