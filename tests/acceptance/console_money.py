@@ -64,7 +64,7 @@ async def _budgets(s: Services) -> None:
 
 async def _batch(s: Services, members: list[str]) -> None:
     now = s.clock.now()
-    entries = [Entry(name, now, 0) for name in members]
+    entries = [Entry(name, now, 0, 1) for name in members]
     manifest = await write_members(s, "default", "nightly-1", entries)
     one = Batch(
         "default", "nightly-1", "nano-batch", "p", Stage.OUT, manifest, now - timedelta(hours=1),

@@ -122,7 +122,7 @@ async def test_a_batch_shows_its_members_and_what_they_cost(s: Services) -> None
     done = ended("done", tenant="t")
     sent = record(State.LEASED, request_id="still-out")
     await keep(s, done, sent)
-    entries = [Entry(name, NOW, 0) for name in ("done", "still-out", "gone")]
+    entries = [Entry(name, NOW, 0, 1) for name in ("done", "still-out", "gone")]
     manifest = await write_members(s, "t", "b-1", entries)
     batch = Batch(
         "t", "b-1", "lazy", "p", Stage.OUT, manifest, NOW, NOW + timedelta(hours=2), members=3,

@@ -49,7 +49,7 @@ def test_a_wake_that_comes_after_its_page_was_counted_says_nothing() -> None:
         await stage.rest()
         before = len(seen)
         for number in range(3):
-            wake = Wake("default", page_name("n", 0, 0, number), ANY_FENCE)
+            wake = Wake("default", page_name("n", 0, "0", number), ANY_FENCE)
             await _late(stage, wake.encode(PAGE), LATE)
         await stage.rest()
         assert len(seen) - before == 3 * LATE
