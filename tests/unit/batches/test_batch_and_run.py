@@ -44,7 +44,7 @@ def test_members_of_a_run_that_has_ended_are_not_sent() -> None:
 def batch(**more: Any) -> Batch:
     made = Batch(
         tenant="default", name="b1", target="lazy", pile="p", stage=kept_as.Stage.OUT,
-        manifest=BlobRef("file:///nowhere", "1", "0"), created_at=LATER, escalate_at=LATER,
+        manifest=BlobRef("file:///nowhere", 1, "0"), created_at=LATER, escalate_at=LATER,
         due_at="0|later",
     )  # fmt: skip
     return made._replace(**more)
