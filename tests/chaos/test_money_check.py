@@ -41,7 +41,11 @@ def _receipt_too_small(evidence: MoneyEvidence) -> None:
 
 
 def _receipt_too_large(evidence: MoneyEvidence) -> None:
-    evidence.results[0]["cost"]["budget"]["charged_usd"] = 4e-9
+    evidence.results[0]["cost"]["budget"]["charged_usd"] = 2e-8
+
+
+def _charged_without_a_receipt(evidence: MoneyEvidence) -> None:
+    _set(evidence, f"{_ALLOTMENT}/drawn/0", nano=16)
 
 
 def _more_unsure_than_charged(evidence: MoneyEvidence) -> None:
@@ -87,7 +91,8 @@ def _set(evidence: MoneyEvidence, path: str, **fields: Any) -> None:
 _TAMPERED: list[tuple[Callable[[MoneyEvidence], None], str]] = [
     (_overspent, "at most 8 may be"),
     (_receipt_too_small, "its receipts say 2"),
-    (_receipt_too_large, "all receipts say 16"),
+    (_receipt_too_large, "all receipts say 32"),
+    (_charged_without_a_receipt, "were charged 16 nano-dollars; all receipts say 15"),
     (_more_unsure_than_charged, "are unsure"),
     (_a_hold_leaked, "still holds money"),
     (_not_closed, "not closed"),
