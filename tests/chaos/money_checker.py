@@ -32,18 +32,19 @@ def money_violations(evidence: Evidence) -> Iterator[str]:
         if limit["nano"] is not None and limit["model"] is None and paid > limit["nano"]:
             yield f"budget {limit['scope']}: {limit['nano']} nano-dollars, {paid} were really paid"
     if limits and evidence.at_rest:
-        yield from _stranded(evidence)
+        yield from stranded(evidence.documents, bill(evidence))
 
 
-def _stranded(evidence: Evidence) -> Iterator[str]:
+def stranded(documents: Mapping[str, Mapping[str, Any]], billed: int) -> Iterator[str]:
+    """What does not add up, or is held, although everything is at rest. `billed`: by the provider, in all."""
     spent: Counter[str] = Counter()
     drawn: Counter[str] = Counter()
-    for path, fields in evidence.documents.items():
+    for path, fields in documents.items():
         if "/drawn/" in path:
             drawn[path.rpartition("/drawn/")[0]] += fields["nano"]
         if "/requests/" in path and {"holds", "holding", "held_at", "lacks"} & set(fields):
             yield f"{path}: at rest, and still holds money"
-    for path, fields in _of(evidence, "allotments/"):
+    for path, fields in _of(documents, "allotments/"):
         if "/drawn/" in path:
             continue
         if "closed" not in fields:
@@ -52,16 +53,16 @@ def _stranded(evidence: Evidence) -> Iterator[str]:
         counted = min(drawn[path], fields["granted"] - fields["returned"])
         for account in fields["accounts"]:
             spent[account] += counted
-    for path, fields in _of(evidence, "accounts/"):
+    for path, fields in _of(documents, "accounts/"):
         held = fields["granted"] - fields.get("returned", 0)
         if held != spent[path]:
             yield f"{path}: {held} nano-dollars are counted, {spent[path]} were charged"
-        if path.startswith("accounts/all~") and held < bill(evidence):
-            yield f"{path}: {held} nano-dollars are counted, {bill(evidence)} were really paid"
+        if path.startswith("accounts/all~") and held < billed:
+            yield f"{path}: {held} nano-dollars are counted, {billed} were really paid"
 
 
-def _of(evidence: Evidence, prefix: str) -> list[tuple[str, Mapping[str, Any]]]:
-    return [(path, fields) for path, fields in evidence.documents.items() if path.startswith(prefix)]
+def _of(documents: Mapping[str, Mapping[str, Any]], prefix: str) -> list[tuple[str, Mapping[str, Any]]]:
+    return [(path, fields) for path, fields in documents.items() if path.startswith(prefix)]
 
 
 def _scopes(call: Call) -> tuple[str, str]:

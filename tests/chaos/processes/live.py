@@ -63,12 +63,11 @@ async def live(shape: Shape, emulators: Emulators, folder: Path, tell: Tell) -> 
     """Live through one seed on running emulators. Each needs a project, and a folder, of its own."""
     started = time.monotonic()
     work = workload(shape.seed, shape.requests, shape.during_s)
-    disorder = Disorder(shape.seed, duplicate=0.1, delay=0.15, drop=0.03, lose_answer=0.05, max_delay_s=1.0)
     async with Model(latency_s=_LATENCY_S, ledger=folder / "calls.jsonl") as model:
         model.by_id = dict(work.behaviours)
         stage = Stage(
             emulators, f"pen-chaos-{shape.seed}-{time.time_ns() % 10**9}", folder, handlers=shape.handlers,
-            disorder=disorder, time_scale=shape.time_scale, model=model,
+            disorder=disorder_of(shape.seed), time_scale=shape.time_scale, model=model,
         )  # fmt: skip
         async with stage:
             blows = plan(
@@ -76,13 +75,13 @@ async def live(shape: Shape, emulators: Emulators, folder: Path, tell: Tell) -> 
                 cuts=shape.cuts, during_s=shape.during_s, lease_s=stage.timing.lease_s,
             )  # fmt: skip
             async with asyncio.TaskGroup() as group:
-                group.create_task(_publish(stage, work.messages, tell))
+                group.create_task(publish(stage, work.messages, tell))
                 group.create_task(Trouble(stage.instances, stage.strikes).deal(blows))
             tell(len(stage.results.messages), "coming to rest")
             at_rest = await stage.rest(shape.rest_s, quiet_s=0.5)
             model.repair()
             repaired_at = time.time()
-            redriven = await _redrive(stage) if at_rest else []
+            redriven = await redrive(stage) if at_rest else []
             tell(len(stage.results.messages), f"{len(redriven)} redriven")
             at_rest = at_rest and await stage.rest(shape.rest_s)
             outcome = await _judge(stage, shape, at_rest, repaired_at, redriven)
@@ -90,7 +89,17 @@ async def live(shape: Shape, emulators: Emulators, folder: Path, tell: Tell) -> 
     return outcome
 
 
-async def _publish(stage: Stage, messages: Sequence[Message], tell: Tell) -> None:
+def disorder_of(seed: int) -> Disorder:
+    """What the bridge does to deliveries."""
+    return Disorder(seed, duplicate=0.1, delay=0.15, drop=0.03, lose_answer=0.05, max_delay_s=1.0)
+
+
+def _untold(answered: int, what: str) -> None:
+    """To nobody."""
+
+
+async def publish(stage: Stage, messages: Sequence[Message], tell: Tell = _untold) -> None:
+    """Every message at its moment."""
     start = time.monotonic()
     for message in messages:
         await asyncio.sleep(max(0.0, start + message.at - time.monotonic()))
@@ -98,7 +107,7 @@ async def _publish(stage: Stage, messages: Sequence[Message], tell: Tell) -> Non
         tell(len(stage.results.messages), "under fire")
 
 
-async def _redrive(stage: Stage) -> list[dict[str, str]]:
+async def redrive(stage: Stage) -> list[dict[str, str]]:
     """Put every failed request back, as an operator does once the provider works again."""
     letters = failures(stage)
     deadline = datetime.now(UTC) + timedelta(hours=1)

@@ -47,10 +47,11 @@ class Model(OpenAIServer):
         if behaviour.kind not in ("answer", "hold") or not isinstance(response, web.Response):
             return response
         padding = "x" * behaviour.number("size", 0)
-        return web.json_response(completion(asked, behaviour, text=_text(asked) + padding))
+        return web.json_response(completion(asked, behaviour, text=text_of(asked) + padding))
 
 
-def _text(asked: Asked) -> str:
+def text_of(asked: Asked) -> str:
+    """What an answer says, less what it is padded with."""
     found = PROMPT_ID.search(asked.text)
     tenant = found.group(1).partition(".")[0] if found else ""
     return f"{tenant}|{asked.model}|{question(asked.body)}|{ANSWER_MARK}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,6 +20,18 @@ def keep(folder: Path, evidence: Evidence, strikes: Iterable[Strike], surplus: I
     _write(folder / "documents.jsonl", documents)
     _write(folder / "strikes.jsonl", (asdict(strike) for strike in strikes))
     _write(folder / "surplus.jsonl", (asdict(one) for one in surplus))
+
+
+def keep_money(
+    folder: Path,
+    documents: Mapping[str, Mapping[str, object]],
+    results: Iterable[object],
+    strikes: Iterable[Strike],
+) -> None:
+    """The same of a run under budgets."""
+    _write(folder / "documents.jsonl", ({"path": path, **fields} for path, fields in documents.items()))
+    _write(folder / "results.jsonl", results)
+    _write(folder / "strikes.jsonl", (asdict(strike) for strike in strikes))
 
 
 def _write(file: Path, lines: Iterable[object]) -> None:

@@ -50,13 +50,17 @@ class Stage(System):
         self.instances: list[Instance] = []
         self.timing = Timing().scaled(self.time_scale)
         self.ack_deadline_s, self.max_backoff_s = self.timing.ack_deadline_s, _BACKOFF_S
-        model = {"PENSTOCK_ROUTES": routes(self.model.base_url), "OPENAI_BASE_URL": self.model.base_url}
+        model = {"PENSTOCK_ROUTES": self.routed(), "OPENAI_BASE_URL": self.model.base_url}
         self.env = {**self.env, **model}
         await super().__aenter__()
         self.history = History(self.project, self.emulators.firestore.host)
         await self._run(self.history.follow())
         await self._run(watch_machine(self.store, self.strikes, _BUSY * self.timing.commit_s))
         return self
+
+    def routed(self) -> str:
+        """PENSTOCK_ROUTES."""
+        return routes(self.model.base_url)
 
     async def send(self, data: bytes, attributes: Mapping[str, str] | None = None) -> None:
         """Publish, remember it, and watch the document of what it asks."""

@@ -1,0 +1,1 @@
+"""Budgets on real processes and Google's emulators, under fire: `scripts/chaos money`."""
