@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Final
 
@@ -10,25 +9,24 @@ import aiohttp
 
 from penstock.drain.shelf_errors import ShelfError
 
-#: As Google's own libraries name the server's stand-in.
-_HOST: Final = "GCE_METADATA_HOST"
+_SERVER: Final = "http://metadata.google.internal"
 _PATH: Final = "/computeMetadata/v1/instance/service-accounts/default/token"
 #: Seconds before its end at which a token is fetched anew.
 _EARLY_S: Final = 120.0
 
 
 class MachineToken:
-    """One token, kept until it is nearly over."""
+    """One token, kept until it is nearly over. `server`: a stand-in for Google's."""
 
-    def __init__(self) -> None:
+    def __init__(self, server: str = _SERVER) -> None:
+        self._url = server + _PATH
         self._token, self._until = "", 0.0
 
     async def get(self, http: aiohttp.ClientSession) -> str:
         """Raises ShelfError."""
         if time.monotonic() >= self._until:
-            url = f"http://{os.environ.get(_HOST, 'metadata.google.internal')}{_PATH}"
             try:
-                async with http.get(url, headers={"Metadata-Flavor": "Google"}) as reply:
+                async with http.get(self._url, headers={"Metadata-Flavor": "Google"}) as reply:
                     said = await reply.json()
                     self._token = said["access_token"]
                     self._until = time.monotonic() + float(said["expires_in"]) - _EARLY_S
