@@ -200,6 +200,8 @@ def test_collections_are_the_codes(everything: Run) -> None:
         keys.hour_path("2026-11-28T21"): "hours",
         keys.audit_path("a"): "audit",
         keys.bill_path("2026-11-21~openai"): "bills",
+        keys.pace_path("target:a"): "paces",
+        keys.queue_path("target:a"): "turns",
     }
     assert {path.split("/")[-2] for path in written} == set(written.values())
     # I expect every collection to be exempt from indexes, but for the fields that are asked for

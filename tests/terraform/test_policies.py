@@ -125,6 +125,7 @@ def test_only_its_own_caller_may_invoke_a_function(everything: Run) -> None:
         ("run-handler-caller", "service run-handler"),
         ("feed-reader-caller", "service feed-reader"),
         ("courier-caller", "service courier"),
+        ("reconciler-caller", "service reconciler"),
         ("front-door-caller", "service front-door"),
         ("shop", "service front-door"),
         ("front-door", "service engine"),

@@ -27,7 +27,7 @@ resource "google_storage_bucket_object" "bundle" {
 }
 
 locals {
-  accounts = { drain = google_service_account.this.member, batcher = "serviceAccount:${var.batcher}" }
+  accounts = { drain = google_service_account.this.member, batcher = "serviceAccount:${var.started_by}" }
 }
 
 resource "google_storage_bucket_iam_member" "files" {
@@ -47,7 +47,7 @@ resource "google_storage_bucket_iam_member" "weights" {
 }
 
 # Overrides, since each execution is told which file is its own; the viewer's for asking after it.
-resource "google_cloud_run_v2_job_iam_member" "batcher" {
+resource "google_cloud_run_v2_job_iam_member" "starter" {
   for_each = toset(["roles/run.jobsExecutorWithOverrides", "roles/run.viewer"])
 
   project  = var.project_id

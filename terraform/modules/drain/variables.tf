@@ -15,7 +15,7 @@ variable "region" {
   }
 }
 
-variable "batcher" {
+variable "started_by" {
   description = "The batcher's service account, ACCOUNT@PROJECT.iam.gserviceaccount.com: it alone starts the job."
   type        = string
   nullable    = false

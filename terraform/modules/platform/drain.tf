@@ -8,6 +8,6 @@ module "drain" {
   region     = coalesce(try(var.functions.drain.region, null), var.region)
   settings   = var.functions.drain
   bundle     = var.functions.bundle
-  batcher    = google_service_account.function["batches"].email
+  started_by = google_service_account.function["batches"].email
   protected  = var.data.protected
 }

@@ -24,11 +24,8 @@ variable "functions" {
       min_instances = optional(number)
       max_instances = optional(number)
     })), {})
-    peak_in_flight = optional(number, 500)
-    timing = optional(object({
-      function_timeout_s = optional(number)
-      ack_deadline_s     = optional(number)
-    }), {})
+    peak_in_flight        = optional(number, 500)
+    timing                = optional(object({ function_timeout_s = optional(number), ack_deadline_s = optional(number) }), {})
     max_delivery_attempts = optional(number, 100)
     traces = optional(object({
       endpoint = optional(string, "https://telemetry.googleapis.com/v1/traces")
@@ -48,10 +45,7 @@ variable "functions" {
       tpm    = optional(number)
       weight = optional(number)
     })))
-    workflow = optional(object({
-      notify_topic   = optional(string)
-      project_number = optional(string)
-    }))
+    workflow = optional(object({ notify_topic = optional(string), project_number = optional(string) }))
     endpoints = optional(map(object({
       url        = string
       version    = optional(number, 1)
@@ -63,10 +57,7 @@ variable "functions" {
       key      = optional(string)
       targets  = optional(set(string), [])
     })), {})
-    door = optional(object({
-      callers = optional(set(string), ["allUsers"])
-      keys    = optional(bool, true)
-    }), {})
+    door = optional(object({ callers = optional(set(string), ["allUsers"]), keys = optional(bool, true) }), {})
     drain = optional(object({
       region         = optional(string)
       image          = string
@@ -103,7 +94,6 @@ variable "functions" {
     condition     = var.functions.peak_in_flight >= 1 && var.functions.peak_in_flight <= 3000
     error_message = "peak_in_flight is ${var.functions.peak_in_flight}; Pub/Sub's push window ends at about 3,000 in flight per subscription: plan for 1 to 3000, and for more throughput with shorter answers or a second installation."
   }
-
   validation {
     condition     = var.functions.traces == null || can(regex("^https?://[^\\s/?#@]+/\\S*$", var.functions.traces.endpoint))
     error_message = "functions.traces.endpoint must be a collector's whole http(s) address without user and password, such as https://collector.example.com/v1/traces."
@@ -112,7 +102,6 @@ variable "functions" {
     condition     = var.functions.traces == null || try(var.functions.traces.share >= 0 && var.functions.traces.share <= 1 && var.functions.traces.slow_s >= 0 && var.functions.traces.slow_s <= 86400, false)
     error_message = "functions.traces: share must be a number from 0 to 1, slow_s from 0 to 86400."
   }
-
   validation {
     condition     = alltrue([for b in coalesce(var.functions.budgets, []) : can(regex("^(all|tenant:[A-Za-z0-9][A-Za-z0-9._:-]{0,63}|target:[A-Za-z0-9][A-Za-z0-9._:/-]{0,127})$", b.scope)) && contains(["day", "month"], b.period) && contains(["park", "fail"], b.on_exhausted) && b.usd >= 0 && b.usd <= 1000000000])
     error_message = "functions.budgets: scope is all, tenant:NAME or target:NAME, period day or month, on_exhausted park or fail, usd 0 to 1000000000."
@@ -130,12 +119,8 @@ variable "functions" {
     error_message = "functions.limits: a scope is target:NAME or tenant:NAME, and each is named once."
   }
   validation {
-    condition     = alltrue([for l in coalesce(var.functions.limits, []) : try(l.rpm >= 1 && l.rpm <= 1000000 && floor(l.rpm) == l.rpm, l.rpm == null) && try(l.tpm >= 1 && l.tpm <= 1000000000 && floor(l.tpm) == l.tpm, l.tpm == null)])
-    error_message = "functions.limits: rpm is a whole number from 1 to 1000000, tpm from 1 to 1000000000; under 0 nothing would ever be called."
-  }
-  validation {
-    condition     = alltrue([for l in coalesce(var.functions.limits, []) : try(l.weight >= 0.01 && l.weight <= 1000 && startswith(l.scope, "tenant:"), l.weight == null) && (l.rpm != null || l.tpm != null || l.weight != null)])
-    error_message = "functions.limits: an entry says rpm, tpm or a weight; a weight is a tenant's, from 0.01 to 1000."
+    condition     = alltrue([for l in coalesce(var.functions.limits, []) : try(l.rpm >= 1 && l.rpm <= 1000000 && floor(l.rpm) == l.rpm, l.rpm == null) && try(l.tpm >= 1 && l.tpm <= 1000000000 && floor(l.tpm) == l.tpm, l.tpm == null)]) && alltrue([for l in coalesce(var.functions.limits, []) : try(l.weight >= 0.01 && l.weight <= 1000 && startswith(l.scope, "tenant:"), l.weight == null) && (l.rpm != null || l.tpm != null || l.weight != null)])
+    error_message = "functions.limits: rpm is a whole number from 1 to 1000000, tpm from 1 to 1000000000; under 0 nothing would ever be called. An entry says rpm, tpm or a weight; a weight is a tenant's, from 0.01 to 1000."
   }
   validation {
     condition     = var.functions.workflow == null || length(setsubtract(["runs", "callbacks"], var.functions.rooms)) == 0
@@ -157,7 +142,6 @@ variable "functions" {
     condition     = !contains(var.functions.rooms, "door") || length(var.functions.door.callers) > 0
     error_message = "functions.door.callers is empty, so nobody could call the door: name whom to let in, or leave the room door off."
   }
-
   validation {
     condition     = !can(regex(module.routes.key, jsonencode(var.functions)))
     error_message = "What reads like a key stands in functions: keys belong into Secret Manager and nowhere else."

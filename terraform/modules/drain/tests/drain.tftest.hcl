@@ -7,7 +7,7 @@ mock_provider "google" {
 variables {
   project_id = "my-project-1"
   region     = "us-central1"
-  batcher    = "batcher@my-project-1.iam.gserviceaccount.com"
+  started_by = "batcher@my-project-1.iam.gserviceaccount.com"
   bundle     = "main.tf"
   settings = {
     image = "docker.io/vllm/vllm-openai@sha256:0000000000000000000000000000000000000000000000000000000000000000"
@@ -38,7 +38,7 @@ run "a_job_that_starts_once_and_drains" {
     error_message = "What was forgotten goes, and the program stays."
   }
   assert {
-    condition     = { for role, one in google_cloud_run_v2_job_iam_member.batcher : role => one.member } == { "roles/run.jobsExecutorWithOverrides" = "serviceAccount:batcher@my-project-1.iam.gserviceaccount.com", "roles/run.viewer" = "serviceAccount:batcher@my-project-1.iam.gserviceaccount.com" }
+    condition     = { for role, one in google_cloud_run_v2_job_iam_member.starter : role => one.member } == { "roles/run.jobsExecutorWithOverrides" = "serviceAccount:batcher@my-project-1.iam.gserviceaccount.com", "roles/run.viewer" = "serviceAccount:batcher@my-project-1.iam.gserviceaccount.com" }
     error_message = "The batcher alone starts it."
   }
   assert {
