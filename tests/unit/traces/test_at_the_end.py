@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -54,10 +55,8 @@ def test_what_is_held_goes_out_before_the_end(tmp_path: Path) -> None:
     If SIGTERM comes, and the collector goes on only once the end waits for it, I expect both to arrive.
     """
     with OtlpServer("hold") as collector:
-        env = {
-            "PENSTOCK_LOCAL": str(tmp_path), "PATH": "/usr/bin",
-            "PENSTOCK_TRACES": collector.url, "PENSTOCK_TRACES_SHARE": "1",
-        }  # fmt: skip
+        ours = {"PENSTOCK_LOCAL": str(tmp_path), "PENSTOCK_TRACES": collector.url}
+        env = os.environ | ours | {"PENSTOCK_TRACES_SHARE": "1"}
         process = subprocess.Popen(
             [sys.executable, "-c", INSTANCE], env=env, stdout=subprocess.PIPE, text=True
         )
