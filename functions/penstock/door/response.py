@@ -79,7 +79,6 @@ def waiting(
         "top_p": None,
         "truncation": "disabled",
         "usage": None,
-        "user": None,
     }
 
 
