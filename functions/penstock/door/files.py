@@ -26,6 +26,8 @@ from penstock.services import Services
 SIZE_LIMIT: Final = 200_000_000
 #: Purposes that OpenAI's clients know; a batch takes its own alone.
 PURPOSES: Final = ("batch", "assistants", "fine-tune", "vision", "user_data", "evals")
+#: Bytes of an answer that Cloud Run lets through.
+_GIVEN_HERE: Final = 32 << 20
 _READ: Final = 1 << 20
 #: A line as it was sent, its escapes among it: a file without an end of a line must not be in memory whole.
 _LINE_LIMIT: Final = 4 * LINE_LIMIT
@@ -96,12 +98,27 @@ async def retrieve(s: Services, door: Door, caller: Caller, asked: Asked, file_i
 
 
 async def content(s: Services, door: Door, caller: Caller, asked: Asked, file_id: str) -> Reply:
-    """The bytes as they came, or what a batch has made so far. Raises Wrong, StoreError."""
+    """The bytes as they came, or a link to them; or what a batch has made so far.
+
+    Raises Wrong, StoreError, BlobError.
+    """
     results = await results_of(s, caller.tenant, file_id)
     if results is not None:
         return Reply(200, results, BYTES)
     file = await read_file(s, caller.tenant, file_id)
+    if (url := await _link(s, file)) is not None:
+        return Reply(307, b"", BYTES, {"location": url, "cache-control": "no-store"})
     return Reply(200, bytes_of(s, file), BYTES, {"content-length": str(file.size)})
+
+
+async def _link(s: Services, file: File) -> str | None:
+    """Where the bucket itself gives the bytes away; None: they are given here. Raises BlobError."""
+    if file.size <= _GIVEN_HERE:
+        return None
+    lasts_s = min(s.timing.door_link_s, (file.expires_at - s.clock.now()).total_seconds())
+    url = await s.blobs.link(file.ref, lasts_s=max(1.0, lasts_s), timeout_s=s.timing.blob_s)
+    # A folder's is a path of this machine, which is nobody's to see.
+    return url if url.startswith(("https://", "http://")) else None
 
 
 async def delete(s: Services, door: Door, caller: Caller, asked: Asked, file_id: str) -> Reply:
