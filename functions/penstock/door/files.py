@@ -107,7 +107,7 @@ async def content(s: Services, door: Door, caller: Caller, asked: Asked, file_id
         return Reply(200, results, BYTES)
     file = await read_file(s, caller.tenant, file_id)
     if (url := await _link(s, file)) is not None:
-        return Reply(307, b"", BYTES, {"location": url, "cache-control": "no-store"})
+        return Reply(307, b"", BYTES, {"location": url})
     return Reply(200, bytes_of(s, file), BYTES, {"content-length": str(file.size)})
 
 

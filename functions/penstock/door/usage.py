@@ -43,7 +43,7 @@ async def usage(s: Services, door: Door, caller: Caller, asked: Asked) -> Reply:
         "saved_usd": sums["saved_nano_usd"] / NANO,
         "budgets": await _budgets(s, caller.tenant, now),
     }
-    return said(told, {"cache-control": "no-store"})
+    return said(told)
 
 
 async def _budgets(s: Services, tenant: str, now: datetime) -> list[dict[str, Any]]:
