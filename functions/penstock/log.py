@@ -29,8 +29,8 @@ def error(action: str, message: str, **fields: Any) -> None:
     event(action, message, severity="ERROR", **fields)
 
 
-def crash(action: str, message: str, error: Exception) -> None:
+def crash(action: str, message: str, error: Exception, **fields: Any) -> None:
     """An unforeseen error: its type and where it came from, but not its text, which may hold a prompt."""
     frames = traceback.extract_tb(error.__traceback__)[-4:]
     where = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
-    event(action, message, severity="ERROR", error=type(error).__name__, where=where)
+    event(action, message, severity="ERROR", error=type(error).__name__, where=where, **fields)

@@ -188,6 +188,11 @@ def file_blob(tenant: str, file_id: str) -> str:
     return f"tenants/{tenant}/sent/{file_id}"
 
 
+def input_blob(tenant: str, name: str) -> str:
+    """What a tenant's own services wrote to the bucket, to be asked as a batch."""
+    return f"tenants/{tenant}/inputs/{name}"
+
+
 def payload_blob(tenant: str, sha256: str) -> str:
     return f"tenants/{tenant}/payloads/{sha256}"
 

@@ -252,6 +252,13 @@ class Blobs(Protocol):
         """The newest bytes under `name`; None when there are none. Raises BlobUnavailable."""
         ...
 
+    async def look(self, name: str, *, timeout_s: float) -> tuple[BlobRef, int] | None:
+        """The newest blob under `name`, unread, and its size in bytes; None when there is none.
+
+        For `get_range`: the sha256 of what others wrote is not known, and empty. Raises BlobUnavailable.
+        """
+        ...
+
     async def link(self, ref: BlobRef, *, lasts_s: float, timeout_s: float) -> str:
         """An address from which whoever has it reads exactly this reference for `lasts_s` seconds.
 

@@ -146,6 +146,8 @@ class Timing:
     door_body_s: float = 60
     #: How long a key is believed: so long a revocation takes.
     door_key_s: float = 60
+    #: How long a link to a long file's content is good, for whoever has it.
+    door_link_s: float = 900
     #: How long a client's own retry finds what it repeats.
     door_again_s: float = 3600
 

@@ -169,6 +169,11 @@ class SimBlobs:
             "blobs.find", lambda: self._blobs.find(name, timeout_s=timeout_s), _no_blobs, timeout_s
         )
 
+    async def look(self, name: str, *, timeout_s: float) -> tuple[BlobRef, int] | None:
+        return await self._instance.step(
+            "blobs.look", lambda: self._blobs.look(name, timeout_s=timeout_s), _no_blobs, timeout_s
+        )
+
     async def link(self, ref: BlobRef, *, lasts_s: float, timeout_s: float) -> str:
         return await self._instance.step(
             "blobs.link",

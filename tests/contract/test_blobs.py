@@ -47,6 +47,16 @@ async def test_an_overwritten_generation_is_missing_and_the_newest_is_found(blob
     assert await blobs.find(NAME, timeout_s=30) == b"new"
 
 
+async def test_what_is_looked_at_is_the_newest_with_its_size(blobs: Blobs) -> None:
+    await blobs.put(NAME, b"old and long", timeout_s=30)
+    ref = await blobs.put(NAME, b"new", timeout_s=30)
+    seen = await blobs.look(NAME, timeout_s=30)
+    assert seen is not None
+    assert (seen[0].uri, seen[0].generation, seen[1]) == (ref.uri, ref.generation, 3)
+    assert await blobs.get_range(seen[0], 1, 3, timeout_s=30) == b"ew"
+    assert await blobs.look(f"{NAME}2", timeout_s=30) is None
+
+
 async def test_the_same_bytes_put_twice_are_found_by_either_reference(blobs: Blobs) -> None:
     first = await blobs.put(NAME, b"same", timeout_s=30)
     second = await blobs.put(NAME, b"same", timeout_s=30)

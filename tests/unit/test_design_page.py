@@ -103,6 +103,7 @@ def test_its_documents_and_files_are_those_that_the_code_names() -> None:
         paths.client_batch_path("t", "batch_1"),
         paths.file_path("t", "file-1"),
         paths.file_blob("t", "file-1"),
+        paths.input_blob("t", "q.jsonl"),
         PAUSE_PATH,
         MONEY_PATH,
         paths.payload_blob("t", "0a"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
@@ -14,8 +14,8 @@ from penstock.bills.report import Report
 from penstock.budgets.standing import limits_of, standing
 from penstock.console.asked import Asked
 from penstock.console.page import Page, Wrong, drawn
-from penstock.paths import BILLS, USAGE, bill_path
-from penstock.ports import Snapshot
+from penstock.paths import BILLS, bill_path
+from penstock.requests.booked import booked
 from penstock.services import Services
 
 DAYS: Final = 31
@@ -28,10 +28,10 @@ _BATCH: Final = 300
 async def money(s: Services, asked: Asked) -> Page:
     """Raises Wrong, StoreError."""
     tenant = asked.tenant()
-    first = f"{s.clock.now() - timedelta(days=DAYS):%Y-%m-%d}~"
+    today = s.clock.now().date()
     days: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     accounts: dict[tuple[str, ...], dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    async for snapshot in _since(s, tenant, first):
+    async for snapshot in booked(s, tenant, today - timedelta(days=DAYS - 1)):
         fields = snapshot.fields or {}
         _add(days[snapshot.path.rpartition("/")[2][:10]], fields)
         _add(accounts[tuple(str(fields.get(name) or "") for name in ("model", "target", "lane"))], fields)
@@ -48,7 +48,7 @@ async def money(s: Services, asked: Asked) -> Page:
         accounts=by_account,
         total=_line(total),
         limit=DAYS,
-        budgets=await standing(s, await limits_of(s, tenant), s.clock.now().date()),
+        budgets=await standing(s, await limits_of(s, tenant), today),
         bills=await _bills(s),
     )
 
@@ -70,20 +70,6 @@ async def _bills(s: Services) -> list[Report]:
     after = f"{s.clock.now() - timedelta(days=DAYS):%Y-%m-%d}"
     found = await s.store.scan(BILLS, after=after, limit=_BATCH, timeout_s=s.timing.read_s)
     return [Report.decode(one.fields or {}) for one in reversed(found)]
-
-
-async def _since(s: Services, tenant: str, after: str) -> AsyncIterator[Snapshot]:
-    """All of a tenant's usage documents whose name comes after `after`: a day has one for each shard of each
-    model, lane and tier."""
-    while True:
-        found = await s.store.scan(
-            f"tenants/{tenant}/{USAGE}", after=after, limit=_BATCH, timeout_s=s.timing.read_s
-        )
-        for snapshot in found:
-            yield snapshot
-        if len(found) < _BATCH:
-            return
-        after = found[-1].path.rpartition("/")[2]
 
 
 def _add(counts: dict[str, int], more: Mapping[str, Any]) -> None:

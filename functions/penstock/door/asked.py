@@ -19,6 +19,9 @@ BODY_LIMIT: Final = 9_000_000
 #: What is still read of a body that is too long, so that the refusal is heard: who is cut off sees none.
 _HEARD: Final = 64 * 1024 * 1024
 
+#: Bytes a second of a file, on the average.
+_SLOWEST: Final = 8192
+
 _QUERY_LIMIT: Final = 64
 #: What an id may be; nothing else ever reaches a path of the store.
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:~-]{0,127}")
@@ -68,15 +71,21 @@ class Asked:
             raise Wrong(408, "The body did not come in time: send it without pauses.") from None
 
     async def paced(self, within_s: float) -> AsyncIterator[bytes]:
-        """The body in pieces, each of which is here within `within_s` seconds. Raises Wrong."""
+        """The body in pieces. Raises Wrong where one takes `within_s` seconds, or all of them are slower than
+        `_SLOWEST` after that: whoever sends a byte a minute is not sending a file."""
+        loop, waited_s, size = asyncio.get_running_loop(), 0.0, 0
         while True:
+            began = loop.time()
             try:
-                async with asyncio.timeout(within_s):
+                async with asyncio.timeout(within_s + min(0.0, size / _SLOWEST - waited_s)):
                     piece = await anext(self.chunks)
             except StopAsyncIteration:
                 return
             except TimeoutError:
                 raise Wrong(408, "The body did not come in time: send it without pauses.") from None
+            # What we do with a piece is not the sender's time.
+            waited_s += loop.time() - began
+            size += len(piece)
             yield piece
 
     async def json(self, within_s: float) -> dict[str, Any]:

@@ -51,6 +51,8 @@ class Batch:
     cancelling_at: datetime | None = None
     #: How long its files are kept after it has ended, where that was named.
     output_s: int | None = None
+    #: Which writing of its input it was made of, where that can be written again.
+    generation: int | None = None
 
     def keeping(self, tenant: str) -> Write:
         fields = {name: getattr(self, name) for name in self.__slots__}

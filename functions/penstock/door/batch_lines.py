@@ -41,10 +41,11 @@ class Lines:
         number = 0
         async for line in lines:
             number += 1
+            # Empty ones are no requests; but millions of them would keep everybody else waiting.
+            if self.count >= LINES_LIMIT or number > 2 * LINES_LIMIT:
+                raise Wrong(400, f"The file has over {LINES_LIMIT:,} lines: make several batches of it.")
             if not line.strip():
                 continue
-            if self.count >= LINES_LIMIT:
-                raise Wrong(400, f"The file has over {LINES_LIMIT:,} lines: make several batches of it.")
             try:
                 yield self._item(line) + b"\n"
             except Wrong as wrong:

@@ -15,8 +15,9 @@ from penstock.door.batch import PIPELINE, Batch, read_batch
 from penstock.door.batch_lines import ENDPOINTS, Lines
 from penstock.door.caller import Caller
 from penstock.door.file import File, kept_s, kept_until, read_file
-from penstock.door.files import lines_of
+from penstock.door.files import SIZE_LIMIT, lines_of
 from penstock.door.identity import is_retry, named_id, pointer_of, pointing, repeated_id
+from penstock.door.inputs import is_input, read_input
 from penstock.door.listed import listed
 from penstock.door.reply import Reply, said
 from penstock.door.seam import Door
@@ -49,7 +50,7 @@ async def create(s: Services, door: Door, caller: Caller, asked: Asked) -> Reply
     window_s = _check(sent, caller)
     now = s.clock.now()
     batch_id, pointer = await _named(s, caller, asked, sent)
-    file = await read_file(s, caller.tenant, sent["input_file_id"])
+    file = await _file(s, caller.tenant, sent["input_file_id"])
     if file.purpose != "batch":
         raise Wrong(400, "The file's purpose must be `batch`: send it again so.", param="input_file_id")
     lines = Lines(s, caller, sent["endpoint"])
@@ -58,8 +59,16 @@ async def create(s: Services, door: Door, caller: Caller, asked: Asked) -> Reply
     batch = Batch(
         batch_id, file.file_id, sent["endpoint"], sent["completion_window"], sent.get("metadata") or {},
         lines.count, now, ends_at, kept_until(s), output_s=kept_s(sent, _OUTPUT),
+        generation=file.ref.generation if is_input(file.file_id) else None,
     )  # fmt: skip
     return said((await _begun(s, caller, batch, ref, pointer)).told(None, now))
+
+
+async def _file(s: Services, tenant: str, file_id: str) -> File:
+    """Raises Wrong, StoreError, BlobError."""
+    if is_input(file_id):
+        return await read_input(s, tenant, file_id, SIZE_LIMIT)
+    return await read_file(s, tenant, file_id)
 
 
 async def _named(s: Services, caller: Caller, asked: Asked, sent: dict[str, Any]) -> tuple[str, str | None]:
@@ -113,7 +122,7 @@ async def _items(s: Services, tenant: str, batch_id: str, file: File, lines: Lin
                 await asyncio.sleep(0)
         yield b"".join(held)
 
-    whose = hashlib.sha256(file.ref.sha256.encode()).hexdigest()[:16]
+    whose = hashlib.sha256(f"{file.ref.uri}#{file.ref.generation}".encode()).hexdigest()[:16]
     name = f"{run_path(tenant, batch_id)}/given-{whose}"
     return (await s.blobs.put_stream(name, chunks(), timeout_s=s.timing.blob_s)).encode()
 

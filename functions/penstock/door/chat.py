@@ -41,7 +41,7 @@ def request_of(sent: Mapping[str, Any]) -> dict[str, Any]:
 def stream_of(sent: Mapping[str, Any]) -> bool:
     """Whether the answer is to come as events. Raises Wrong."""
     stream, options = sent.get("stream"), sent.get("stream_options")
-    if stream not in (None, True, False) or (isinstance(stream, int) and not isinstance(stream, bool)):
+    if stream is not None and not isinstance(stream, bool):
         raise Wrong(400, "`stream` must be true or false.", param="stream")
     if options is not None and not (isinstance(options, dict) and options.keys() <= _STREAM_OPTIONS):
         raise Wrong(400, "`stream_options` may hold `include_usage` alone.", param="stream_options")

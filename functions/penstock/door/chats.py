@@ -11,10 +11,9 @@ from penstock.door.outcome import answered, facts
 from penstock.door.reply import EVENTS, Reply, event, said
 from penstock.door.routed import check_model
 from penstock.door.seam import Door
-from penstock.door.story import begun
+from penstock.door.story import Begun, begun
 from penstock.door.streaming import chat_failed, events
 from penstock.door.waiting import wait_of
-from penstock.requests.record import Record
 from penstock.services import Services
 
 
@@ -25,18 +24,19 @@ async def create(s: Services, door: Door, caller: Caller, asked: Asked) -> Reply
     stream = chat.stream_of(sent)
     check_model(s, caller, body["model"])
     wait_s = wait_of(caller, asked.headers, sent.get("service_tier"))
-    outcome = await begun(s, door, caller, asked, body, wait_s, prefix="chatcmpl-")
+    under_way = await begun(s, door, caller, asked, body, wait_s, prefix="chatcmpl-")
     if not stream:
-        record = await outcome
+        record = await under_way.outcome
         return said(chat.completion_of(await answered(s, record)), facts(record))
-    return await _streamed(s, door, outcome, with_usage=chat.wants_usage(sent))
+    return await _streamed(s, door, under_way, with_usage=chat.wants_usage(sent))
 
 
-async def _streamed(s: Services, door: Door, outcome: asyncio.Task[Record], *, with_usage: bool) -> Reply:
+async def _streamed(s: Services, door: Door, under_way: Begun, *, with_usage: bool) -> Reply:
     """What fails at once has its status; after the first sign of life a failure is an event."""
     keep_alive_s = s.timing.door_keep_alive_s
+    outcome = under_way.outcome
     await asyncio.wait({outcome}, timeout=keep_alive_s)
-    headers = facts(await outcome) if outcome.done() else {}
+    headers = under_way.facts()
 
     async def parts() -> list[bytes]:
         chunks = chat.chunks_of(await answered(s, await outcome), with_usage=with_usage)
@@ -46,5 +46,5 @@ async def _streamed(s: Services, door: Door, outcome: asyncio.Task[Record], *, w
     door.goes_on(answer)
     if outcome.done():
         await answer
-    headers |= {"cache-control": "no-store", "x-accel-buffering": "no"}
+    headers |= {"x-accel-buffering": "no"}
     return Reply(200, events(answer, keep_alive_s, chat_failed), EVENTS, headers)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from penstock.door.asked import known_id
 from penstock.door.wrong import Wrong, not_found
 from penstock.messages.completion import BlobRef
 from penstock.paths import file_path
@@ -70,7 +71,9 @@ async def read_file(s: Services, tenant: str, file_id: str) -> File:
 
 async def read_part(s: Services, tenant: str, file_id: str) -> File:
     """The same of a part of an upload. Raises Wrong, StoreError."""
-    [found] = await s.store.read([file_path(tenant, file_id)], timeout_s=s.timing.read_s)
+    # Those in a body have not been looked at yet, as those in an address have.
+    path = file_path(tenant, known_id(file_id, "file"))
+    [found] = await s.store.read([path], timeout_s=s.timing.read_s)
     file = File.decode(found.fields) if found.fields is not None else None
     if file is None or found.read_at > file.expires_at:
         raise not_found("file")

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from penstock.door.asked import Asked
 from penstock.door.caller import Caller
-from penstock.door.file import File, is_beside, kept_until, read_file
+from penstock.door.file import KEPT_S, File, is_beside, kept_until, read_file
 from penstock.door.listed import listed
 from penstock.door.multipart import read_form
 from penstock.door.reply import Reply, said
@@ -19,13 +19,18 @@ from penstock.door.wrong import Wrong, unknown
 from penstock.messages.completion import BlobRef
 from penstock.paths import FILES, file_blob, file_path
 from penstock.ports import Delete
+from penstock.runs.rows import LINE_LIMIT
 from penstock.services import Services
 
 #: OpenAI's own limit of a batch's file.
 SIZE_LIMIT: Final = 200_000_000
 #: Purposes that OpenAI's clients know; a batch takes its own alone.
 PURPOSES: Final = ("batch", "assistants", "fine-tune", "vision", "user_data", "evals")
+#: Bytes of an answer that Cloud Run lets through.
+_GIVEN_HERE: Final = 32 << 20
 _READ: Final = 1 << 20
+#: A line as it was sent, its escapes among it: a file without an end of a line must not be in memory whole.
+_LINE_LIMIT: Final = 4 * LINE_LIMIT
 _FIELDS: Final = frozenset({"purpose", "expires_after[anchor]", "expires_after[seconds]"})
 BYTES: Final = "application/octet-stream"
 
@@ -79,8 +84,9 @@ def _expires_at(s: Services, fields: Mapping[str, str]) -> datetime:
     seconds = fields.get("expires_after[seconds]")
     if seconds is None:
         return kept_until(s)
-    if not (seconds.isascii() and seconds.isdecimal() and 3600 <= int(seconds[:9]) <= 2_592_000):
-        told = "`expires_after[seconds]` must be a whole number from 3600 to 2592000."
+    plain = seconds.isascii() and seconds.isdecimal() and len(seconds) <= 9
+    if not (plain and int(seconds) in KEPT_S):
+        told = f"`expires_after[seconds]` must be a whole number from {KEPT_S.start} to {KEPT_S.stop - 1}."
         raise Wrong(400, told, param="expires_after")
     return min(kept_until(s), s.clock.now() + timedelta(seconds=int(seconds)))
 
@@ -92,12 +98,27 @@ async def retrieve(s: Services, door: Door, caller: Caller, asked: Asked, file_i
 
 
 async def content(s: Services, door: Door, caller: Caller, asked: Asked, file_id: str) -> Reply:
-    """The bytes as they came, or what a batch has made so far. Raises Wrong, StoreError."""
+    """The bytes as they came, or a link to them; or what a batch has made so far.
+
+    Raises Wrong, StoreError, BlobError.
+    """
     results = await results_of(s, caller.tenant, file_id)
     if results is not None:
         return Reply(200, results, BYTES)
     file = await read_file(s, caller.tenant, file_id)
+    if (url := await _link(s, file)) is not None:
+        return Reply(307, b"", BYTES, {"location": url})
     return Reply(200, bytes_of(s, file), BYTES, {"content-length": str(file.size)})
+
+
+async def _link(s: Services, file: File) -> str | None:
+    """Where the bucket itself gives the bytes away; None: they are given here. Raises BlobError."""
+    if file.size <= _GIVEN_HERE:
+        return None
+    lasts_s = min(s.timing.door_link_s, (file.expires_at - s.clock.now()).total_seconds())
+    url = await s.blobs.link(file.ref, lasts_s=max(1.0, lasts_s), timeout_s=s.timing.blob_s)
+    # A folder's is a path of this machine, which is nobody's to see.
+    return url if url.startswith(("https://", "http://")) else None
 
 
 async def delete(s: Services, door: Door, caller: Caller, asked: Asked, file_id: str) -> Reply:
@@ -122,12 +143,14 @@ async def list_files(s: Services, door: Door, caller: Caller, asked: Asked) -> R
 
 
 async def lines_of(s: Services, file: File) -> AsyncIterator[bytes]:
-    """Its lines without their ends. Raises BlobError."""
+    """Its lines without their ends. Raises Wrong for one that nobody could ask, BlobError."""
     rest = b""
     async for piece in bytes_of(s, file):
         *lines, rest = (rest + piece).split(b"\n")
         for line in lines:
             yield line
+        if len(rest) > _LINE_LIMIT:
+            raise Wrong(400, f"The file has a line of over {_LINE_LIMIT:,} bytes: end each with a line feed.")
     if rest:
         yield rest
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from penstock.door.wrong import Wrong
 
-#: What the fields beside the file may hold together, and the head of one part.
+#: What the fields beside the file may hold together, the heads of all parts among it, and one such head.
 _FIELDS_LIMIT: Final = 64 * 1024
 _HEAD_LIMIT: Final = 16 * 1024
 
@@ -48,7 +48,11 @@ class _Reader:
         async for _ in self._part():
             pass  # what stands before the first boundary means nothing
         while await self._more():
-            name, filename = _names(await self._head())
+            head = await self._head()
+            size += len(head)
+            if size > _FIELDS_LIMIT:
+                raise _too_long()
+            name, filename = _names(head)
             if filename is not None:
                 files += 1
                 if files > 1:
@@ -65,7 +69,7 @@ class _Reader:
         async for piece in self._part():
             size += len(piece)
             if size > limit:
-                raise Wrong(413, "The fields beside the file are too long.")
+                raise _too_long()
             yield piece
 
     async def _part(self) -> AsyncIterator[bytes]:
@@ -122,6 +126,10 @@ def _text(value: bytes) -> str:
         return value.decode()
     except UnicodeDecodeError:
         raise Wrong(400, "A field of the form is not UTF-8.") from None
+
+
+def _too_long() -> Wrong:
+    return Wrong(413, "The fields beside the file are too long.")
 
 
 def _no_form() -> Wrong:

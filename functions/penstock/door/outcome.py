@@ -77,12 +77,28 @@ def facts(record: Record) -> dict[str, str]:
     result = record.result or {}
     usd = (result.get("cost") or {}).get("usd")
     tier = (result.get("usage") or {}).get("service_tier")
+    cost = "unknown" if usd is None else f"{usd:.9f}".rstrip("0").rstrip(".")
+    lane = result.get("lane") or tier or "standard"
+    return _headers(record.request_id, cost, result.get("cache") or "off", lane)
+
+
+def open_facts(request_id: str) -> dict[str, str]:
+    """The same of what is not over: all that is known is which request it is."""
+    return _headers(request_id, "unknown", "unknown", "unknown")
+
+
+def no_facts(call_id: str) -> dict[str, str]:
+    """The same of an answer that is about no request: nothing was paid, and `call_id` is the log's."""
+    return _headers(call_id, "0", "off", "none")
+
+
+def _headers(name: str, cost: str, cache: str, lane: str) -> dict[str, str]:
     told = {
-        "x-request-id": record.request_id,
-        "x-penstock-request-id": record.request_id,
-        "x-penstock-cost-usd": "unknown" if usd is None else f"{usd:.9f}".rstrip("0").rstrip("."),
-        "x-penstock-cache": result.get("cache") or "off",
-        "x-penstock-lane": result.get("lane") or tier or "standard",
+        "x-request-id": name,
+        "x-penstock-request-id": name,
+        "x-penstock-cost-usd": cost,
+        "x-penstock-cache": cache,
+        "x-penstock-lane": lane,
     }
     return {name: value for name, value in told.items() if value.isascii() and value.isprintable()}
 

@@ -25,8 +25,9 @@ class Reply:
     kind: str = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def with_headers(self, headers: Mapping[str, str]) -> Reply:
-        return Reply(self.status, self.body, self.kind, {**self.headers, **headers})
+    def with_usual(self, headers: Mapping[str, str]) -> Reply:
+        """The same with `headers`, where it does not say them itself."""
+        return Reply(self.status, self.body, self.kind, {**headers, **self.headers})
 
 
 def said(value: Any, headers: Mapping[str, str] | None = None, status: int = 200) -> Reply:

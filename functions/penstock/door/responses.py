@@ -11,13 +11,13 @@ from penstock.door.asked import Asked
 from penstock.door.background import PREFIX, asking
 from penstock.door.caller import Caller
 from penstock.door.identity import is_retry, named_id, pointer_of, pointing, repeated_id
-from penstock.door.outcome import answered, facts
+from penstock.door.outcome import answered, facts, open_facts
 from penstock.door.previous import PREVIOUS, Past, said_before
 from penstock.door.reply import EVENTS, Reply, said
 from penstock.door.response_events import events_of, failed
 from penstock.door.routed import check_model
 from penstock.door.seam import Door
-from penstock.door.story import begun, envelope_of, waited
+from penstock.door.story import Begun, begun, envelope_of, waited
 from penstock.door.streaming import events
 from penstock.door.waiting import wait_of
 from penstock.door.wrong import Wrong, of_message
@@ -39,10 +39,10 @@ async def create(s: Services, door: Door, caller: Caller, asked: Asked) -> Reply
         if stream:
             raise Wrong(400, "`stream` goes without `background`: look at it by its id.", param="stream")
         return await _published(s, caller, asked, body, wait_s, past)
-    outcome = await begun(s, door, caller, asked, body, wait_s, prefix="resp_", more=past.attribute)
+    under_way = await begun(s, door, caller, asked, body, wait_s, prefix="resp_", more=past.attribute)
     if stream:
-        return await _streamed(s, door, outcome, past)
-    record = await outcome
+        return await _streamed(s, door, under_way, past)
+    record = await under_way.outcome
     return said(await _whole(s, record, past), facts(record))
 
 
@@ -51,11 +51,12 @@ async def _whole(s: Services, record: Record, past: Past) -> dict[str, Any]:
     return whole | {PREVIOUS: past.previous}
 
 
-async def _streamed(s: Services, door: Door, outcome: asyncio.Task[Record], past: Past) -> Reply:
+async def _streamed(s: Services, door: Door, under_way: Begun, past: Past) -> Reply:
     """What fails at once has its status; after the first sign of life a failure is an event."""
     keep_alive_s = s.timing.door_keep_alive_s
+    outcome = under_way.outcome
     await asyncio.wait({outcome}, timeout=keep_alive_s)
-    headers = facts(await outcome) if outcome.done() else {}
+    headers = under_way.facts()
 
     async def parts() -> list[bytes]:
         return events_of(await _whole(s, await outcome, past))
@@ -64,7 +65,7 @@ async def _streamed(s: Services, door: Door, outcome: asyncio.Task[Record], past
     door.goes_on(answer)
     if outcome.done():
         await answer
-    return Reply(200, events(answer, keep_alive_s, failed), EVENTS, {**headers, "cache-control": "no-store"})
+    return Reply(200, events(answer, keep_alive_s, failed), EVENTS, headers)
 
 
 async def _published(
@@ -86,7 +87,7 @@ async def _published(
     await s.bus.publish(s.topics.request, envelope.data, attributes, timeout_s=s.timing.publish_s)
     queued = response.waiting(response_id, s.clock.now(), body["model"], "queued", background=True)
     told = {"metadata": body.get("metadata", {}), PREVIOUS: past.previous}
-    return said(queued | told, {"x-penstock-request-id": response_id})
+    return said(queued | told, open_facts(response_id))
 
 
 async def _background_id(

@@ -8,7 +8,7 @@ from penstock.door import response
 from penstock.door.asked import Asked
 from penstock.door.background import Background, cancelling, is_background, read_background
 from penstock.door.caller import Caller
-from penstock.door.outcome import answered, facts
+from penstock.door.outcome import answered, facts, open_facts
 from penstock.door.previous import PREVIOUS, Past, decoded
 from penstock.door.reply import EVENTS, Reply, said
 from penstock.door.response_events import events_of
@@ -30,7 +30,7 @@ async def retrieve(s: Services, door: Door, caller: Caller, asked: Asked, respon
     record, kept, past = await found(s, caller, response_id)
     shown = await _shown(s, response_id, record, kept) | {PREVIOUS: past.previous}
     if query.get("stream") != "true":
-        return said(shown, facts(record) if record is not None and record.result else {})
+        return said(shown, _facts(response_id, record))
     if shown["status"] not in ("completed", "incomplete"):
         raise Wrong(
             400, "`stream` shows a response that has its answer: look again without it.", param="stream"
@@ -40,7 +40,7 @@ async def retrieve(s: Services, door: Door, caller: Caller, asked: Asked, respon
         for one in events_of(shown):
             yield one
 
-    return Reply(200, replayed(), EVENTS, {"cache-control": "no-store"})
+    return Reply(200, replayed(), EVENTS, _facts(response_id, record))
 
 
 async def cancel(s: Services, door: Door, caller: Caller, asked: Asked, response_id: str) -> Reply:
@@ -52,7 +52,12 @@ async def cancel(s: Services, door: Door, caller: Caller, asked: Asked, response
         write = cancelling(s, caller.tenant, response_id)
         await s.store.commit([write], timeout_s=s.timing.commit_s)
         kept = await read_background(s, caller.tenant, response_id)
-    return said(await _shown(s, response_id, record, kept) | {PREVIOUS: past.previous})
+    shown = await _shown(s, response_id, record, kept) | {PREVIOUS: past.previous}
+    return said(shown, _facts(response_id, record))
+
+
+def _facts(response_id: str, record: Record | None) -> dict[str, str]:
+    return facts(record) if record is not None and record.result else open_facts(response_id)
 
 
 async def delete(s: Services, door: Door, caller: Caller, asked: Asked, response_id: str) -> Reply:

@@ -9,8 +9,10 @@ from penstock import log
 from penstock.door import batches, chats, chats_kept, files, responses, responses_kept, routed, uploads, usage
 from penstock.door.asked import Asked, known_id
 from penstock.door.caller import Caller
+from penstock.door.outcome import no_facts
 from penstock.door.reply import Reply, refused
 from penstock.door.seam import Door, door_of
+from penstock.door.story import CAME_BY_DOOR
 from penstock.door.streaming import fault_of_ours
 from penstock.door.wrong import SERVER, Wrong
 from penstock.errors import BlobError, PublishFailed, StoreError
@@ -69,18 +71,29 @@ _ADDRESSES: Final[dict[tuple[str, ...], dict[str, _Address]]] = {
 }
 
 
+#: Of every answer: it is one tenant's own, and a file in it is whatever somebody sent.
+_USUAL: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+
+
 async def answer(s: Services, asked: Asked) -> Reply:
     """What is said to `asked`; never raises."""
+    call_id = f"{CAME_BY_DOOR}{s.new_id()}"
+    return (await _said(s, asked, call_id)).with_usual({**_USUAL, **no_facts(call_id)})
+
+
+async def _said(s: Services, asked: Asked, call_id: str) -> Reply:
     try:
         return await _answer(s, asked)
     except Wrong as wrong:
         reply = refused(wrong)
     except (StoreError, BlobError, PublishFailed) as error:
-        log.warning("door.unanswered", f"A service of ours did not answer: {type(error).__name__}.")
+        log.warning(
+            "door.unanswered", f"A service of ours did not answer: {type(error).__name__}.", call=call_id
+        )
         told = "Penstock's store did not answer: try again."
         reply = refused(Wrong(503, told, kind=SERVER, again_s=s.timing.quick_retry_s))
     except Exception as error:
-        log.crash("door.crashed", "A fault of ours.", error)
+        log.crash("door.crashed", "A fault of ours.", error, call=call_id)
         reply = refused(fault_of_ours())
     await asked.heard(s.timing.patience_s)
     return reply

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from penstock.door.asked import Asked
 from penstock.door.caller import Caller
 from penstock.door.identity import POINTER, is_retry, named_id, pointer_of, repeated_id
+from penstock.door.outcome import facts, open_facts
 from penstock.door.seam import Door
 from penstock.door.wrong import SERVER, Wrong, of_message
 from penstock.errors import BadMessage, StoreError
@@ -23,6 +24,18 @@ from penstock.requests.handle import Carried, carry
 from penstock.requests.record import Record, State
 from penstock.services import Services
 from penstock.verdict import Verdict
+
+
+class Begun(NamedTuple):
+    """A request under way."""
+
+    request_id: str
+    outcome: asyncio.Task[Record]
+
+    def facts(self) -> dict[str, str]:
+        """The headers that can be said of it by now. Raises Wrong where it has failed."""
+        return facts(self.outcome.result()) if self.outcome.done() else open_facts(self.request_id)
+
 
 #: What the message id of a request begins with that came by the door.
 CAME_BY_DOOR: Final = "door-"
@@ -38,27 +51,28 @@ async def begun(
     *,
     prefix: str,
     more: Mapping[str, str] | None = None,
-) -> asyncio.Task[Record]:
+) -> Begun:
     """The request of `body` under way, under the id that it stands for; a new id begins with `prefix`.
 
     Its claim sees the attributes `more`.
 
-    Waiting for it raises Wrong. Raises Wrong, StoreError.
+    Waiting for its outcome raises Wrong. Raises Wrong, StoreError.
     """
     named = named_id(asked)
     pointer = None if named else pointer_of(caller, body)
     if pointer is not None and is_retry(asked):
         named = await repeated_id(s, caller, pointer)
+    request_id = named or f"{prefix}{s.new_id()}{s.new_id()}"
     envelope = envelope_of(
         s,
         caller,
-        named or f"{prefix}{s.new_id()}{s.new_id()}",
+        request_id,
         waited(body, wait_s),
         pointer=pointer,
         traceparent=asked.traceparent,
         more=more,
     )
-    return _begin(s, door, envelope)
+    return Begun(request_id, _begin(s, door, envelope))
 
 
 def waited(body: Mapping[str, Any], wait_s: float | None) -> dict[str, Any]:
@@ -104,7 +118,10 @@ async def _outcome(s: Services, door: Door, envelope: Envelope) -> Record:
         await asyncio.sleep(wait_s)
         wait_s = min(wait_s * 2, s.timing.door_poll_max_s)
     told = "The answer is not there yet; the request goes on. Try again: the same call finds it."
-    raise Wrong(503, told, kind=SERVER, code="not_finished", again_s=s.timing.door_poll_max_s)
+    raise Wrong(
+        503, told, kind=SERVER, code="not_finished", again_s=s.timing.door_poll_max_s,
+        headers=open_facts(envelope.attributes["request_id"]),
+    )  # fmt: skip
 
 
 async def _carried(s: Services, door: Door, envelope: Envelope, within_s: float) -> Carried:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -14,6 +15,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
+from openai import OpenAI
 
 from tests.acceptance.door.served import Served
 
@@ -43,6 +45,7 @@ def _run(door: Served, *words: str) -> str:
         "TEST_API_BASE_URL": door.url,
         "TEST_API_KEY": door.key,
         "TEST_DOOR_FOLDER": str(door.folder),
+        "TEST_BATCH": _batch(door),
         "PYTHONPATH": str(Path(__file__).parent),
     }
     files = [f"tests/api_resources/{name}" for name in _FILES]
@@ -51,6 +54,19 @@ def _run(door: Served, *words: str) -> str:
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
     assert done.returncode in (0, 1), done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
+
+
+def _batch(door: Served) -> str:
+    """The id of a batch that has completed; only from here its end can be waited for."""
+    body = {"model": "gpt-6-astra", "input": "Say it."}
+    line = json.dumps({"custom_id": "1", "method": "POST", "url": "/v1/responses", "body": body})
+    with OpenAI(base_url=door.url, api_key=door.key, max_retries=0) as client:
+        file_id = client.files.create(file=("f", line.encode()), purpose="batch").id
+        made = client.batches.create(
+            input_file_id=file_id, endpoint="/v1/responses", completion_window="24h"
+        ).id
+    door.events.wait_for("run.finished", run_id=made)
+    return made
 
 
 def _check(said: str, *, whole: bool = False) -> None:

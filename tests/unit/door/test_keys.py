@@ -93,6 +93,18 @@ async def test_a_revocation_is_seen_when_the_key_is_read_again(s: Services) -> N
     assert (await sceptic.ask("GET", "/v1/models")).status == 401
 
 
+async def test_a_rotated_key_is_looked_for_again_where_the_one_before_is_known(s: Services) -> None:
+    at_once = replace(s, timing=replace(s.timing, door_poll_max_s=0), seams=(Door(keys=True),))
+    mine = await client(at_once)
+    assert (await mine.ask("GET", "/v1/models")).status == 200
+    [found] = await s.store.read([key_path("k-acme")], timeout_s=10)
+    now = s.clock.now()
+    rotated, text = Key.decode(found.fields or {}).with_new_secret(now, now + timedelta(hours=1))
+    await s.store.commit([Put(key_path("k-acme"), rotated.encode())], timeout_s=10)
+    for key in (text, mine.key):
+        assert (await Client(at_once, key).ask("GET", "/v1/models")).status == 200
+
+
 async def test_a_key_does_what_its_scopes_say(s: Services) -> None:
     reader = await client(s, scopes=("read",))
     assert (await reader.ask("GET", "/v1/models")).status == 200

@@ -72,6 +72,14 @@ class FolderBlobs:
         path = self._path(name)
         return await self._run(lambda: files.read(path), timeout_s)
 
+    async def look(self, name: str, *, timeout_s: float) -> tuple[BlobRef, int] | None:
+        path = self._path(name)
+        found = await self._run(lambda: self._checked.look(path), timeout_s)
+        if found is None:
+            return None
+        digest, size = found
+        return BlobRef(path.as_uri(), _generation(digest), digest), size
+
     async def link(self, ref: BlobRef, *, lasts_s: float, timeout_s: float) -> str:
         """Of this machine, and as long as the file lies there."""
         return self._path_of(ref).as_uri()

@@ -60,6 +60,14 @@ class Checked:
         except FileNotFoundError:
             return None
 
+    def look(self, path: Path) -> tuple[str, int] | None:
+        """The hash of the file and its size in bytes; None: there is none."""
+        try:
+            with path.open("rb") as file:
+                return self._digest(file), os.fstat(file.fileno()).st_size
+        except FileNotFoundError:
+            return None
+
     def _digest(self, file: BufferedReader) -> str:
         about = os.fstat(file.fileno())
         key = (about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns)

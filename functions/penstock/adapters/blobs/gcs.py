@@ -110,6 +110,15 @@ class BucketBlobs:
     async def find(self, name: str, *, timeout_s: float) -> bytes | None:
         return await self._read(name, None, timeout_s)
 
+    async def look(self, name: str, *, timeout_s: float) -> tuple[BlobRef, int] | None:
+        def call() -> tuple[BlobRef, int] | None:
+            blob = self._bucket().get_blob(name, timeout=timeout_s, retry=None)
+            if blob is None:
+                return None
+            return BlobRef(f"gs://{self._bucket_name}/{name}", int(blob.generation), ""), int(blob.size)
+
+        return await self._run(f"a look at {name}", call, timeout_s)
+
     async def link(self, ref: BlobRef, *, lasts_s: float, timeout_s: float) -> str:
         name = self._name(ref)
 

@@ -20,13 +20,14 @@ from penstock.timing import Timing
 WEEK_S = Timing().link_s
 
 
-def _credentials() -> service_account.Credentials:
+def signing(name: str) -> service_account.Credentials:
+    """The account `name`, with a key of its own at hand."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     info = {
-        "client_email": "courier@p.iam.gserviceaccount.com",
+        "client_email": f"{name}@p.iam.gserviceaccount.com",
         "token_uri": "https://oauth2.googleapis.com/token",
         "private_key": pem.decode(),
     }
@@ -36,7 +37,7 @@ def _credentials() -> service_account.Credentials:
 
 async def test_a_link_to_the_bucket_is_signed_for_a_week() -> None:
     blobs = BucketBlobs("b", project="p")
-    blobs._client = storage.Client(project="p", credentials=_credentials())
+    blobs._client = storage.Client(project="p", credentials=signing("courier"))
     ref = BlobRef("gs://b/tenants/acme/completions/0a.json", 1, "0a")
     url = urlsplit(await blobs.link(ref, lasts_s=WEEK_S, timeout_s=5))
     query = parse_qs(url.query)
