@@ -68,6 +68,17 @@ class Pool:
         reserve = timedelta(seconds=self.s.timing.allotment_reserve_s)
         return not self.retired and self.known.now(self.s.clock) < self.allotment.lease_end - reserve
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether several have asked lately: who comes alone draws for itself."""
+        self._demand()
+        return len(self._taken) > 1
+
+    def follow(self, other: Pool) -> None:
+        """Draw what was lately asked of `other`, for those who will ask here."""
+        self._taken.extend(other._taken)
+        self._begin()
+
     def take(self, nano: int) -> Wish:
         """Ask for `nano`: at once, where there is enough, else by a draw that begins now."""
         now = self.s.clock.monotonic()
@@ -128,7 +139,7 @@ class Pool:
 
     def _is_low(self) -> bool:
         """Whether half of the last draw is gone, and others ask at the same time."""
-        return 2 * self.free < self._drawn and len(self._taken) > 1
+        return 2 * self.free < self._drawn and self.is_shared
 
     def _begin(self) -> None:
         if self._drawing is None or self._drawing.done():
@@ -162,6 +173,8 @@ class Pool:
         Raises Lapsed, StoreUnavailable.
         """
         if not asked:
+            if not self.known.has_seen(self.allotment.touched):
+                await self.known.read(self.s.store, self.s.timing, self.allotment.touched)
             return await self._draw_once(0)
         surplus, read = await self._draw_once(self._lacking(asked)), False
         while self._lacking(asked) and not read and not self.known.is_fresh(self.allotment.touched):
@@ -177,7 +190,8 @@ class Pool:
     async def _draw_once(self, wanted: int) -> int:
         """Raises Lapsed, StoreUnavailable."""
         limits, day = self.limits(), self.allotment.touched.day
-        nano = wanted + beforehand(self._demand(), limits, day, self.known.account)
+        seen = self.known.has_seen(self.allotment.touched)
+        nano = wanted + (beforehand(self._demand(), limits, day, self.known.account) if seen else 0)
         if not nano or (wanted and self._is_hopeless(limits)):
             return 0
         self._drawn = nano

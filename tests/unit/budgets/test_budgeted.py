@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -256,6 +256,42 @@ def test_midnight_begins_a_new_day_and_leaves_the_old_one_as_it_was() -> None:
         assert sum(days.values()) == round(8e9 * (await stage.result("r0"))["cost"]["usd"])
 
     play(scene, shape=BUDGETS)
+
+
+def test_the_next_months_first_allotments_are_drawn_ahead_each_at_its_own_moment() -> None:
+    async def scene(stage: Stage) -> None:
+        await set_limits(stage.world, _PLENTY)
+        now = stage.world.clock.now()
+        midnight = datetime(now.year, now.month, 1, tzinfo=UTC) + timedelta(days=31)
+        await asyncio.sleep((midnight - now).total_seconds() - 80)
+        drawn: dict[int, float] = {}  # how many, and how long before the end
+        for number in range(70):  # until ten seconds before, when a hold counts on the next day anyway
+            await stage.ask(f"r{number}", f"question {number}", cache="off")
+            await asyncio.sleep(0.97)
+            _, allotments = await money(stage, "all~2026-01")
+            ahead = [each for each in allotments if each["day"] == "2026-02-01" and each["granted"]]
+            drawn.setdefault(len(ahead), (midnight - stage.world.clock.now()).total_seconds())
+        account, _ = await money(stage, "all~2026-02")
+        assert max(drawn) == 2
+        assert 70 >= drawn[1] > drawn[2] + 1 > 11
+        assert account["granted"] < 1_000_000_000 / 16
+        await stage.rest()
+
+    play(scene, shape=replace(BUDGETS, instances=2))
+
+
+def test_who_comes_alone_before_midnight_draws_nothing_ahead() -> None:
+    async def scene(stage: Stage) -> None:
+        await set_limits(stage.world, _PLENTY)
+        now = stage.world.clock.now()
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+        await asyncio.sleep((midnight - now).total_seconds() - 12)
+        await stage.ask("r")
+        await asyncio.sleep(5)
+        _, allotments = await money(stage)
+        assert [each["day"] for each in allotments] == ["2026-01-01"]
+
+    play(scene, shape=replace(BUDGETS, instances=1))
 
 
 def test_a_request_under_a_budget_makes_no_round_trip_of_its_own() -> None:
