@@ -69,10 +69,9 @@ class Pool:
         return not self.retired and self.known.now(self.s.clock) < self.allotment.lease_end - reserve
 
     @property
-    def is_shared(self) -> bool:
-        """Whether several have asked lately: who comes alone draws for itself."""
-        self._demand()
-        return len(self._taken) > 1
+    def is_asked(self) -> bool:
+        """Whether anybody asked lately: who comes alone draws for itself."""
+        return self._demand() > 0
 
     def follow(self, other: Pool) -> None:
         """Draw what was lately asked of `other`, for those who will ask here."""
@@ -139,7 +138,7 @@ class Pool:
 
     def _is_low(self) -> bool:
         """Whether half of the last draw is gone, and others ask at the same time."""
-        return 2 * self.free < self._drawn and self.is_shared
+        return 2 * self.free < self._drawn and len(self._taken) > 1
 
     def _begin(self) -> None:
         if self._drawing is None or self._drawing.done():

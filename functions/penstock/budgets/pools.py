@@ -54,7 +54,7 @@ class Pools:
         if self._known.now(s.clock) < _midnight(today.day) - timedelta(seconds=ahead):
             return
         tomorrow = touched(self._limits(today), today.day + timedelta(days=1), today.model)
-        if tomorrow not in self._pools and pool.is_shared:
+        if tomorrow not in self._pools and pool.is_asked:
             self._usable(s, tomorrow).follow(pool)
 
     def take_all(self) -> list[Pool]:
