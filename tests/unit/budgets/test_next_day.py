@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from penstock.money.limits import Limit
 from tests.chaos.money_stage import BUDGETS, money, set_limits
 from tests.chaos.stage import Stage, play
@@ -19,6 +21,7 @@ async def _days(stage: Stage) -> set[str]:
     return {allotment["day"] for allotment in allotments}
 
 
+@pytest.mark.slow  # a month of sweeps
 def test_the_next_months_first_allotments_are_drawn_ahead_each_at_its_own_moment() -> None:
     async def scene(stage: Stage) -> None:
         await set_limits(stage.world, _PLENTY)
