@@ -76,6 +76,8 @@ class Timing:
     allotment_reserve_s: float = 10
     #: Demand that one draw covers beforehand.
     draw_ahead_s: float = 10
+    #: Within how long before a day's end instances draw for the next one, each at its own moment.
+    day_ahead_s: float = 60
 
     # Shared limits, and whose turn it is.
     #: The minute that a rate is told for.

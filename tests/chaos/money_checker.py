@@ -53,12 +53,14 @@ def stranded(documents: Mapping[str, Mapping[str, Any]], billed: int) -> Iterato
         counted = min(drawn[path], fields["granted"] - fields["returned"])
         for account in fields["accounts"]:
             spent[account] += counted
-    for path, fields in _of(documents, "accounts/"):
-        held = fields["granted"] - fields.get("returned", 0)
-        if held != spent[path]:
-            yield f"{path}: {held} nano-dollars are counted, {spent[path]} were charged"
-        if path.startswith("accounts/all~") and held < billed:
-            yield f"{path}: {held} nano-dollars are counted, {billed} were really paid"
+    accounts = dict(_of(documents, "accounts/"))
+    held = {path: fields["granted"] - fields.get("returned", 0) for path, fields in accounts.items()}
+    for path, nano in held.items():
+        if nano != spent[path]:
+            yield f"{path}: {nano} nano-dollars are counted, {spent[path]} were charged"
+    of_all = [nano for path, nano in held.items() if path.startswith("accounts/all~")]
+    if of_all and sum(of_all) < billed:
+        yield f"accounts/all: {sum(of_all)} nano-dollars are counted, {billed} were really paid"
 
 
 def _of(documents: Mapping[str, Mapping[str, Any]], prefix: str) -> list[tuple[str, Mapping[str, Any]]]:

@@ -45,9 +45,9 @@ async def set_limits(world: World, *limits: Limit) -> None:
     await world.store.commit([Put(MONEY_PATH, fields)], timeout_s=8)
 
 
-async def money(stage: Stage) -> tuple[Mapping[str, Any], list[Mapping[str, Any]]]:
-    """The account of everything in the world's month, and all allotments."""
+async def money(stage: Stage, of: str = "all~") -> tuple[Mapping[str, Any], list[Mapping[str, Any]]]:
+    """The account of everything in the world's one month, or that of a month, and all allotments."""
     accounts = await stage.world.store.scan("accounts", after="", limit=100, timeout_s=8)
     allotments = await stage.world.store.scan("allotments", after="", limit=1000, timeout_s=8)
-    [account] = [found.fields or {} for found in accounts if found.path.startswith("accounts/all~")]
+    [account] = [found.fields or {} for found in accounts if found.path.startswith(f"accounts/{of}")]
     return account, [found.fields or {} for found in allotments]

@@ -13,10 +13,10 @@ from datetime import timedelta
 
 from penstock import log
 from penstock.budgets.accounts import GRANTED, RETURNED, Touched
-from penstock.budgets.held import DRAWN
+from penstock.budgets.outstanding import drawn
 from penstock.errors import AlreadyExists, PreconditionFailed, StoreError
 from penstock.money.limits import MONEY_PATH, Limit
-from penstock.paths import ALLOTMENTS, DRAWN_SHARDS, REQUESTS, SHARDS, moved_to, shard_range
+from penstock.paths import ALLOTMENTS, REQUESTS, SHARDS, moved_to, shard_range
 from penstock.ports import REMOVE, Create, Snapshot, Update
 from penstock.services import Services
 
@@ -70,7 +70,7 @@ async def _close(s: Services, found: Snapshot) -> None:
             [Update(found.path, {"due_at": later}, found.version)], timeout_s=s.timing.commit_s
         )
         return
-    left = max(0, fields[GRANTED] - fields[RETURNED] - await _drawn(s, found.path))
+    left = max(0, fields[GRANTED] - fields[RETURNED] - await drawn(s, found.path))
     closed = {
         "due_at": REMOVE,
         "closed": left,
@@ -82,8 +82,3 @@ async def _close(s: Services, found: Snapshot) -> None:
 
 async def _is_held(s: Services, name: str) -> bool:
     return bool(await s.store.find(REQUESTS, "holding", name, name, limit=1, timeout_s=s.timing.read_s))
-
-
-async def _drawn(s: Services, path: str) -> int:
-    shards = await s.store.scan(f"{path}/drawn", after="", limit=DRAWN_SHARDS, timeout_s=s.timing.read_s)
-    return sum(int((shard.fields or {}).get(DRAWN, 0)) for shard in shards)

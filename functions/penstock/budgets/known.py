@@ -50,6 +50,10 @@ class Known:
         for found in await store.read(list(touched.accounts), timeout_s=timing.read_s):
             self._note_account(found)
 
+    def has_seen(self, touched: Touched) -> bool:
+        """Whether anything is known of all of them; nothing may have been granted yet."""
+        return all(path in self._accounts for path in touched.accounts)
+
     def is_fresh(self, touched: Touched) -> bool:
         """Whether all of them were read as lately as the pause must be."""
         since = self._monotonic() - self._poll_s

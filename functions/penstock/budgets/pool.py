@@ -68,6 +68,16 @@ class Pool:
         reserve = timedelta(seconds=self.s.timing.allotment_reserve_s)
         return not self.retired and self.known.now(self.s.clock) < self.allotment.lease_end - reserve
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether anybody asked lately: who comes alone draws for itself."""
+        return self._demand() > 0
+
+    def follow(self, other: Pool) -> None:
+        """Draw what was lately asked of `other`, for those who will ask here."""
+        self._taken.extend(other._taken)
+        self._begin()
+
     def take(self, nano: int) -> Wish:
         """Ask for `nano`: at once, where there is enough, else by a draw that begins now."""
         now = self.s.clock.monotonic()
@@ -162,6 +172,8 @@ class Pool:
         Raises Lapsed, StoreUnavailable.
         """
         if not asked:
+            if not self.known.has_seen(self.allotment.touched):
+                await self.known.read(self.s.store, self.s.timing, self.allotment.touched)
             return await self._draw_once(0)
         surplus, read = await self._draw_once(self._lacking(asked)), False
         while self._lacking(asked) and not read and not self.known.is_fresh(self.allotment.touched):
@@ -177,7 +189,8 @@ class Pool:
     async def _draw_once(self, wanted: int) -> int:
         """Raises Lapsed, StoreUnavailable."""
         limits, day = self.limits(), self.allotment.touched.day
-        nano = wanted + beforehand(self._demand(), limits, day, self.known.account)
+        seen = self.known.has_seen(self.allotment.touched)
+        nano = wanted + (beforehand(self._demand(), limits, day, self.known.account) if seen else 0)
         if not nano or (wanted and self._is_hopeless(limits)):
             return 0
         self._drawn = nano

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 
 from penstock.budgets.accounts import Touched, governing, touched
@@ -21,6 +21,8 @@ class Pools:
     def __init__(self, known: Known) -> None:
         self._known = known
         self._pools: dict[Touched, Pool] = {}
+        #: Which part of `day_ahead_s` before a day's end is this instance's; None: no pool was made yet.
+        self._part: float | None = None
 
     def touched(self, s: Services, limits: Sequence[Limit], target: Target) -> Touched:
         """What a hold that is written now is counted on; near midnight that is the next day already."""
@@ -29,6 +31,11 @@ class Pools:
 
     def of(self, s: Services, touched: Touched) -> Pool:
         """The pool to take from."""
+        pool = self._usable(s, touched)
+        self._look_ahead(s, pool)
+        return pool
+
+    def _usable(self, s: Services, touched: Touched) -> Pool:
         pool = self._pools.get(touched)
         if pool is None or not pool.is_usable:
             self._drop_old()
@@ -36,6 +43,19 @@ class Pools:
             pool = Pool(s, self._known, allotment, partial(self._limits, touched))
             self._pools[touched] = pool
         return pool
+
+    def _look_ahead(self, s: Services, pool: Pool) -> None:
+        """Draw for the next day while this one lasts: at its first second all instances would draw at
+        once."""
+        if self._part is None:
+            self._part = s.jitter()
+        today = pool.allotment.touched
+        ahead = s.timing.allotment_reserve_s + self._part * s.timing.day_ahead_s
+        if self._known.now(s.clock) < _midnight(today.day) - timedelta(seconds=ahead):
+            return
+        tomorrow = touched(self._limits(today), today.day + timedelta(days=1), today.model)
+        if tomorrow not in self._pools and pool.is_asked:
+            self._usable(s, tomorrow).follow(pool)
 
     def take_all(self) -> list[Pool]:
         """All of them; from here on others are made."""
@@ -58,5 +78,9 @@ class Pools:
     def _lease_end(self, s: Services, touched: Touched) -> datetime:
         """Not past the day that is counted; in whole milliseconds, as the store's time of a write is."""
         end = self._known.now(s.clock) + timedelta(seconds=s.timing.allotment_s)
-        midnight = datetime.combine(touched.day + timedelta(days=1), time(), UTC)
-        return min(midnight, end.replace(microsecond=end.microsecond // 1000 * 1000))
+        return min(_midnight(touched.day), end.replace(microsecond=end.microsecond // 1000 * 1000))
+
+
+def _midnight(day: date) -> datetime:
+    """The end of `day`."""
+    return datetime.combine(day + timedelta(days=1), time(), UTC)

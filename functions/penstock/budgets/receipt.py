@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from penstock.budgets.held import charge
+from penstock.budgets.held import charge, decided
 from penstock.messages.hold import UNSURE
 from penstock.money.limits import NANO
 from penstock.requests.record import Record
@@ -22,7 +22,7 @@ def with_receipt(record: Record) -> Record:
 
 
 def _receipt(record: Record) -> dict[str, Any]:
-    holds = record.holds or ()
+    holds = decided(record).holds or ()
     before = record.charged or 0
     unsure = sum(hold.charge for hold in holds if hold.outcome == UNSURE)
     return {

@@ -111,6 +111,9 @@ class Budgets(Seam):
             record = live.noted(record)
         return with_receipt(record)
 
+    def without_holder(self, s: Services, record: Record) -> Record:
+        return with_receipt(record)
+
     def ended(self, s: Services, holder: Holder[Record]) -> None:
         live = self._live.pop(holder.owner, None)
         if live is not None:

@@ -7,22 +7,30 @@ from datetime import date
 from typing import NamedTuple
 
 from penstock.budgets.accounts import GRANTED, RETURNED, detail
+from penstock.budgets.outstanding import held_under, outstanding
 from penstock.money.limits import MONEY_PATH, TENANT, Limit, in_force
 from penstock.paths import account_path
 from penstock.services import Services
 
 
 class Standing(NamedTuple):
-    """A budget and its counters, in nano-dollars."""
+    """A budget and its counters, in nano-dollars. `held`: what calls that are under way may cost, and what
+    instances have drawn and not used."""
 
     limit: Limit
     granted: int
     returned: int
+    held: int = 0
 
     @property
     def used(self) -> int:
-        """Spent or held: also what instances have drawn and not used yet."""
+        """Spent or held."""
         return self.granted - self.returned
+
+    @property
+    def spent(self) -> int:
+        """What requests were charged."""
+        return max(0, self.used - self.held)
 
     @property
     def left(self) -> int:
@@ -45,9 +53,11 @@ async def standing(s: Services, limits: Sequence[Limit], today: date) -> list[St
     paths = sorted({account_path(limit.scope, f"{today:%Y-%m}") for limit in limits})
     found = await s.store.read(paths, timeout_s=s.timing.read_s) if paths else []
     accounts = {snapshot.path: snapshot.fields or {} for snapshot in found}
+    open_now = await outstanding(s) if limits else []
     rows = []
     for limit in sorted(limits, key=lambda limit: (limit.scope, limit.period, limit.model or "")):
         account = accounts[account_path(limit.scope, f"{today:%Y-%m}")]
         end = detail(limit.period, limit.model, today)
-        rows.append(Standing(limit, int(account.get(GRANTED + end, 0)), int(account.get(RETURNED + end, 0))))
+        granted, returned = (int(account.get(name + end, 0)) for name in (GRANTED, RETURNED))
+        rows.append(Standing(limit, granted, returned, held_under(limit, today, open_now)))
     return rows

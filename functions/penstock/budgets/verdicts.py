@@ -47,10 +47,8 @@ def refusing(nano: int, limits: Iterable[Limit], day: date, read: Read) -> Refus
 
 
 def beforehand(demand: int, limits: Sequence[Limit], day: date, read: Read) -> int:
-    """What a draw takes for what is not asked yet: the demand of a while, and a small share of what is left.
-    Of an account that nobody has read it takes nothing beforehand."""
-    if not all(read(_path(limit, day)) for limit in limits):
-        return 0
+    """What a draw takes for what is not asked yet: the demand of a while, and a small share of what is
+    left, of accounts that somebody has seen."""
     return max(0, min(demand, left(limits, day, read) // SHARE))
 
 

@@ -39,7 +39,7 @@ from penstock.requests.incoming import Incoming
 from penstock.requests.lifecycle import TABLE, Action, seen
 from penstock.requests.queueing import next_at_once, pile_of
 from penstock.requests.record import Record, State
-from penstock.requests.seams import seams_of, with_line
+from penstock.requests.seams import seams_of, with_line, without_holder
 from penstock.services import Services
 
 #: How often a lost race or an unknown outcome is looked at again before the delivery gives up.
@@ -247,7 +247,7 @@ class _Claim:
 
     async def _close(self, look: _Look, done: Record) -> Settled:
         """The request is answered without a call of its own."""
-        sent, _ = await self._commit(look, done, [])
+        sent, _ = await self._commit(look, without_holder(self._s, done), [])
         return Settled(Action.PUBLISH, sent, finished=True)
 
     async def _commit(

@@ -28,7 +28,7 @@ from penstock.requests.queueing import next_at_once, pile_of
 from penstock.requests.record import Record, State
 from penstock.requests.room import wake_of
 from penstock.requests.save import of_seams, priced, size_of, spilled
-from penstock.requests.seams import seams_of
+from penstock.requests.seams import seams_of, without_holder
 from penstock.requests.unheld import Step, advance
 from penstock.requests.waiting import given_back, left
 from penstock.services import Services
@@ -168,7 +168,7 @@ class _Taking:
         others = of_seams(self._s, before, answer)
         if key is not None:
             others.append(self._cached(answer, key))
-        return Step(_of_a_batch(done, self._name), others)
+        return Step(without_holder(self._s, _of_a_batch(done, self._name)), others)
 
     async def _failed(self, record: Record, incoming: Incoming, failure: ProviderFailure) -> Step | None:
         if not self._member.is_out(record):
@@ -221,7 +221,7 @@ def _failed(
     known = record.with_outcome("final" if name else "unknown", failure.message)
     known = known._replace(perhaps_paid=known.perhaps_paid + member.more_paid)
     done = gave_up(s, incoming.request, known, failure, key, 0, withheld)
-    return Step(_of_a_batch(done, name or None), of_seams(s, record, failure))
+    return Step(without_holder(s, _of_a_batch(done, name or None)), of_seams(s, record, failure))
 
 
 def _of_a_batch(done: Record, name: str | None) -> Record:

@@ -103,6 +103,10 @@ class Seam:
         """`record` as it is written with its result, which a store may refuse: then it is asked again."""
         return record
 
+    def without_holder(self, s: Services, record: Record) -> Record:
+        """As `at_save`, where nobody holds `record`: it is answered by another's call, or by its batch."""
+        return record
+
     def ended(self, s: Services, holder: Holder[Record]) -> None:
         """The work of a delivery is over, and what it last wrote is `holder.record`. It must not raise."""
 
@@ -170,4 +174,11 @@ def at_save(s: Services, holder: Holder[Record], record: Record) -> Record:
     """What every room adds to a record with its result."""
     for seam in seams_of(s):
         record = seam.at_save(s, holder, record)
+    return record
+
+
+def without_holder(s: Services, record: Record) -> Record:
+    """What every room adds to a record whose result no holder writes."""
+    for seam in seams_of(s):
+        record = seam.without_holder(s, record)
     return record

@@ -31,6 +31,7 @@ BENCHES = {
     "latency": "what we add between publish and result, at 10, 50 and 100 requests a second",
     "cold": "a fresh process until its first answer, and what it imports for it",
     "traces": "CPU per request with traces on beside off",
+    "money": "a request under a budget beside none, many instances under one, and how much of one is used",
     "door": "the front door beside the LiteLLM proxy: CPU, latency, memory, the first answer",
     "memory": "of an instance with 1, 80 and 250 requests in flight, and its growth",
     "scale": "cost per request at 1, 2, 4 processes, and beside 1,000 to 100,000 stored requests",

@@ -39,11 +39,11 @@ class Load:
     asked: int = 0
     backlog: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
-    async def misses(self, count: int) -> float:
-        """CPU milliseconds of request_handler per request, `count` new questions."""
+    async def misses(self, count: int, handler: Instance | None = None) -> float:
+        """CPU milliseconds of request_handler, or of another one, per request, `count` new questions."""
         self.asked += count
         bodies = [question(f"{self.asked}-{n}") for n in range(count)]
-        return await self._through(self.handler, bodies)
+        return await self._through(handler or self.handler, bodies)
 
     async def hits(self, count: int) -> float:
         """The same for questions that were answered before."""

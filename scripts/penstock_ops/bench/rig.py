@@ -30,6 +30,8 @@ from penstock_ops.terminal.topology import Topology, create_on_pubsub
 
 #: Far above every in-flight number that a bench uses: our own limit is not what is measured.
 _CALLS_AT_ONCE = 10_000
+#: Of an answer, in tokens: what a budget needs to know. The bench's model never comes near it.
+_MAX_OUTPUT = 512
 #: Below the two seconds after which gunicorn closes a silent connection: a push on one just closed fails.
 _KEEP_S = 1.0
 #: A subscription that hands out nothing for so many seconds has nothing.
@@ -97,6 +99,14 @@ class Rig:
         """Deliver `routes` (subscription, instance, deliveries in flight) from a process of its own."""
         lanes = [Lane(subscription, (instance.url,), width) for subscription, instance, width in routes]
         return self._feeding(lanes, [instance for _, instance, _ in routes])
+
+    def spread(
+        self, instances: Sequence[Instance], in_flight: int
+    ) -> contextlib.AbstractAsyncContextManager[Feeder]:
+        """Deliver the requests that wait to `instances` in turn, `in_flight` at once over all."""
+        urls = tuple(instance.url for instance in instances)
+        lane = Lane(self.topology.request_subscription, urls, in_flight)
+        return self._feeding([lane], instances)
 
     def stream(
         self, instances: Sequence[Instance], pace: Pace
@@ -183,7 +193,7 @@ class Rig:
 def routes(model_url: str) -> dict[str, Any]:
     """PENSTOCK_ROUTES of a function whose only model is at `model_url`."""
     target = {"name": "bench", "provider": "openai", "model": "gpt-5.4-nano", "base_url": model_url}
-    targets = [target | {"max_concurrency": _CALLS_AT_ONCE}]
+    targets = [target | {"max_concurrency": _CALLS_AT_ONCE, "max_output": _MAX_OUTPUT}]
     return {"default": "bench", "routes": {"bench": {"targets": targets}}}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,7 +67,7 @@ class Case:
 
 def trip_of(calls: Sequence[Call]) -> Trip:
     """The sum of `calls`, the pause's lookups left out."""
-    counted = [call for call in calls if call.asked != [PAUSE_PATH]]
+    counted = [call for call in calls if PAUSE_PATH not in call.asked]
     queries = [call for call in counted if call.method == "RunQuery"]
     return Trip(
         reads=sum(len(call.asked) for call in counted) + sum(max(1, query.found) for query in queries),
@@ -146,9 +146,9 @@ class Bench:
         parts = {"request_handler": trip_of(calls), "response_processor": await self.confirm()}
         return Case("miss", parts, (before, after))
 
-    async def hit(self) -> Case:
+    async def hit(self, name: str = "miss") -> Case:
         """The same question under another id."""
-        again = question("miss") | {"request_id": "hit"}
+        again = question(name) | {"request_id": f"{name}-hit"}
         parts = {"request_handler": await self.handle(self.rig.envelope(again))}
         return Case("hit", parts | {"response_processor": await self.confirm()})
 
@@ -211,8 +211,11 @@ class Bench:
 
 
 @contextlib.asynccontextmanager
-async def counting(rig: Rig, *, away_s: float = AWAY_S) -> AsyncIterator[Bench]:
-    """The functions as real processes, their emulators behind proxies that count, `away_s` seconds away."""
+async def counting(
+    rig: Rig, *, away_s: float = AWAY_S, others: Mapping[str, str] | None = None
+) -> AsyncIterator[Bench]:
+    """The functions as real processes, their emulators behind proxies that count, `away_s` seconds away.
+    `others` stand in their environment."""
     started: list[Bench] = []
 
     def note(call: Call) -> None:
@@ -223,7 +226,7 @@ async def counting(rig: Rig, *, away_s: float = AWAY_S) -> AsyncIterator[Bench]:
         pubsub = await stack.enter_async_context(WireProxy(rig.pubsub, note, away_s=away_s))
         firestore = await stack.enter_async_context(WireProxy(rig.firestore, note, away_s=away_s))
         hosts = {"PUBSUB_EMULATOR_HOST": pubsub.host, "FIRESTORE_EMULATOR_HOST": firestore.host}
-        env = rig.env(model.base_url, **hosts)
+        env = rig.env(model.base_url, **hosts, **(others or {}))
         handler, processor, sweeper = (Instance(target, env, rig.folder) for target in _TARGETS)
         bench = Bench(rig, model, handler, processor, sweeper)
         started.append(bench)

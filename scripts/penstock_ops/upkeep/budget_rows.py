@@ -24,7 +24,7 @@ async def budget_rows(system: System, tenant: str | None) -> list[dict[str, Any]
 async def rows_of(system: System, limits: Sequence[Limit], today: date) -> list[dict[str, Any]]:
     return [
         told(one.limit)
-        | {"used_usd": one.used / NANO, "returned_usd": one.returned / NANO, "left_usd": one.left / NANO}
+        | {f"{name}_usd": getattr(one, name) / NANO for name in ("used", "spent", "held", "returned", "left")}
         for one in await standing(system.services, limits, today)
     ]
 
@@ -42,12 +42,12 @@ def told(limit: Limit) -> dict[str, Any]:
 
 def print_budgets(rows: Sequence[dict[str, Any]]) -> None:
     table = Table("scope", "per", "model", box=None)
-    for name in ("budget", "spent or held", "left"):
+    for name in ("budget", "spent", "held", "left"):
         table.add_column(name, justify="right")
     table.add_column("when exhausted")
     for row in rows:
-        money = (usd(round(row[name] * NANO)) for name in ("usd", "used_usd", "left_usd"))
+        money = (usd(round(row[name] * NANO)) for name in ("usd", "spent_usd", "held_usd", "left_usd"))
         named = (shown(row["scope"]), row["period"], shown(row["model"] or "all"))
         table.add_row(*named, *money, row["on_exhausted"])
     stdout().print(table)
-    say("spent or held: also what instances have drawn and not used; it comes back within minutes.")
+    say("held: for calls under way, and drawn by instances; what is not used comes back within minutes.")

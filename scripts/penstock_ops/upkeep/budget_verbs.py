@@ -61,7 +61,7 @@ def clear(scope: _Scope = "all", per: _Per = "month", model: _Model = None, as_j
 
 @verbs.command(name="list")
 def list_budgets(as_json: _Json = False) -> None:
-    """Show every budget: what is spent or held in this period, and what is left.
+    """Show every budget: what is spent and held in this period, and what is left.
 
     [b]Examples[/b]
 

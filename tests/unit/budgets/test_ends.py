@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from penstock.budgets.closing import Closing
 from penstock.budgets.held import charge, decided, with_hold
@@ -124,3 +126,67 @@ def test_the_end_of_an_instance_gives_back_what_it_holds_for_nobody() -> None:
         assert after.get("returned", 0) > before.get("returned", 0)
 
     play(scene, shape=_ONE)
+
+
+def _told(result: Mapping[str, Any]) -> tuple[float, float]:
+    budget = result["cost"]["budget"]
+    return budget["charged_usd"], budget["unsure_usd"]
+
+
+def test_who_is_answered_by_another_says_what_its_own_call_was_charged() -> None:
+    async def scene(stage: Stage) -> None:
+        await set_limits(stage.world, _PLENTY)
+        await stage.ask("r1")
+        await asyncio.sleep(10)
+        charged = (await stage.document("r1"))["charged"] / 1e9
+        await stage.ask("r2", cache="refresh")
+        await stage.rest()
+        result = await stage.result("r1")
+        assert result["cache"] == "hit"
+        assert _told(result) == (charged, charged) > (0, 0)
+
+    play(scene, shape=BUDGETS, replies=[_BROKEN, _BROKEN])
+
+
+def test_whose_holder_died_and_who_is_answered_by_another_says_what_it_held() -> None:
+    async def scene(stage: Stage) -> None:
+        await set_limits(stage.world, _PLENTY)
+        await stage.ask("r1")
+        await asyncio.sleep(5)
+        held = (await stage.document("r1"))["holds"][0]["nano"] / 1e9
+        stage.caller().kill()
+        await stage.ask("r2", cache="refresh")
+        await stage.rest()
+        result = await stage.result("r1")
+        assert result["cache"] == "hit"
+        assert _told(result) == (held, held)
+
+    play(scene, shape=BUDGETS, replies=[Reply("ok", 50.0)])
+
+
+def test_whose_time_is_over_says_what_it_was_charged() -> None:
+    async def scene(stage: Stage) -> None:
+        await set_limits(stage.world, _PLENTY)
+        await stage.ask("r1", max_wait_s=15)
+        await stage.rest()
+        result = await stage.result("r1")
+        assert result["error"]["reason"] == "deadline_exceeded"
+        assert _told(result)[0] == _told(result)[1] > 0
+
+    play(scene, shape=BUDGETS, always=_BROKEN)
+
+
+def test_who_lost_three_holders_says_what_they_held() -> None:
+    async def scene(stage: Stage) -> None:
+        await set_limits(stage.world, _PLENTY)
+        await stage.ask("r1")
+        for call in range(1, 4):
+            while stage.calls() < call:
+                await asyncio.sleep(5)
+            stage.caller().kill()
+        await stage.rest()
+        assert stage.calls() == 3
+        charged, unsure = _told(await stage.result("r1"))
+        assert charged == unsure > 0
+
+    play(scene, shape=BUDGETS, always=Reply("ok", 50.0))

@@ -52,7 +52,7 @@ def test_the_least_that_is_left_decides() -> None:
 def test_beforehand_takes_the_demand_and_a_small_share() -> None:
     assert beforehand(10, [ALL], DAY, lambda _: {"granted": 0}) == 10
     assert beforehand(999, [ALL], DAY, lambda _: {"granted": 200}) == 50
-    assert beforehand(999, [ALL], DAY, lambda _: {}) == 0
+    assert beforehand(999, [ALL], DAY, lambda _: {"granted": 9999}) == 0
 
 
 def test_a_call_is_under_the_limits_of_its_scopes_and_model() -> None:

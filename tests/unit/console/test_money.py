@@ -46,11 +46,15 @@ async def test_budgets_of_a_tenant_say_limit_use_and_rest(s: Services) -> None:
     ]
     month = f"{s.clock.now():%Y-%m}"
     spent = Merge(account_path("all", month), {"granted": 29 * 10**9, "returned": 2 * 10**9})
+    # One instance has drawn two dollars and was charged half of one.
+    its = {"accounts": [account_path("all", month)], "day": f"{s.clock.now():%Y-%m-%d}", "model": "m"}
+    drawn = Merge("allotments/a", {**its, "granted": 2 * 10**9, "returned": 0, "due_at": "00:x"})
+    charged = Merge("allotments/a/drawn/0", {"nano": 10**9 // 2})
     await s.store.commit(
-        [Merge(MONEY_PATH, {"limits": [one.encode() for one in limits]}), spent], timeout_s=9
+        [Merge(MONEY_PATH, {"limits": [one.encode() for one in limits]}), spent, drawn, charged], timeout_s=9
     )
     _, text = await get(s, "/money")
-    for figure in ("$30.000000", "$27.000000", "$2.000000", "$3.000000", "90.0 per cent used"):
+    for figure in ("$30.000000", "$25.500000", "$1.500000", "$2.000000", "$3.000000", "90.0 per cent used"):
         assert figure in text
     # Another tenant's budget is not this one's.
     assert "tenant:acme" not in text
