@@ -85,9 +85,14 @@ async def tell(s: Services, sight: Sight) -> None:
 
 
 async def done(s: Services, page: Page) -> int:
-    """How many of its members say so. One read, whatever the page holds: it is asked after every member."""
+    """How many of its members say so. One read, whatever the page holds: it is asked after every member, and
+    those that come beside each other share one."""
     name = page.done_in
-    return await s.store.count(REQUESTS, "done_in", name, name, timeout_s=s.timing.read_s)
+
+    async def counted() -> int:
+        return await s.store.count(REQUESTS, "done_in", name, name, timeout_s=s.timing.read_s)
+
+    return await s.counts.ask(name, counted)
 
 
 async def _close(s: Services, sight: Sight) -> None:
