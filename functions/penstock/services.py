@@ -14,6 +14,7 @@ from penstock.outlet import Outlet, Secret
 from penstock.pause import PauseWatch
 from penstock.ports import Blobs, Bus, Clock, Provider, Store
 from penstock.runner import Runner
+from penstock.shared import Shared
 from penstock.targets.gate import Gate
 from penstock.targets.routes import Routes
 from penstock.timing import Timing
@@ -81,6 +82,8 @@ class Services:
     workflows: frozenset[str] = frozenset()
     #: Confirmations, which come in crowds and add to the same few documents.
     confirming: Together = field(default_factory=Together)
+    #: Counts of what the members of a page say, which wake it in crowds.
+    counts: Shared[int] = field(default_factory=Shared)
     #: Uniform in [0, 1), for back-off.
     jitter: Callable[[], float] = random.random
     #: Unguessable: owners and write ids.

@@ -104,6 +104,8 @@ class System:
     max_backoff_s: float = 600.0
     #: How many processes of run_handler there are; none: runs are switched off.
     run_handlers: int = 0
+    #: How many processes of courier there are; none: callbacks are switched off.
+    couriers: int = 0
     #: How many processes of front_door there are; they and the others have what `env` says of the door.
     doors: int = 0
 
@@ -111,7 +113,11 @@ class System:
         self._stack = contextlib.AsyncExitStack()
         environment = self.emulators.environment
         pubsub, firestore = environment["PUBSUB_EMULATOR_HOST"], environment["FIRESTORE_EMULATOR_HOST"]
-        self.topology = Topology(min_backoff_s=None, runs_topic="llm-runs" if self.run_handlers else None)
+        self.topology = Topology(
+            min_backoff_s=None,
+            runs_topic="llm-runs" if self.run_handlers else None,
+            callbacks_topic="llm-callbacks" if self.couriers else None,
+        )
         await create_on_pubsub(self.topology, self.project, pubsub, {})
         function_env = {
             "PATH": os.environ["PATH"],
@@ -120,6 +126,11 @@ class System:
             "PENSTOCK_BUCKET": str(self.folder / "blobs"),
             "PENSTOCK_TIME_SCALE": str(self.time_scale),
             **({"PENSTOCK_RUNS_TOPIC": self.topology.runs_topic} if self.topology.runs_topic else {}),
+            **(
+                {"PENSTOCK_CALLBACKS_TOPIC": callbacks}
+                if (callbacks := self.topology.callbacks_topic)
+                else {}
+            ),
             **environment,
             **self.env,
         }
@@ -127,6 +138,7 @@ class System:
         self.processor = self._function("response_processor", function_env)
         self.sweeper = self._function("sweeper", function_env)
         self.running = [self._function("run_handler", function_env) for _ in range(self.run_handlers)]
+        self.telling = [self._function("courier", function_env) for _ in range(self.couriers)]
         self.fronts = [self._function("front_door", function_env) for _ in range(self.doors)]
         for function in self.everything:
             self._stack.callback(function.stop)
@@ -148,7 +160,7 @@ class System:
     @property
     def everything(self) -> list[Function]:
         """Every function."""
-        return [*self.functions, self.processor, self.sweeper, *self.running, *self.fronts]
+        return [*self.functions, self.processor, self.sweeper, *self.running, *self.telling, *self.fronts]
 
     async def publish(self, body: Mapping[str, Any] | bytes, **attributes: str) -> str:
         """Publish a request; the message id."""
@@ -222,6 +234,7 @@ class System:
         if self.running:
             routes.append(route(self.topology.internal_subscription, self.processor))
         routes += [route(self.topology.runs_subscription, one, RUNS_AT_ONCE) for one in self.running]
+        routes += [route(self.topology.callbacks_subscription, one) for one in self.telling]
         return Bridge(self.project, routes, emulator_host=pubsub)
 
     async def _minutes(self) -> None:

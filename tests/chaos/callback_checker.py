@@ -80,6 +80,8 @@ class _Case:
         told, about = received.told, document["about"]
         if told["type"] != document["type"]:
             yield f"said {told['type']}, it is {document['type']}"
+        if about["kind"] == "run":
+            yield from self._of_run(document["tenant"], about, told)
         if about["kind"] != "request":
             return
         data = told["data"]
@@ -88,6 +90,14 @@ class _Case:
         published = [json.loads(carried.data) for carried in self._e.results]
         if data not in published and "completion_url" not in data:
             yield "told something else than the response topic carried"
+
+    def _of_run(self, tenant: str, about: Document, told: Document) -> Iterator[str]:
+        data = told["data"]
+        if (data["run_id"], data["generation"]) != (about["name"], about["round"]):
+            yield "told of another run, or another generation of it"
+        run = self._e.documents.get(f"tenants/{tenant}/runs/{about['name']}", {})
+        if run.get("generation", 0) == about["round"] and data["status"] != run["outcome"]["status"]:
+            yield f"told {data['status']}, the run {run['outcome']['status']}"
 
     def _has_letter(self, document: Document) -> bool:
         return any(

@@ -27,3 +27,6 @@ async def test_runs_whose_functions_are_killed_and_cut_off_keep_the_promise(
     # and that all of it took place
     assert outcome.figures["kills"] == 2
     assert outcome.figures["members"] >= 24
+    # and that each end was told of, some at a second attempt
+    assert outcome.figures["told"] >= 2
+    assert outcome.figures["deliveries_of_callbacks"] >= outcome.figures["told"]

@@ -59,6 +59,10 @@ class Parent:
         place = f"{tenant}/{self.run}/{self.generation}/{self.stage}/{self.page}"
         return f"{_hash(place)[:8]}/{place}"
 
+    def laned_in(self, tenant: str) -> str:
+        """What a member says while it waits in a lane: one beginning for its stage, then its page."""
+        return f"{stage_in_lane(tenant, self.run, self.generation, self.stage)}/{self.page}"
+
     def encode(self) -> dict[str, Any]:
         """The field of the request's document."""
         return asdict(self)
@@ -104,6 +108,12 @@ def is_member_id(request_id: str) -> bool:
 def page_name(run: str, generation: int, stage: str, page: int) -> str:
     """A page as wakes name it: its run's name, and its own below it."""
     return f"{run}/{generation}.{stage}.{page}"
+
+
+def stage_in_lane(tenant: str, run: str, generation: int, stage: str) -> str:
+    """What `laned_in` of a stage's members begins with, before a `/` and the page's number."""
+    place = f"{tenant}/{run}/{generation}/{stage}"
+    return f"{_hash(place)[:8]}/{place}"
 
 
 def _hash(text: str) -> str:

@@ -134,6 +134,8 @@ class Record(NamedTuple):
     #: The run that asks, and the place in it; `done_in` is set when this is done and its page counts it.
     parent: Parent | None = None
     done_in: str | None = None
+    #: Where a member says that it waits in a lane, queued or sent: its run counts those apart.
+    laned_in: str | None = None
     #: Whom to tell when it has ended.
     callback: Addressee | None = None
 

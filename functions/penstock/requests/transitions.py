@@ -102,7 +102,7 @@ def reopened(
 def leased(record: Record, owner: str, lease: Lease, timing: Timing) -> Record:
     """`record` held by `owner` until `lease` ends."""
     waiting_no_more = record._replace(
-        owner=owner, not_before=None, following=None, leader=None, waits=None, lacks=None
+        owner=owner, not_before=None, following=None, leader=None, waits=None, laned_in=None, lacks=None
     )
     return waiting_no_more.leased_until(lease, timing)
 
@@ -141,6 +141,7 @@ def set_aside(record: Record, state: State, until: datetime) -> Record:
         owner=None,
         lease_until=None,
         waits=None,
+        laned_in=None,
         turn=None,
         not_before=until,
         due_at=sharded(record.tenant, record.request_id, until),
@@ -229,6 +230,7 @@ def _terminal(record: Record, result: Result, key: str | None, now: datetime, ti
         following=None,
         leader=None,
         waits=None,
+        laned_in=None,
         turn=None,
         lacks=None,
         answer_key=key,

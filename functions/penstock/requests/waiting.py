@@ -18,7 +18,8 @@ def queued(record: Record, waits: str) -> Record:
     """In the pile `waits`, until its plan says that it must be asked at once."""
     until = record.escalate_at or record.deadline
     aside = set_aside(record, State.QUEUED, until)
-    return aside._replace(not_before=None, following=None, leader=None, waits=waits)
+    laned_in = record.parent.laned_in(record.tenant) if record.parent is not None else None
+    return aside._replace(not_before=None, following=None, leader=None, waits=waits, laned_in=laned_in)
 
 
 def sent(record: Record, batch: str, target: str, now: datetime, timing: Timing) -> Record:

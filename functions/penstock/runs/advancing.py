@@ -25,6 +25,7 @@ from penstock.runs.kept import Entry, Part, definition_of, manifest_of, plan_of
 from penstock.runs.page import Page, PageState
 from penstock.runs.record import Run, Stage, State
 from penstock.runs.wakes import wake_page
+from penstock.runs.width import width
 from penstock.services import Services
 
 _LOOKS: Final = 8
@@ -123,15 +124,15 @@ def _taken(s: Services, run: Run) -> Step:
 async def _opened(s: Services, old: Run, run: Run, stage: Stage) -> Step:
     """As many pages more as may be under way."""
     now = s.clock.now()
-    if stage.next_page == stage.pages or len(stage.open) >= changes.OPEN_PAGES:
+    if stage.next_page == stage.pages:
         return Step(changes.moved(run, now, s.timing) if run != old else run)
     plan = await plan_of(s, stage.plan)
+    room, most = await width(s, run, stage, plan)
     base = {entry.page: entry for entry in await manifest_of(s, stage.base)} if stage.base else {}
-    room = changes.allowed(run, now, s.timing) - sum(plan[number].rows for number in stage.open)
     until = run.deadline + timedelta(seconds=s.timing.retention_s)
     pages: list[Page] = []
     purse, carried, number = Purse(s, run), 0, stage.next_page
-    while number < stage.pages and len(stage.open) + len(pages) < changes.OPEN_PAGES:
+    while number < stage.pages and len(pages) < most:
         if number in base and base[number].is_whole:
             carried += base[number].ok
         elif room > 0 or not (stage.open or pages):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
 
 from penstock.leases.lease import Lease
 from penstock.messages.completion import BlobRef
@@ -14,11 +13,6 @@ from penstock.runs.message import Ordered
 from penstock.runs.page import Page, PageState
 from penstock.runs.record import Closed, Run, Stage, State
 from penstock.timing import Timing
-
-#: Members under way at first; half as many more each `ramp_s`.
-RAMP_START: Final = 400
-#: Pages under way at once: what one read of them takes.
-OPEN_PAGES: Final = 100
 
 SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"
 
@@ -171,13 +165,6 @@ def reopened(run: Run, at: int, stage: Stage, now: datetime, timing: Timing) -> 
     """The same from the stage `run.closed[at]` on."""
     again = begun_again(run, now)._replace(closed=run.closed[:at])
     return running(again, stage, now, timing)
-
-
-def allowed(run: Run, now: datetime, timing: Timing) -> int:
-    """Members that may be under way now (Firestore's 500/50/5 rule: new load grows by half in 5 minutes)."""
-    age = max(0.0, (now - (run.began_at or run.created_at)).total_seconds())
-    steps = min(int(age / timing.ramp_s), 40)
-    return min(run.max_in_flight, int(RAMP_START * 1.5**steps))
 
 
 def outcome(status: str, reason: str = "", message: str = "") -> dict[str, str]:

@@ -57,7 +57,7 @@ async def look(s: Services, sight: Sight) -> bool:
         if sight.page.state is PageState.CLOSED:
             await tell(s, sight)
             return True
-        if sight.page.state is not PageState.EMITTED or not await _is_full(s, sight.page):
+        if sight.page.state is not PageState.EMITTED or await done(s, sight.page) < sight.page.expected:
             return False
         try:
             await _close(s, sight)
@@ -84,10 +84,15 @@ async def tell(s: Services, sight: Sight) -> None:
         await wake_run(s, page.tenant, page.run_id)
 
 
-async def _is_full(s: Services, page: Page) -> bool:
-    """One read, whatever the page holds: it is asked after every member."""
+async def done(s: Services, page: Page) -> int:
+    """How many of its members say so. One read, whatever the page holds: it is asked after every member, and
+    those that come beside each other share one."""
     name = page.done_in
-    return await s.store.count(REQUESTS, "done_in", name, name, timeout_s=s.timing.read_s) >= page.expected
+
+    async def counted() -> int:
+        return await s.store.count(REQUESTS, "done_in", name, name, timeout_s=s.timing.read_s)
+
+    return await s.counts.ask(name, counted)
 
 
 async def _close(s: Services, sight: Sight) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from penstock.errors import PenstockError, PreconditionFailed
 from penstock.leases.document import changed_fields
 from penstock.ports import Update
-from penstock.runs.closing import look, tell
+from penstock.runs.closing import done, look, tell
 from penstock.runs.emitting import emit
 from penstock.runs.links import publish_links, publish_next
 from penstock.runs.members import members_of
-from penstock.runs.page import PageState
+from penstock.runs.page import Page, PageState
 from penstock.runs.page_lifecycle import PAGE_TABLE, PageAction, arrival_at_page, seen_page
 from penstock.runs.sight import Sight, look_at
 from penstock.runs.wakes import PageWake
+from penstock.runs.width import in_lane
 from penstock.runs.work import work_of
 from penstock.services import Services
 
@@ -48,11 +49,20 @@ async def page_story(s: Services, woken: PageWake) -> None:
 
 async def _search(s: Services, sight: Sight) -> None:
     """The run has waited long: look, and publish what was lost on the way."""
-    if await look(s, sight):
+    if await look(s, sight) or await _is_known(s, sight.page):
         return
     work = await work_of(s, sight.run, sight.page)
     for index, why in await publish_links(s, work, await members_of(s, work, work.asked)):
         await _note(s, sight, index, why)
+
+
+async def _is_known(s: Services, page: Page) -> bool:
+    """Whether its members are done or wait in a lane, all of them: a batch takes hours, and to read them each
+    time would cost more than they do."""
+    if page.state is not PageState.EMITTED:
+        return False
+    waiting = await in_lane(s, page)
+    return waiting > 0 and waiting + await done(s, page) >= page.expected
 
 
 async def _next(s: Services, sight: Sight, index: int, link: int) -> None:

@@ -9,19 +9,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
 from penstock.errors import BadMessage
-from penstock.lanes.histogram import Histogram
-from penstock.lanes.speed import Speed
 from penstock.messages.envelope import Envelope
 from penstock.messages.request import Request, decode_request
-from penstock.paths import speed_path
 from penstock.services import Services
 from penstock.targets.routes import Routes, parse_routes
 from penstock_ops.asking.publish_options import Options, fill
 from penstock_ops.asking.spool import Spool
 from penstock_ops.planning.planned import Planner, Weighed, by_target
+from penstock_ops.planning.speeds import speeds_of
+from penstock_ops.planning.tables import of_many, of_one
 from penstock_ops.terminal.console import print_json, say, stdout
 from penstock_ops.terminal.faults import Misuse
 from penstock_ops.terminal.system import open_system
@@ -53,7 +50,7 @@ async def _plan(messages: Spool, routes: Routes, *, as_json: bool) -> int:
     async with open_system() as system:
         say(f"penstock plan ← {system.name}")
         s = system.services
-        speeds, now = await _speeds(s, routes), s.clock.now()
+        speeds, now = await speeds_of(s, routes), s.clock.now()
         planner = Planner(routes, lambda target: speeds[target.name], s.prices, s.timing)
         try:
             rows = [planner.weighed(_request(s, message.data), now) for message in messages]
@@ -62,24 +59,10 @@ async def _plan(messages: Spool, routes: Routes, *, as_json: bool) -> int:
     if as_json:
         print_json([_told(one) for one in rows])
     elif len(rows) == 1:
-        stdout().print(_of_one(rows[0]))
+        stdout().print(of_one(rows[0]))
     else:
-        stdout().print(_of_many(rows))
+        stdout().print(of_many(by_target(rows)))
     return 0
-
-
-async def _speeds(s: Services, routes: Routes) -> Mapping[str, Speed]:
-    """What the deployment has seen of each target; nothing: what is assumed before."""
-    names = list(routes.targets)
-    found = await s.store.read([speed_path(name) for name in names], timeout_s=s.timing.read_s)
-    return {name: _speed(one.fields, s) for name, one in zip(names, found, strict=True)}
-
-
-def _speed(fields: Mapping[str, Any] | None, s: Services) -> Speed:
-    try:
-        return Speed.decode(fields or {})
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return Speed(Histogram(s.clock.now()))
 
 
 def _request(s: Services, data: bytes) -> Request:
@@ -91,36 +74,3 @@ def _request(s: Services, data: bytes) -> Request:
 def _told(rows: Sequence[Weighed]) -> Mapping[str, Any]:
     [chosen] = [row for row in rows if row.chosen]
     return {"target": chosen.target, "lane": chosen.lane, "options": [asdict(row) for row in rows]}
-
-
-def _of_one(rows: Sequence[Weighed]) -> Table:
-    table = _table("", "target", "lane", "model", "expected", "at once", "in time", "why")
-    for row in rows:
-        mark = "→" if row.chosen else ""
-        table.add_row(
-            mark, row.target, row.lane, row.model, _usd(row.usd), _usd(row.list_usd), f"{row.p_in_time:.1%}",
-            row.why,
-        )  # fmt: skip
-    return table
-
-
-def _of_many(rows: Sequence[Sequence[Weighed]]) -> Table:
-    table = _table("target", "lane", "requests", "expected", "at once", "in time, at least")
-    for one in by_target(rows):
-        share = f"{one['requests']:,} ({one['requests'] / len(rows):.0%})"
-        table.add_row(
-            one["target"], one["lane"], share, _usd(one["usd"]), _usd(one["list_usd"]),
-            f"{one['p_in_time']:.1%}",
-        )  # fmt: skip
-    return table
-
-
-def _table(*names: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for name in names:
-        table.add_column(name)
-    return table
-
-
-def _usd(value: float | None) -> str:
-    return "no price" if value is None else f"${value:,.6f}"

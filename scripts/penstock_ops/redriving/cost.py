@@ -17,8 +17,10 @@ def routes_here(env: Mapping[str, str] = os.environ) -> Routes | None:
     """They need not be the deployment's."""
     if not any(env.get(name) for name in _MODELS):
         return None
+    # Nothing is published here: a lane that waits is read like every other one.
+    beside = {"PENSTOCK_LOCAL": os.curdir, "PENSTOCK_BATCHES_TOPIC": "llm-batches"}
     given = {name: env[name] for name in (*_MODELS, "PENSTOCK_DEFAULT_MODEL") if env.get(name)}
     try:
-        return read_settings(given | {"PENSTOCK_LOCAL": os.curdir}).routes
+        return read_settings(given | beside).routes
     except SettingsError:
         return None

@@ -16,7 +16,9 @@ from penstock.messages.strict_json import canonical
 from penstock.redriving.cost import Estimate
 from penstock.runs.message import INLINE_ITEMS, RUN_ID_LIMIT
 from penstock.runs.planning import ITEMS_LIMIT
+from penstock_ops.planning.tables import of_many
 from penstock_ops.running.budget import budget_of, compare
+from penstock_ops.running.by_lane import Sums, by_lane
 from penstock_ops.running.expected import SAMPLE, Expected, expected
 from penstock_ops.running.items_file import read_items, rows_of
 from penstock_ops.running.pipeline_file import read_pipeline
@@ -71,7 +73,8 @@ async def start(asked: Asked, *, dry_run: bool, wait: bool, as_json: bool) -> in
         say(f"penstock run {run_id} → {system.name}")
         cost = found.cost(system.services.prices, asked.price)
         if dry_run or not as_json:
-            _tell(run_id, found, cost, as_json=as_json)
+            lanes = await by_lane(system.services, found, asked.max_wait_s)
+            _tell(run_id, found, cost, lanes, as_json=as_json)
             compare(asked.budget_usd, cost)
         if dry_run:
             return 0
@@ -118,10 +121,10 @@ async def _uploaded(system: System, tenant: str, run_id: str, lines: Sequence[by
     return (await s.blobs.put_stream(name, chunks(), timeout_s=s.timing.blob_s)).encode()
 
 
-def _tell(run_id: str, found: Expected, cost: Estimate, *, as_json: bool) -> None:
-    """What will be asked and what it may cost."""
+def _tell(run_id: str, found: Expected, cost: Estimate, lanes: Sums, *, as_json: bool) -> None:
+    """What will be asked, what it may cost, and by which lanes it would go."""
     if as_json:
-        estimated = cost.as_json() | {"by_step": found.by_step, "refused": found.refused}
+        estimated = cost.as_json() | {"by_step": found.by_step, "refused": found.refused, "by_lane": lanes}
         print_json({"run_id": run_id, "items": found.items, **estimated})
         return
     out = stdout()
@@ -130,6 +133,8 @@ def _tell(run_id: str, found: Expected, cost: Estimate, *, as_json: bool) -> Non
         out.print(f"  {step:<24} {requests:>12,}")
     for why, count in found.refused.items():
         warn(f"No request can be made of {counted(count, 'item')}: {why}.")
+    if lanes:
+        out.print(of_many(lanes))
     if cost.unknown_price:
         warn("What it may cost is unknown: the price book has no entry for the models. Give --price NAME.")
         return

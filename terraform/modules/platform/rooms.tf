@@ -23,7 +23,7 @@ locals {
         control  = {}
       }
       beside = {
-        runs    = { indexed = { requests = ["done_in"] } }
+        runs    = { indexed = { requests = ["done_in", "laned_in"] } }
         batches = { indexed = { requests = ["waits"] } }
         limits  = { indexed = { requests = ["waits"] }, collections = { paces = {}, turns = {} } }
         budgets = {

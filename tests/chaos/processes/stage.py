@@ -116,6 +116,8 @@ class Stage(System):
         fed = [topology.request_subscription, topology.response_subscription]
         if self.run_handlers:
             fed += [topology.runs_subscription, topology.internal_subscription]
+        if self.couriers:
+            fed.append(topology.callbacks_subscription)
         for name in fed:
             subscription = f"projects/{self.project}/subscriptions/{name}"
             try:
@@ -137,7 +139,7 @@ class Stage(System):
 
     async def _is_anything_open(self) -> bool:
         """Also when nobody can tell: an emulator under fire may take longer than anybody waits."""
-        groups = ("runs", "requests") if self.run_handlers else ("requests",)
+        groups = ["requests", *["runs"] * bool(self.run_handlers), *["callbacks"] * bool(self.couriers)]
         try:
             for group in groups:
                 if await self.store.find(group, "open_since", "", "~", limit=1, timeout_s=30):

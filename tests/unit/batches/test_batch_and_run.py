@@ -41,6 +41,37 @@ def test_members_of_a_run_that_has_ended_are_not_sent() -> None:
     play(scene, shape=with_batches(with_runs(Shape(BATCHED, seed=1))))
 
 
+def test_members_that_wait_for_a_batch_keep_nobody_out() -> None:
+    """Given a run of forty that may have four under way, and a lane that answers in hours.
+
+    If an hour passes, I expect more to wait than may be under way, and never more than four out of the lane.
+    """
+    waiting, busy = [], []
+
+    async def look(stage: Stage) -> None:
+        members = await stage.world.store.scan("tenants/default/requests", after="", limit=99, timeout_s=5)
+        fields = [one.fields or {} for one in members]
+        states = [one["state"] for one in fields]
+        waits = [state in ("queued", "sent") for state in states]
+        assert [one.get("laned_in") is not None for one in fields] == waits
+        waiting.append(sum(waits))
+        busy.append(sum(state == "leased" for state in states))
+
+    async def scene(stage: Stage) -> None:
+        texts = [f"ticket {n}" for n in range(40)]
+        await start(stage.world, "n", texts, max_wait_s=PATIENT, max_in_flight=4)
+        for _ in range(60):
+            await asyncio.sleep(60)
+            await look(stage)
+        await stage.rest()
+        await look(stage)
+        assert await outcome(stage, "n") == ("succeeded", "")
+
+    play(scene, shape=with_batches(with_runs(Shape(BATCHED, seed=1))))
+    assert max(waiting) > 20
+    assert max(busy) <= 4
+
+
 def batch(**more: Any) -> Batch:
     made = Batch(
         tenant="default", name="b1", target="lazy", pile="p", stage=kept_as.Stage.OUT,

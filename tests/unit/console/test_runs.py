@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from penstock.ports import Create
+from penstock.ports import Create, Merge
 from penstock.runs.story import run
 from tests.unit.console.stage import Console
 
@@ -62,6 +62,19 @@ async def test_a_run_its_steps_and_what_failed(console: Console) -> None:
     member = failed.count("/request/acme/")
     _, life = await console.get("/find?tenant=acme&run=nightly&state=completed")
     assert (member, "1 of the " in life) == (0, True)
+
+
+async def test_a_run_with_a_budget_shows_it_and_what_it_lacks(console: Console) -> None:
+    await order(console)
+    await console.folder.serve()
+    assert "charged to it" not in (await console.get("/run/acme/nightly"))[1]
+    budget = {"budget_nano": 5_000_000_000, "spent_nano": 4_200_000_000, "held_nano": 30_000_000}
+    paused = Merge("tenants/acme/runs/nightly", {**budget, "lacks": "A page may cost $1, and $0.80 is left."})
+    await console.folder.services.store.commit([paused], timeout_s=10)
+    _, text = await console.get("/run/acme/nightly")
+    assert [amount in text for amount in ("$5.000000", "$4.200000", "$0.030000")] == [True] * 3
+    assert "A page may cost $1, and $0.80 is left." in text
+    assert "penstock run resume nightly --budget" in text
 
 
 async def test_what_is_told_is_published_and_written_down(console: Console) -> None:

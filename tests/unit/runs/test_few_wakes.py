@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 from penstock.messages.envelope import Envelope
 from penstock.messages.parent import page_name
@@ -19,6 +20,8 @@ from tests.chaos.world import TOPICS, Shape
 
 #: As many as come late where the topic is slow; of items, and of them at once.
 LATE, ITEMS, AT_ONCE = 60, 24, 4
+#: Members of one page that end about the same time.
+CROWD = 60
 
 
 def _counted() -> tuple[Shape, list[Envelope]]:
@@ -84,3 +87,53 @@ def test_a_wake_of_a_run_that_finds_nothing_new_wakes_no_page() -> None:
 
     play(scene, shape=replace(RUNS, stories={**RUNS.stories, TOPICS.runs: crowded}))
     assert len(seen) < LATE
+
+
+@dataclass
+class _Counting:
+    """A store that says how often it was asked to count."""
+
+    store: Any
+    counts: list[str]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+    async def count(self, group: str, field: str, low: str, high: str, *, timeout_s: float) -> int:
+        self.counts.append(field)
+        counted: int = await self.store.count(group, field, low, high, timeout_s=timeout_s)
+        return counted
+
+
+def test_wakes_of_a_page_that_come_beside_each_other_share_a_count() -> None:
+    """Given a page of sixty, each of which wakes it when it is done.
+
+    If they end about the same time, I expect a fraction of as many counts, and the page closed by the last of
+    them, without the sweeper.
+    """
+    wakes: list[Envelope] = []
+    counts: list[str] = []
+    took: list[float] = []
+
+    async def counted(s: Services, envelope: Envelope) -> Verdict:
+        if PAGE in envelope.attributes:
+            wakes.append(envelope)
+        return await run(replace(s, store=_Counting(s.store, counts)), envelope)
+
+    async def scene(stage: Stage) -> None:
+        began = stage.world.clock.now()
+        await start(stage.world, "n", [f"ticket {n}" for n in range(CROWD)])
+        while await _status(stage) is None:
+            await asyncio.sleep(1)
+        took.append((stage.world.clock.now() - began).total_seconds())
+        await stage.rest()
+
+    play(scene, shape=replace(RUNS, stories={**RUNS.stories, TOPICS.runs: counted}))
+    assert len(wakes) > CROWD
+    assert len(counts) < len(wakes) / 2
+    assert took[0] < 60
+
+
+async def _status(stage: Stage) -> str | None:
+    [found] = await stage.world.store.read(["tenants/default/runs/n"], timeout_s=8)
+    return ((found.fields or {}).get("outcome") or {}).get("status")

@@ -66,7 +66,7 @@ def _one(shape: Shape, folder: Path) -> Outcome:
 
 def _tell(outcome: Outcome, shape: Shape) -> None:
     """One line a seed, at once: several may take an hour."""
-    names = ("runs", "stages", "pages", "members", "questions", "calls", "paid", "redriven")
+    names = ("runs", "stages", "pages", "members", "questions", "calls", "paid", "redriven", "told")
     blows = ("kills", "pauses", "cuts", "busy")
     told = ", ".join(f"{name} {outcome.figures[name]}" for name in (*names, *blows))
     unexplained = sum(one.because is None for one in outcome.surplus)

@@ -98,6 +98,7 @@ async def _evidence(stage: RunStage, at_rest: bool) -> Evidence:
     documents = {
         **await stage.documents("requests"),
         **await stage.documents("usage"),
+        **await stage.documents("callbacks"),
         **await stage.run_documents(),
     }
     unacked = await stage.unacked()
@@ -114,6 +115,7 @@ async def _evidence(stage: RunStage, at_rest: bool) -> Evidence:
         crashes=[line for line in lines if "delivery.crashed" in line or "Traceback" in line],
         log="\n".join(line for line in lines if SECRET in line)[:1000],
         paged=[write for write in stage.history.written if "/pages/" in write.path],
+        received=stage.endpoint.received,
         blobs={
             path.as_uri(): path.read_bytes()
             for path in (stage.folder / "blobs").glob("tenants/*/runs/**/*.blob")
@@ -128,6 +130,8 @@ def figures(stage: RunStage, documents: Mapping[str, Mapping[str, Any]]) -> Coun
         runs=len(runs),
         stages=sum(len(run.get("closed") or ()) for run in runs),
         pages=sum("/pages/" in path for path in documents),
+        told=len({received.webhook_id for received in stage.endpoint.received}),
+        deliveries_of_callbacks=len(stage.endpoint.received),
         questions=len(stage.model.ledger.counts()),
         calls=len(stage.model.ledger.calls),
         paid=sum(call.billed for call in stage.model.ledger.calls),

@@ -13,11 +13,16 @@ from google.pubsub_v1 import SubscriberAsyncClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
 
 from penstock.adapters.google.grpc_channel import open_transport
+from penstock.callbacks import endpoint as callbacks
 from penstock.errors import StoreUnavailable
+from penstock.paths import endpoint_path
+from penstock.ports import Put
 from penstock.runs.message import Told, Verb
 from tests.acceptance.system import Tap
+from tests.chaos.processes.runs.endpoint import NAME, Endpoint
 from tests.chaos.processes.runs.workload import Asked
 from tests.chaos.processes.stage import Stage
+from tests.chaos.processes.workload import TENANTS
 
 #: Pages of one run's first generation whose changes are watched: each is a target of its own.
 _WATCHED = 100
@@ -30,14 +35,23 @@ class RunStage(Stage):
     """`told` is everything that was published on the topic of runs by clients."""
 
     run_handlers: int = 2
+    couriers: int = 1
     told: list[bytes] = field(default_factory=list)
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
+        self.endpoint = await self._stack.enter_async_context(Endpoint())
+        await self._register()
         topology = self.topology
         self.members = await self._tap_of(topology.request_topic)
         self.internal = await self._tap_of(topology.internal_topic)
         return self
+
+    async def _register(self) -> None:
+        """The endpoint, for every tenant."""
+        endpoints = [callbacks.Endpoint(tenant, NAME, self.endpoint.url(tenant)) for tenant in TENANTS]
+        puts = [Put(endpoint_path(one.tenant, one.name), one.encode()) for one in endpoints]
+        await self.store.commit(puts, timeout_s=30)
 
     def watch(self, runs: Iterable[Asked]) -> None:
         """Note what becomes of the pages that these runs may have."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from penstock.runs.message import Told, Verb
 from tests.chaos.processes.instance import SECRET
+from tests.chaos.processes.runs.endpoint import NAME
 from tests.chaos.processes.workload import TENANTS
 from tests.servers.openai_behaviour import Behaviour
 
@@ -79,6 +80,7 @@ def runs_asked(seed: int, runs: int, items: int, during_s: float) -> RunsAsked:
             "pipeline": {"version": 1, "steps": steps},
             "items": [_item(rng, pool, number, n, items) for n in range(items)],
             "max_in_flight": rng.choice((50, 200, 400)),
+            "callback": {"endpoint": NAME},
         }
         asked.runs.append(_asked(body, items))
         _misbehave(rng, asked, pool, items)
