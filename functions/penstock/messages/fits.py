@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-#: A schema may refer to itself, in ever more ways: how many parts of an answer are looked at, again and again.
+#: A schema may refer to itself in ever more ways: so many looks at parts of an answer are enough.
 _MOST: Final = 100_000
 
 _TYPES: Final[Mapping[str, Callable[[Any], bool]]] = {
@@ -23,6 +23,8 @@ _TYPES: Final[Mapping[str, Callable[[Any], bool]]] = {
     "number": lambda value: _is_number(value),
     "integer": lambda value: _is_number(value) and value == int(value),
 }
+#: How keywords that bound the size of something end.
+_SIZES: Final[Mapping[type, str]] = {str: "Length", list: "Items", dict: "Properties"}
 #: Keywords that would have to be known: without them an answer could be taken for a good one.
 _UNKNOWN: Final = frozenset(
     (
@@ -132,7 +134,7 @@ def _fits_bounds(value: Any, schema: Mapping[str, Any]) -> bool:
             and ("exclusiveMaximum" not in schema or value < schema["exclusiveMaximum"])
             and (step is None or abs(value / step - round(value / step)) < 1e-9)
         )
-    named = {str: "Length", list: "Items", dict: "Properties"}.get(type(value))
+    named = _SIZES.get(type(value))
     if named is None:
         return True
     size = len(value)
