@@ -36,6 +36,8 @@ DOOR = "door"
 RESPONSES = "responses"
 FILES = "files"
 CLIENT_BATCHES = "client_batches"
+#: Of similar answers: how often they would have been wrong, and each judgement.
+EVIDENCE, AUDITS = "evidence", "audits"
 #: The door's keys.
 KEYS = "keys"
 #: What was done by way of the console.
@@ -106,6 +108,16 @@ def bill_path(name: str) -> str:
 
 def audit_path(name: str) -> str:
     return f"{AUDIT}/{name}"
+
+
+def evidence_path(tenant: str, way: str) -> str:
+    """How often similar answers of one way would have been wrong."""
+    return f"tenants/{tenant}/{EVIDENCE}/{way}"
+
+
+def audit_of_similar_path(tenant: str, request_id: str) -> str:
+    """What a judge said of the similar answer of one request."""
+    return f"tenants/{tenant}/{AUDITS}/{request_id}"
 
 
 def run_path(tenant: str, run_id: str) -> str:

@@ -1,7 +1,8 @@
 """The few Protocols that the stories need from the outside world.
 
 Adapters live below `adapters/`; nothing else touches an SDK.
-Documents are plain dicts of str, bytes, bool, int, float, None, aware datetimes, lists and dicts.
+Documents are plain dicts of str, bytes, bool, int, float, None, aware datetimes, lists, dicts, and Vectors at
+the top.
 """
 
 from __future__ import annotations
@@ -17,6 +18,14 @@ from penstock.messages.request import Request
 from penstock.messages.span import Span
 
 Fields = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """A field's value by which `nearest` finds: 1 to 2,048 finite numbers, not all of them 0."""
+
+    values: tuple[float, ...]
+
 
 #: What `last_update_time` is to Firestore and a counter to SQLite. Compared by the store alone.
 Version = Any
@@ -151,6 +160,13 @@ class Cursor(NamedTuple):
     path: str
 
 
+class Near(NamedTuple):
+    """A document that `nearest` found, and the cosine of the angle between its vector and the other."""
+
+    snapshot: Snapshot
+    cosine: float
+
+
 class Store(Protocol):
     """Documents with optimistic concurrency. Paths are `collection/id[/collection/id…]`.
 
@@ -191,6 +207,13 @@ class Store(Protocol):
 
     async def scan(self, collection: str, *, after: str, limit: int, timeout_s: float) -> list[Snapshot]:
         """Documents directly in `collection` whose id is greater than `after` ("" = all), by id."""
+        ...
+
+    async def nearest(
+        self, collection: str, scope: str, vector: Vector, *, limit: int, timeout_s: float
+    ) -> list[Near]:
+        """Documents directly in `collection` with this `scope` whose `vector` has as many numbers, the
+        nearest by cosine first. Ties are in no order; what was written a moment ago may be missing."""
         ...
 
     async def close(self) -> None: ...

@@ -16,6 +16,7 @@ import typer
 
 from penstock_ops.batching.cli import add_batches
 from penstock_ops.calling.cli import add_callbacks
+from penstock_ops.comparing.cli import add_compare
 from penstock_ops.keys.cli import add_keys
 from penstock_ops.learning.cli import add_learning
 from penstock_ops.planning.cli import add_plan
@@ -222,6 +223,7 @@ add_batches(app)
 add_plan(app)
 add_callbacks(app)
 add_keys(app)
+add_compare(app)
 add_learning(app)
 
 

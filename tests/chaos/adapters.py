@@ -14,7 +14,21 @@ from typing import Any
 
 from penstock.errors import BlobUnavailable, PublishFailed, StoreUnavailable
 from penstock.messages.completion import BlobRef
-from penstock.ports import Blobs, Bus, Committed, Create, Cursor, Merge, Put, Snapshot, Store, Update, Write
+from penstock.ports import (
+    Blobs,
+    Bus,
+    Committed,
+    Create,
+    Cursor,
+    Merge,
+    Near,
+    Put,
+    Snapshot,
+    Store,
+    Update,
+    Vector,
+    Write,
+)
 from tests.chaos.faults import Fault
 from tests.chaos.instance import Instance
 
@@ -102,6 +116,16 @@ class SimStore:
         return await self._instance.step(
             "store.scan",
             lambda: self._store.scan(collection, after=after, limit=limit, timeout_s=timeout_s),
+            _unavailable,
+            timeout_s,
+        )
+
+    async def nearest(
+        self, collection: str, scope: str, vector: Vector, *, limit: int, timeout_s: float
+    ) -> list[Near]:
+        return await self._instance.step(
+            "store.nearest",
+            lambda: self._store.nearest(collection, scope, vector, limit=limit, timeout_s=timeout_s),
             _unavailable,
             timeout_s,
         )

@@ -18,6 +18,7 @@ _GROUPS = {
     "requests": matrix.PATHS,
     "budgets": matrix.MONEY_PATHS,
     "limits": matrix.PACE_PATHS,
+    "splits": matrix.SPLIT_PATHS,
     "runs": matrix.RUN_PATHS,
     "callbacks": matrix.CALLBACK_PATHS,
     "batches": matrix.BATCH_PATHS,

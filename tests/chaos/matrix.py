@@ -25,7 +25,9 @@ from penstock.messages.request import Request
 from penstock.money.limits import Limit
 from penstock.requests.seams import Seam
 from penstock.runs.message import Told, Verb
+from penstock.splits.seam import Splits
 from penstock.targets.pace import Pace
+from penstock.targets.routes import Route, Routes
 from tests.chaos.batch_stage import with_batches
 from tests.chaos.callback_stage import in_turn, register, with_callbacks
 from tests.chaos.checker import SECRET, violations
@@ -67,6 +69,8 @@ class Path:
     #: Faults that are part of the path: what comes after them is what is looked at.
     dealt: tuple[tuple[int, Fault], ...] = ()
     seams: tuple[Seam, ...] = ()
+    #: Other routes than the usual ones.
+    routes: Routes | None = None
     #: Under these budgets.
     limits: tuple[Limit, ...] = ()
     #: Under these shared limits.
@@ -201,7 +205,24 @@ CALLBACK_PATHS = (
     Path("callback of a run", (), run=_run(["a"], callback=CRM), receives=(500,)),
 )
 
-EVERY_PATH = (*PATHS, *MONEY_PATHS, *PACE_PATHS, *RUN_PATHS, *CALLBACK_PATHS, *BATCH_PATHS)
+_HALVES = {"choose": "split", "experiment": "e", "weights": {"b": 1, "c": 1}}
+_SPLIT = Routes(
+    "split",
+    {"split": Route.model_validate({"targets": ROUTES.routes["two"].targets, "fallback": True, **_HALVES})},
+)
+
+#: The same of a route that splits: another arm asked when one's target fails, and an arm that is kept.
+SPLIT_PATHS = (
+    Path("split", (_ask(), _ask()), (_BROKEN,), seams=(Splits(),), routes=_SPLIT),
+    Path(
+        "split redriven", (_ask(max_wait_s=5),), (_THROTTLED, _THROTTLED), redriven=True, seams=(Splits(),),
+        routes=_SPLIT,
+    ),
+)  # fmt: skip
+
+EVERY_PATH = (
+    *PATHS, *MONEY_PATHS, *PACE_PATHS, *SPLIT_PATHS, *RUN_PATHS, *CALLBACK_PATHS, *BATCH_PATHS
+)  # fmt: skip
 
 #: How each push is delivered: once; twice at the same time; once more after the lease.
 COMPANY: dict[str, tuple[float, tuple[float, ...]]] = {
@@ -345,7 +366,7 @@ def _paid(evidence: Evidence) -> int:
 
 async def _live(path: Path, company: str, plan: Plan) -> Evidence:
     likely, later_s = COMPANY[company]
-    routes = PRICED if path.limits else ROUTES
+    routes = path.routes or (PRICED if path.limits else ROUTES)
     shape = Shape(routes, seed=7, instances=2, duplicates=likely, later_s=later_s, seams=path.seams)
     if path.limits:
         shape = with_budgets(shape)

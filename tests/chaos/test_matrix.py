@@ -15,6 +15,7 @@ from tests.chaos.matrix import (
     PACE_PATHS,
     PATHS,
     RUN_PATHS,
+    SPLIT_PATHS,
     Path,
     cells,
     differing,
@@ -62,7 +63,7 @@ def test_every_fault_at_every_step(path: Path, company: str) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
-    "path", [*MONEY_PATHS, *PACE_PATHS, *RUN_PATHS, *CALLBACK_PATHS], ids=lambda path: path.name
+    "path", [*MONEY_PATHS, *PACE_PATHS, *SPLIT_PATHS, *RUN_PATHS, *CALLBACK_PATHS], ids=lambda path: path.name
 )
 def test_faults_at_the_steps_of_rooms(path: Path) -> None:
     """A sample of each path in every company, of every fault; `scripts/chaos matrix` strikes all of them."""

@@ -13,7 +13,7 @@ from grpc import (  # type: ignore[import-untyped]  # grpcio publishes no types
     unary_stream_rpc_method_handler,
 )
 
-from penstock.ports import Committed, Cursor, Snapshot, Store, Write
+from penstock.ports import Committed, Cursor, Near, Snapshot, Store, Vector, Write
 
 
 class QueryRecorder:
@@ -77,6 +77,11 @@ class RecordingStore:
 
     async def scan(self, collection: str, *, after: str, limit: int, timeout_s: float) -> list[Snapshot]:
         return await self._store.scan(collection, after=after, limit=limit, timeout_s=timeout_s)
+
+    async def nearest(
+        self, collection: str, scope: str, vector: Vector, *, limit: int, timeout_s: float
+    ) -> list[Near]:
+        return await self._store.nearest(collection, scope, vector, limit=limit, timeout_s=timeout_s)
 
     async def close(self) -> None:
         await self._store.close()

@@ -45,6 +45,9 @@ BUDGETS = {
 #: Written where shared limits are on (tests/unit/pacing).
 LIMITS = {"paces/{scope}", "turns/{scope}", "control/turns"}
 
+#: Written where similar answers are judged (tests/unit/similar).
+SIMILAR = {"tenants/{tenant}/evidence/{way}", "tenants/{tenant}/audits/{request_id}"}
+
 #: By the door: what is waited for, and what is not.
 ASKED: dict[str, dict[str, Any]] = {
     "/v1/chat/completions": {"messages": [{"role": "user", "content": "What is a headrace?"}]},
@@ -162,7 +165,7 @@ async def test_what_is_written_has_its_row_and_expires_as_the_row_says(
     # others write these: the operator's pause and keys, the console's log, the targets' speed where routes
     # plan, compared bills, budgets, limits, piles and batches where a lane waits (tests/unit/batches)
     elsewhere = {"control/pause", "control/speed-{target}", "audit/{action}", "keys/{key_id}", "bills/{bill}"}
-    elsewhere |= BUDGETS | LIMITS
+    elsewhere |= BUDGETS | LIMITS | SIMILAR
     elsewhere |= {
         row["document"] for row in DOCUMENTS if "/piles/" in row["document"] or "/batches/" in row["document"]
     }

@@ -26,8 +26,9 @@ class Lanes(Seam):
         self._speeds = Speeds(sorted({target.name for route in planned for target in route.targets}))
 
     def plan(self, s: Services, incoming: Incoming) -> Incoming:
-        """A request that waits was planned already, or came before its route said `cheapest`."""
-        if incoming.wake is not None:
+        """A request that waits was planned already, or came before its route said `cheapest`; a pinned one
+        has nothing to choose."""
+        if incoming.wake is not None or incoming.plan is not None:
             return incoming
         try:
             route = s.routes.resolve(incoming.request.model)

@@ -10,10 +10,12 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """The place of a request in an experiment: `name` is that of the target that it drew."""
+    """The place of a request in an experiment: `name` is that of the target that it drew, or to which a
+    comparison `pinned` it."""
 
     experiment: str
     name: str
+    pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Plan:
             said["escalate_at"] = self.escalate_at
         if self.arm is not None:
             said |= {"experiment": self.arm.experiment, "arm": self.arm.name}
+            if self.arm.pinned:
+                said["pinned"] = True
         return said
 
     @classmethod
@@ -63,13 +67,20 @@ class Plan:
             p_in_time=value["p_in_time"],
             at=value["at"],
             escalate_at=value.get("escalate_at"),
-            arm=Arm(value["experiment"], value["arm"]) if value.get("arm") else None,
+            arm=_arm(value) if value.get("arm") else None,
         )
+
+
+def _arm(value: Mapping[str, Any]) -> Arm:
+    return Arm(value["experiment"], value["arm"], pinned=bool(value.get("pinned")))
 
 
 def next_life(drawn: Plan | None, before: Plan | None, targets: Container[str]) -> Plan | None:
     """The plan of a request that is tried again: `drawn` now, unless it had an arm `before`. It stays in that
-    one, whatever became of the weights, while the experiment goes on and its target is among `targets`."""
+    one, whatever became of the weights, while the experiment goes on and its target is among `targets`; what
+    was pinned stays so."""
+    if before is not None and before.arm is not None and before.arm.pinned and before.arm.name in targets:
+        return before
     if drawn is None or drawn.arm is None or before is None or before.arm is None:
         return drawn
     goes_on = before.arm.experiment == drawn.arm.experiment and before.arm.name in targets

@@ -9,6 +9,7 @@ from penstock.errors import BadMessage, BlobMissing
 from penstock.messages.completion import BlobRef
 from penstock.messages.envelope import Envelope
 from penstock.messages.parent import Parent, is_member_id
+from penstock.messages.pin import pinned
 from penstock.messages.plan import Plan
 from penstock.messages.redrive import redrive_count
 from penstock.messages.request import CacheMode, Request, decode_request
@@ -41,7 +42,8 @@ class Incoming:
     redrive_count: int | None = None
     #: The run that asks; None: a client does.
     parent: Parent | None = None
-    #: What the route chose, where it says `cheapest` or `split`; `targets` are those that it names.
+    #: What the route chose, where it says `cheapest` or `split`, or what a comparison pinned; `targets` are
+    #: those that it names.
     plan: Plan | None = None
 
     @property
@@ -94,9 +96,11 @@ async def incoming_message(s: Services, envelope: Envelope) -> Incoming:
     ours = parent is not None or count is not None
     request = decode_request(envelope, default_wait_s=s.timing.default_wait_s, member=ours)
     targets = _targets(request, s.routes, kept=parent is not None)
+    pin = None if ours else _pin(envelope, s)
     payload_ref = await _store_payload(s, request, envelope.data)
     key = _first_key(request, targets)
-    return Incoming(request, envelope, targets, key, payload_ref, None, count, parent)
+    incoming = Incoming(request, envelope, targets, key, payload_ref, None, count, parent)
+    return incoming if pin is None else incoming.planned(pin, s.routes)
 
 
 async def incoming_wake(s: Services, wake: Wake, record: Record) -> Incoming:
@@ -122,6 +126,16 @@ async def incoming_wake(s: Services, wake: Wake, record: Record) -> Incoming:
     key = _first_key(request, targets)
     incoming = Incoming(request, envelope, targets, key, record.payload_ref, wake, None, record.parent)
     return incoming.planned(record.plan, s.routes)
+
+
+def _pin(envelope: Envelope, s: Services) -> Plan | None:
+    """Raises BadMessage where it pins to nobody who answers at once."""
+    plan = pinned(envelope.attributes, s.clock.now())
+    if plan is not None and not any(not target.waits for target in _named(plan, s.routes)):
+        raise BadMessage(
+            "The attribute penstock_target must name a target of PENSTOCK_ROUTES that answers at once."
+        )
+    return plan
 
 
 def _named(plan: Plan, routes: Routes) -> tuple[Target, ...]:

@@ -16,8 +16,9 @@ class Splits(Seam):
     """Draws the arm of what comes for a route that says `split`."""
 
     def plan(self, s: Services, incoming: Incoming) -> Incoming:
-        """A request that waits has its arm already, or came before its route said `split`."""
-        if incoming.wake is not None:
+        """A request that waits has its arm already, or came before its route said `split`; a pinned one has
+        its own."""
+        if incoming.wake is not None or incoming.plan is not None:
             return incoming
         request = incoming.request
         try:

@@ -27,10 +27,10 @@ def split_faults(alias: str, route: Route, experiments: set[str]) -> Iterator[st
     if not targets.keys() >= route.weights.keys():
         yield f"{place} has a weight for what is none of its targets: name a target of the route."
     arms = [targets[name] for name in route.weights if name in targets]
-    if len({_meant(target) for target in arms}) < len(arms):
+    if len({meant(target) for target in arms}) < len(arms):
         yield f"{place} splits between targets that are one and the same: take one of them out."
 
 
-def _meant(target: Target) -> str:
-    """What it is, whatever it is called."""
+def meant(target: Target) -> str:
+    """What a target is, whatever it is called."""
     return target.model_copy(update={"name": "any"}).model_dump_json()

@@ -42,6 +42,17 @@ def difference(one: Sequence[float], other: Sequence[float]) -> Difference | Non
     return Difference(fmean(other) - fmean(one), by[_TAIL], by[-1 - _TAIL])
 
 
+def paired(one: Sequence[float | None], other: Sequence[float | None]) -> Difference | None:
+    """Mean of `other` less mean of `one`, value by value of the same question, where both have one; None: not
+    enough data. What a question adds to both falls out, so that fewer suffice."""
+    each = [b - a for a, b in zip(one, other, strict=True) if a is not None and b is not None]
+    if len(each) < ENOUGH:
+        return None
+    dice = random.Random(len(each))  # noqa: S311 (no secret)
+    by = sorted(_again(dice, each) for _ in range(_TIMES))
+    return Difference(fmean(each), by[_TAIL], by[-1 - _TAIL])
+
+
 def _again(dice: random.Random, values: Sequence[float]) -> float:
     """The mean of as many values, drawn from `values` with repetition."""
     return fmean(dice.choices(values, k=len(values)))

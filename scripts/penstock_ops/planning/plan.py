@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +12,7 @@ from penstock.errors import BadMessage
 from penstock.messages.envelope import Envelope
 from penstock.messages.request import Request, decode_request
 from penstock.services import Services
-from penstock.targets.routes import Routes, parse_routes
+from penstock.targets.routes import Routes
 from penstock_ops.asking.publish_options import Options, fill
 from penstock_ops.asking.spool import Spool
 from penstock_ops.planning.planned import Planner, Weighed, by_target
@@ -21,6 +20,7 @@ from penstock_ops.planning.speeds import speeds_of
 from penstock_ops.planning.tables import of_many, of_one
 from penstock_ops.terminal.console import print_json, say, stdout
 from penstock_ops.terminal.faults import Misuse
+from penstock_ops.terminal.routes_named import routes_named
 from penstock_ops.terminal.system import open_system
 
 
@@ -30,20 +30,7 @@ def plan(
     """The exit code. Raises Misuse."""
     with Spool() as messages:
         fill(messages, prompts, files, options)
-        return asyncio.run(_plan(messages, _routes(routes), as_json=as_json))
-
-
-def _routes(path: Path | None) -> Routes:
-    """Raises Misuse."""
-    named = str(path) if path is not None else os.environ.get("PENSTOCK_ROUTES", "")
-    if not named:
-        raise Misuse("Which routes? --routes FILE names the deployment's; so does PENSTOCK_ROUTES.")
-    try:
-        text = named if named.lstrip().startswith("{") else Path(named).read_text(encoding="utf-8")
-        return parse_routes(text)
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise Misuse(f"The routes cannot be read: {why}") from None
+        return asyncio.run(_plan(messages, routes_named(routes), as_json=as_json))
 
 
 async def _plan(messages: Spool, routes: Routes, *, as_json: bool) -> int:

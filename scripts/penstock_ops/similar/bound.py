@@ -12,9 +12,7 @@ from typing import Final
 
 from rich.table import Table
 
-from penstock_ops.similar.exact import opening
-from penstock_ops.similar.peeking import peeking_bounds
-from penstock_ops.similar.rule import (
+from penstock.similar.rule import (
     ERROR,
     GRID_BAR,
     ONE_BAR,
@@ -23,6 +21,8 @@ from penstock_ops.similar.rule import (
     most_missed,
     needed,
 )  # fmt: skip
+from penstock_ops.similar.exact import opening
+from penstock_ops.similar.peeking import peeking_bounds
 from penstock_ops.terminal.console import print_json, stdout
 
 #: Shares of wrong answers that a team may allow.

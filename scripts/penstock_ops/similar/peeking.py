@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from penstock_ops.similar.rule import ERROR
+from penstock.similar.rule import ERROR
 
 
 def peeking_bounds(delta: float, error: float = ERROR) -> Iterator[int]:

@@ -88,11 +88,12 @@ def dollars(usd: float | None) -> str:
 
 
 def tokens(usage: Mapping[str, Any] | None) -> str:
-    """Prompt and completion tokens, with those that the provider's cache had; `~` marks an estimate."""
+    """Prompt and completion tokens, with the share that the provider's cache had; `~` marks an estimate."""
     if not usage:
         return "–"
     mark = "~" if usage["estimated"] else ""
-    cached = f" ({usage['cached_tokens']} cached)" if usage.get("cached_tokens") else ""
+    share = usage.get("cached_tokens", 0) / (usage["prompt_tokens"] or 1)
+    cached = f" ({usage['cached_tokens']} cached, {share:.0%})" if share else ""
     return f"{mark}{usage['prompt_tokens']}{cached} → {usage['completion_tokens']}"
 
 

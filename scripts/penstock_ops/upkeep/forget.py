@@ -8,11 +8,13 @@ from dataclasses import asdict, dataclass, field
 
 from penstock.messages.request import TENANT_LIMIT, id_fault
 from penstock.paths import (
+    AUDITS,
     BATCHES,
     CALLBACKS,
     CLIENT_BATCHES,
     DOOR,
     ENDPOINTS,
+    EVIDENCE,
     FILES,
     PILES,
     REQUESTS,
@@ -189,7 +191,10 @@ async def _delete(system: System, tenant: str, found: Found) -> int:
                 async for pages in _pages(system, f"{run.path}/pages"):
                     await delete([one.path for one in pages], advance)
             await delete([snapshot.path for snapshot in page], advance)
-        for collection in ("cache", "usage", PILES, BATCHES, CALLBACKS, ENDPOINTS, "reach", *_OF_DOOR):
+        for collection in (
+            *("cache", "usage", PILES, BATCHES, CALLBACKS, ENDPOINTS, "reach", EVIDENCE, AUDITS),
+            *_OF_DOOR,
+        ):
             async for page in _pages(system, f"tenants/{tenant}/{collection}"):
                 await delete([snapshot.path for snapshot in page], advance)
     return await _delete_blobs(system, tenant)

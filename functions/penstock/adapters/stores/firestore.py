@@ -28,7 +28,7 @@ from penstock.adapters.google.grpc_service import GrpcService, Metadata, Unanswe
 from penstock.adapters.stores import firestore_codec as codec
 from penstock.adapters.stores.firestore_writes import encode_write
 from penstock.errors import AlreadyExists, PreconditionFailed, StoreError, StoreUnavailable, WriteRefused
-from penstock.ports import Committed, Cursor, Fields, Snapshot, Write
+from penstock.ports import Committed, Cursor, Fields, Near, Snapshot, Vector, Write
 
 #: What a refused commit means; whatever is not here leaves the outcome unknown: StoreUnavailable.
 #: ABORTED (contention) and RESOURCE_EXHAUSTED (quota) are in that rest on purpose.
@@ -40,6 +40,9 @@ COMMIT_ERRORS: Mapping[StatusCode, type[StoreError]] = {
 }
 #: Firestore's limit of one request, in bytes; checked here, since gRPC answers a larger one in its own way.
 MAX_REQUEST = 10 * 1024 * 1024
+
+#: The field in which a search by vector adds the distance; no document has it.
+_DISTANCE = "penstock_distance"
 
 # The bare protobuf classes: building and reading the proto-plus wrappers costs more than the rest of a call.
 _Commit, _Committed = CommitRequest.pb(), CommitResponse.pb()
@@ -147,6 +150,23 @@ class FirestoreStore:
             query.start_at.values.add(reference_value=f"{self._root}/{collection}/{after}")
         return await self._query("scan in", f"{self._root}/{parent}".rstrip("/"), query, timeout_s)
 
+    async def nearest(
+        self, collection: str, scope: str, vector: Vector, *, limit: int, timeout_s: float
+    ) -> list[Near]:
+        parent, _, name = collection.rpartition("/")
+        query = _Query(from_=[{"collection_id": name}])
+        query.where.field_filter.field.field_path = "scope"
+        query.where.field_filter.op = StructuredQuery.FieldFilter.Operator.EQUAL
+        query.where.field_filter.value.string_value = scope
+        near = query.find_nearest
+        near.vector_field.field_path = "vector"
+        codec.encode(near.query_vector, vector)
+        near.distance_measure = StructuredQuery.FindNearest.DistanceMeasure.COSINE
+        near.limit.value = limit
+        near.distance_result_field = _DISTANCE
+        found = await self._query("find near in", f"{self._root}/{parent}".rstrip("/"), query, timeout_s)
+        return [_near(snapshot) for snapshot in found]
+
     async def close(self) -> None:
         await self._service.close()
 
@@ -184,6 +204,13 @@ class FirestoreStore:
             codec.version_of(document.update_time),
             codec.time_of(read_time),
         )
+
+
+def _near(found: Snapshot) -> Near:
+    """Firestore's distance is 1 - cosine."""
+    fields = dict(found.fields or {})
+    distance = float(fields.pop(_DISTANCE))
+    return Near(Snapshot(found.path, fields, found.version, found.read_at), 1.0 - distance)
 
 
 def _between(group: str, field: str, low: str, high: str) -> Any:

@@ -11,9 +11,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from penstock.errors import WriteRefused
+from penstock.ports import Vector
 
 #: What encoding raises: out of 64 bits, lone surrogates; foreign types.
 UNENCODABLE = (ValueError, TypeError)
+#: What makes a map a vector.
+_KIND: Final = "__type__"
+_VECTOR: Final = "__vector__"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -64,6 +68,13 @@ def _encode_map(target: Any, value: Mapping[str, Any]) -> None:
         encode(fields[name], item)
 
 
+def _encode_vector(target: Any, value: Vector) -> None:
+    """As the client library writes its own: a map that says what it is."""
+    fields = target.map_value.fields
+    fields[_KIND].string_value = _VECTOR
+    _encode_list(fields["value"], [float(number) for number in value.values])
+
+
 #: By the type itself, since a request encodes some 120 values; the order is the one to try of a type that is
 #: not here but derives from one that is (True is an int, too).
 _ENCODERS: Final[Mapping[type, Callable[[Any, Any], None]]] = {
@@ -78,6 +89,7 @@ _ENCODERS: Final[Mapping[type, Callable[[Any, Any], None]]] = {
     tuple: _encode_list,
     dict: _encode_map,
     Mapping: _encode_map,
+    Vector: _encode_vector,
 }
 
 
@@ -101,7 +113,8 @@ def decode_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
 def decode(value: Any) -> Any:
     match kind := value.WhichOneof("value_type"):
         case "map_value":
-            return decode_fields(value.map_value.fields)
+            fields = decode_fields(value.map_value.fields)
+            return Vector(tuple(fields["value"])) if fields.get(_KIND) == _VECTOR else fields
         case "array_value":
             return [decode(item) for item in value.array_value.values]
         case "timestamp_value":

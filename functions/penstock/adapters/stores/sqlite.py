@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
+import math
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +16,7 @@ from penstock.adapters.stores import sqlite_codec as codec
 from penstock.adapters.stores.sqlite_tables import FORMAT, INDEXED, PLACE
 from penstock.adapters.stores.sqlite_writes import Batch, row_of
 from penstock.errors import StoreUnavailable
-from penstock.ports import Clock, Committed, Cursor, Fields, Snapshot, Version, Write
+from penstock.ports import Clock, Committed, Cursor, Fields, Near, Snapshot, Vector, Version, Write
 
 T = TypeVar("T")
 
@@ -22,6 +24,7 @@ _FIND = f"""SELECT path, fields, version FROM searchable JOIN documents USING (p
     WHERE collection = ? AND field = ? AND value <= ? AND (value, place) > (?, {PLACE})
     ORDER BY value, place LIMIT ?"""  # noqa: S608 - PLACE is a text of ours
 _COUNT = "SELECT count(*) FROM searchable WHERE collection = ? AND field = ? AND value BETWEEN ? AND ?"
+_ALL = "SELECT path, fields, version FROM documents WHERE parent = ?"
 _SCAN = "SELECT path, fields, version FROM documents WHERE parent = ? AND id > ? ORDER BY id LIMIT ?"
 
 
@@ -82,6 +85,13 @@ class SqliteStore:
     async def scan(self, collection: str, *, after: str, limit: int, timeout_s: float) -> list[Snapshot]:
         return await self._select(_SCAN, (collection, after, limit), timeout_s)
 
+    async def nearest(
+        self, collection: str, scope: str, vector: Vector, *, limit: int, timeout_s: float
+    ) -> list[Near]:
+        """Looks at every document of the collection."""
+        all_of_it = await self._select(_ALL, (collection,), timeout_s)
+        return heapq.nlargest(limit, _near(all_of_it, scope, vector), key=lambda near: near.cosine)
+
     async def close(self) -> None:
         await self._file.close()
 
@@ -113,6 +123,21 @@ def _look_up(connection: sqlite3.Connection, path: str, read_at: datetime) -> Sn
         return Snapshot(path, None, None, read_at)
     version, fields = row
     return Snapshot(path, codec.decode(fields), version, read_at)
+
+
+def _near(found: Iterable[Snapshot], scope: str, vector: Vector) -> Iterator[Near]:
+    for snapshot in found:
+        fields = snapshot.fields or {}
+        other = fields.get("vector")
+        if fields.get("scope") != scope or not isinstance(other, Vector):
+            continue
+        if len(other.values) == len(vector.values):
+            yield Near(snapshot, _cosine(vector.values, other.values))
+
+
+def _cosine(one: Sequence[float], other: Sequence[float]) -> float:
+    product = math.hypot(*one) * math.hypot(*other)
+    return math.fsum(a * b for a, b in zip(one, other, strict=True)) / product if product else 0.0
 
 
 def _check_indexed(field: str) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import math
+from array import array
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from penstock.errors import WriteRefused
-from penstock.ports import Fields
+from penstock.ports import Fields, Vector
 
 #: Firestore's limit of one document, in bytes: https://cloud.google.com/firestore/quotas
 MAX_DOCUMENT = 1_048_576
@@ -18,12 +19,15 @@ MAX_DOCUMENT = 1_048_576
 MAX_BATCH = 10 * MAX_DOCUMENT
 #: Firestore's limit of one field's value.
 MAX_VALUE = MAX_DOCUMENT - 89
+#: Firestore's limit of one vector.
+MAX_NUMBERS = 2048
 _INT64 = range(-(2**63), 2**63)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _TAGS: dict[str, Callable[[str], Any]] = {
     "$time": datetime.fromisoformat,
     "$bytes": base64.b64decode,
     "$float": float,
+    "$vector": lambda text: Vector(tuple(array("d", base64.b64decode(text)))),
 }
 
 
@@ -88,8 +92,16 @@ def _tag(where: str, value: Any, *, in_list: bool) -> tuple[Any, int]:
             return [item for item, _ in items], sum(size for _, size in items)
         case Mapping():
             return _tag_map(where, value)
+        case Vector(values):
+            return _tag_vector(where, values)
         case _:
             raise WriteRefused(f"{where}: a document cannot hold a {type(value).__name__}")
+
+
+def _tag_vector(where: str, values: tuple[float, ...]) -> tuple[Any, int]:
+    if not 1 <= len(values) <= MAX_NUMBERS:
+        raise WriteRefused(f"{where}: a vector has 1 to {MAX_NUMBERS} numbers, not {len(values)}")
+    return {"$vector": base64.b64encode(array("d", values).tobytes()).decode()}, 8 * len(values)
 
 
 def _tag_map(where: str, value: Mapping[str, Any]) -> tuple[Any, int]:

@@ -13,6 +13,7 @@ from penstock.errors import Reason
 from penstock.messages.completion import Completion, Usage
 from penstock.messages.result import Answer, Cost, Failure, Result, Timings
 from penstock_ops.asking.show import show_result
+from penstock_ops.terminal.console import tokens
 from tests.unit.requests.records import NOW
 
 
@@ -77,3 +78,9 @@ def test_a_refusal_shows_whose_it_is_and_its_words() -> None:
 @pytest.mark.parametrize("unknown", ["2 more calls may have been paid", "tier priority is not priced"])
 def test_what_a_cost_leaves_out_is_said(unknown: str) -> None:
     assert f"cost: {unknown}." in shown("Paris.", cost=Cost(None, {"unknown": unknown}))
+
+
+@pytest.mark.parametrize(("cached", "said"), [(0, "80 → 5"), (40, "80 (40 cached, 50%) → 5")])
+def test_tokens_say_how_much_of_the_prompt_the_providers_cache_had(cached: int, said: str) -> None:
+    usage = {"prompt_tokens": 80, "cached_tokens": cached, "completion_tokens": 5, "estimated": False}
+    assert tokens(usage) == said

@@ -7,10 +7,10 @@ from itertools import islice
 
 import pytest
 
+from penstock.similar.rule import GRID_BAR, bounds, corrected, most_missed, needed, wealth
 from penstock_ops.similar.bound import main, powers, wrongly
 from penstock_ops.similar.exact import opening
 from penstock_ops.similar.peeking import peeking_bounds
-from penstock_ops.similar.rule import GRID_BAR, bounds, corrected, most_missed, needed, wealth
 
 #: The command looks 6,000 times.
 _LOOKS = 700
