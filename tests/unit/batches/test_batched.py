@@ -51,6 +51,9 @@ def test_who_can_wait_is_answered_by_a_batch_at_half_the_price() -> None:
         assert (result["lane"], result["plan"]["lane"]) == ("batch", "batch")
         assert result["cost"]["saved_by_lane_usd"] == result["cost"]["usd"] > 0
         assert result["attempts"] == 1
+        finished = stage.log("request.finished")
+        assert [line["lane"] for line in finished] == ["batch", "batch"]
+        assert finished[0]["saved_by_lane_usd"] == result["cost"]["saved_by_lane_usd"]
 
     play(scene, shape=BATCHES)
 
