@@ -106,12 +106,18 @@ class System:
     run_handlers: int = 0
     #: How many processes of front_door there are; they and the others have what `env` says of the door.
     doors: int = 0
+    #: How many processes of batcher there are; none: no lane waits.
+    batchers: int = 0
 
     async def __aenter__(self) -> Self:
         self._stack = contextlib.AsyncExitStack()
         environment = self.emulators.environment
         pubsub, firestore = environment["PUBSUB_EMULATOR_HOST"], environment["FIRESTORE_EMULATOR_HOST"]
-        self.topology = Topology(min_backoff_s=None, runs_topic="llm-runs" if self.run_handlers else None)
+        self.topology = Topology(
+            min_backoff_s=None,
+            runs_topic="llm-runs" if self.run_handlers else None,
+            batches_topic="llm-batches" if self.batchers else None,
+        )
         await create_on_pubsub(self.topology, self.project, pubsub, {})
         function_env = {
             "PATH": os.environ["PATH"],
@@ -120,6 +126,9 @@ class System:
             "PENSTOCK_BUCKET": str(self.folder / "blobs"),
             "PENSTOCK_TIME_SCALE": str(self.time_scale),
             **({"PENSTOCK_RUNS_TOPIC": self.topology.runs_topic} if self.topology.runs_topic else {}),
+            **(
+                {"PENSTOCK_BATCHES_TOPIC": self.topology.batches_topic} if self.topology.batches_topic else {}
+            ),
             **environment,
             **self.env,
         }
@@ -128,6 +137,7 @@ class System:
         self.sweeper = self._function("sweeper", function_env)
         self.running = [self._function("run_handler", function_env) for _ in range(self.run_handlers)]
         self.fronts = [self._function("front_door", function_env) for _ in range(self.doors)]
+        self.batching = [self._function("batcher", function_env) for _ in range(self.batchers)]
         for function in self.everything:
             self._stack.callback(function.stop)
         await asyncio.gather(*(function.start() for function in self.everything))
@@ -148,7 +158,7 @@ class System:
     @property
     def everything(self) -> list[Function]:
         """Every function."""
-        return [*self.functions, self.processor, self.sweeper, *self.running, *self.fronts]
+        return [*self.functions, self.processor, self.sweeper, *self.running, *self.fronts, *self.batching]
 
     async def publish(self, body: Mapping[str, Any] | bytes, **attributes: str) -> str:
         """Publish a request; the message id."""
@@ -222,6 +232,7 @@ class System:
         if self.running:
             routes.append(route(self.topology.internal_subscription, self.processor))
         routes += [route(self.topology.runs_subscription, one, RUNS_AT_ONCE) for one in self.running]
+        routes += [route(self.topology.batches_subscription, one) for one in self.batching]
         return Bridge(self.project, routes, emulator_host=pubsub)
 
     async def _minutes(self) -> None:

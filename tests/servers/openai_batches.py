@@ -177,7 +177,12 @@ class Batches:
         batch.ended.set()
 
     def _answer(self, line: dict[str, Any]) -> dict[str, Any]:
-        asked = Asked.read(line["body"])
+        status, body = self.reply(line["custom_id"], Asked.read(line["body"]))
+        reply = {"status_code": status, "request_id": "req", "body": body}
+        return {"id": "line", "custom_id": line["custom_id"], "response": reply, "error": None}
+
+    def reply(self, name: str, asked: Asked) -> tuple[int, dict[str, Any]]:
+        """Status and body of the line `name`."""
         behaviour = directive_in(asked.text) or Behaviour()
         if behaviour.kind == "status":
             status = behaviour.number("code", 500)
@@ -185,8 +190,7 @@ class Batches:
         else:
             status, body = 200, completion(asked, behaviour)
             self.billed[asked.text] += 1
-        reply = {"status_code": status, "request_id": "req", "body": body}
-        return {"id": "line", "custom_id": line["custom_id"], "response": reply, "error": None}
+        return status, body
 
     def _files(self, batch: Batch, answers: list[Any], errors: list[Any]) -> dict[str, Any]:
         if batch.fault == "unordered":
