@@ -11,7 +11,7 @@
 | `expires` | the second half is not worked off: `batch_expired` |
 | `missing` | the last line is paid and has no line anywhere |
 | `twice` | each answer has an error line too |
-| `unordered`, `unknown`, `truncated`, `empty_error_id` | of its files |
+| `unordered`, `unknown`, `truncated`, `empty`, `empty_error_id` | of its files |
 | `no_file_yet` | completed, and its files are told at the second look |
 | `output_gone` | its output file is 404 |
 """
@@ -200,6 +200,8 @@ class Batches:
         output = self._keep(_lines(answers)) if answers else None
         if batch.fault == "truncated" and output:
             self.files[output] = self.files[output][:-40]
+        if batch.fault == "empty" and output:
+            self.files[output] = b""
         if batch.fault == "output_gone" and output:
             del self.files[output]
         error = self._keep(_lines(errors)) if errors else "" if batch.fault == "empty_error_id" else None
