@@ -33,10 +33,10 @@ def plan(
     """The exit code. Raises Misuse."""
     with Spool() as messages:
         fill(messages, prompts, files, options)
-        return asyncio.run(_plan(messages, _routes(routes), as_json=as_json))
+        return asyncio.run(_plan(messages, read_routes(routes), as_json=as_json))
 
 
-def _routes(path: Path | None) -> Routes:
+def read_routes(path: Path | None) -> Routes:
     """Raises Misuse."""
     named = str(path) if path is not None else os.environ.get("PENSTOCK_ROUTES", "")
     if not named:
@@ -53,7 +53,7 @@ async def _plan(messages: Spool, routes: Routes, *, as_json: bool) -> int:
     async with open_system() as system:
         say(f"penstock plan ← {system.name}")
         s = system.services
-        speeds, now = await _speeds(s, routes), s.clock.now()
+        speeds, now = await known_speeds(s, routes), s.clock.now()
         planner = Planner(routes, lambda target: speeds[target.name], s.prices, s.timing)
         try:
             rows = [planner.weighed(_request(s, message.data), now) for message in messages]
@@ -68,7 +68,7 @@ async def _plan(messages: Spool, routes: Routes, *, as_json: bool) -> int:
     return 0
 
 
-async def _speeds(s: Services, routes: Routes) -> Mapping[str, Speed]:
+async def known_speeds(s: Services, routes: Routes) -> dict[str, Speed]:
     """What the deployment has seen of each target; nothing: what is assumed before."""
     names = list(routes.targets)
     found = await s.store.read([speed_path(name) for name in names], timeout_s=s.timing.read_s)
@@ -94,33 +94,33 @@ def _told(rows: Sequence[Weighed]) -> Mapping[str, Any]:
 
 
 def _of_one(rows: Sequence[Weighed]) -> Table:
-    table = _table("", "target", "lane", "model", "expected", "at once", "in time", "why")
+    table = new_table("", "target", "lane", "model", "expected", "at once", "in time", "why")
     for row in rows:
         mark = "→" if row.chosen else ""
         table.add_row(
-            mark, row.target, row.lane, row.model, _usd(row.usd), _usd(row.list_usd), f"{row.p_in_time:.1%}",
-            row.why,
+            mark, row.target, row.lane, row.model, dollars_of(row.usd), dollars_of(row.list_usd),
+            f"{row.p_in_time:.1%}", row.why,
         )  # fmt: skip
     return table
 
 
 def _of_many(rows: Sequence[Sequence[Weighed]]) -> Table:
-    table = _table("target", "lane", "requests", "expected", "at once", "in time, at least")
+    table = new_table("target", "lane", "requests", "expected", "at once", "in time, at least")
     for one in by_target(rows):
         share = f"{one['requests']:,} ({one['requests'] / len(rows):.0%})"
         table.add_row(
-            one["target"], one["lane"], share, _usd(one["usd"]), _usd(one["list_usd"]),
+            one["target"], one["lane"], share, dollars_of(one["usd"]), dollars_of(one["list_usd"]),
             f"{one['p_in_time']:.1%}",
         )  # fmt: skip
     return table
 
 
-def _table(*names: str) -> Table:
+def new_table(*names: str) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in names:
         table.add_column(name)
     return table
 
 
-def _usd(value: float | None) -> str:
+def dollars_of(value: float | None) -> str:
     return "no price" if value is None else f"${value:,.6f}"
