@@ -15,8 +15,8 @@ from penstock_ops.asking.outgoing import outgoing
 from penstock_ops.asking.pending import Pending
 from penstock_ops.asking.publishing import Sent, publish_all
 from penstock_ops.asking.spool import Spool
+from penstock_ops.emulation.offline_lanes import MODEL, offline_lanes
 from penstock_ops.local.demo_lanes_shown import PRICE, Group, as_json, show
-from penstock_ops.local.offline_lanes import MODEL, offline_lanes
 from penstock_ops.local.questions import found
 from penstock_ops.processes.folder_lock import serving
 from penstock_ops.processes.stack import LocalStack

@@ -367,3 +367,19 @@ def test_many_with_one_deadline_go_out_together_and_each_comes_back_once() -> No
         assert (found.fields or {})["expires_at"] > stage.world.clock.now() + timedelta(days=30)
 
     play(scene, shape=ALONE)
+
+
+@pytest.mark.long
+def test_three_hundred_with_one_deadline_are_all_asked_at_once_in_time() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.world.batches.takes_s = 1e6
+        for number in range(300):
+            await stage.ask(f"r{number}", f"question {number}", max_wait_s=PATIENT)
+        await stage.rest()
+        assert asked(stage) == ["prompt"] * 300
+        for number in range(300):
+            result = await stage.result(f"r{number}")
+            assert (result["status"], result["lane"]) == ("completed", "sync")
+            assert datetime.fromisoformat(result["completed_at"]) < EPOCH + timedelta(seconds=PATIENT)
+
+    play(scene, shape=BATCHES)
