@@ -68,6 +68,9 @@ def demo(
     patience: Annotated[
         float, typer.Option(min=1, help="Give up after so many seconds in which nothing new happens.")
     ] = 90,
+    lanes: Annotated[
+        bool, typer.Option("--lanes", help="What a deadline buys: each question in three lanes, offline.")
+    ] = False,
 ) -> None:
     """Run the main job on this machine: publish, answer, show what came of it.
 
@@ -81,7 +84,13 @@ def demo(
       penstock demo "Why is the sky blue?" "Name a river."
 
       OPENAI_API_KEY=… penstock demo questions.jsonl
+
+      penstock demo --lanes
     """
+    if lanes:
+        from penstock_ops.local.demo_lanes import demo_lanes
+
+        raise typer.Exit(demo_lanes(questions or [], as_data=as_json))
     from penstock_ops.local.demo import demo
 
     raise typer.Exit(demo(questions or [], as_json=as_json, idle_s=patience))

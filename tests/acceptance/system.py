@@ -108,6 +108,8 @@ class System:
     couriers: int = 0
     #: How many processes of front_door there are; they and the others have what `env` says of the door.
     doors: int = 0
+    #: How many processes of batcher there are; none: no lane waits.
+    batchers: int = 0
 
     async def __aenter__(self) -> Self:
         self._stack = contextlib.AsyncExitStack()
@@ -117,6 +119,7 @@ class System:
             min_backoff_s=None,
             runs_topic="llm-runs" if self.run_handlers else None,
             callbacks_topic="llm-callbacks" if self.couriers else None,
+            batches_topic="llm-batches" if self.batchers else None,
         )
         await create_on_pubsub(self.topology, self.project, pubsub, {})
         function_env = {
@@ -125,12 +128,7 @@ class System:
             "GOOGLE_CLOUD_PROJECT": self.project,
             "PENSTOCK_BUCKET": str(self.folder / "blobs"),
             "PENSTOCK_TIME_SCALE": str(self.time_scale),
-            **({"PENSTOCK_RUNS_TOPIC": self.topology.runs_topic} if self.topology.runs_topic else {}),
-            **(
-                {"PENSTOCK_CALLBACKS_TOPIC": callbacks}
-                if (callbacks := self.topology.callbacks_topic)
-                else {}
-            ),
+            **self._optional_topics(),
             **environment,
             **self.env,
         }
@@ -140,6 +138,7 @@ class System:
         self.running = [self._function("run_handler", function_env) for _ in range(self.run_handlers)]
         self.telling = [self._function("courier", function_env) for _ in range(self.couriers)]
         self.fronts = [self._function("front_door", function_env) for _ in range(self.doors)]
+        self.batching = [self._function("batcher", function_env) for _ in range(self.batchers)]
         for function in self.everything:
             self._stack.callback(function.stop)
         await asyncio.gather(*(function.start() for function in self.everything))
@@ -157,10 +156,20 @@ class System:
     async def __aexit__(self, *exc_info: object) -> None:
         await self._stack.aclose()
 
+    def _optional_topics(self) -> Mapping[str, str]:
+        """What the functions are told of the rooms that are switched on."""
+        topics = {
+            "PENSTOCK_RUNS_TOPIC": self.topology.runs_topic,
+            "PENSTOCK_CALLBACKS_TOPIC": self.topology.callbacks_topic,
+            "PENSTOCK_BATCHES_TOPIC": self.topology.batches_topic,
+        }
+        return {name: topic for name, topic in topics.items() if topic}
+
     @property
     def everything(self) -> list[Function]:
         """Every function."""
-        return [*self.functions, self.processor, self.sweeper, *self.running, *self.telling, *self.fronts]
+        functions = [*self.functions, self.processor, self.sweeper, *self.running, *self.telling]
+        return [*functions, *self.fronts, *self.batching]
 
     async def publish(self, body: Mapping[str, Any] | bytes, **attributes: str) -> str:
         """Publish a request; the message id."""
@@ -235,6 +244,7 @@ class System:
             routes.append(route(self.topology.internal_subscription, self.processor))
         routes += [route(self.topology.runs_subscription, one, RUNS_AT_ONCE) for one in self.running]
         routes += [route(self.topology.callbacks_subscription, one) for one in self.telling]
+        routes += [route(self.topology.batches_subscription, one) for one in self.batching]
         return Bridge(self.project, routes, emulator_host=pubsub)
 
     async def _minutes(self) -> None:

@@ -36,7 +36,11 @@ def test_who_can_wait_is_answered_by_a_batch(tmp_path: Path) -> None:
         with operator.dev():
             asked = [f"Question {number}?" for number in range(3)]
             options = ("--max-wait", "6h", "--wait", "--json")
-            results = operator.run("publish", *options, *asked).lines
+            with operator.start("watch", "--count", "3") as watcher:
+                watcher.read_err_until("Following.")
+                results = operator.run("publish", *options, *asked).lines
+                [header, *watched] = [watcher.out.readline() for _ in range(4)]
+            got = operator.run("get", results[0]["request_id"]).out
             listed = operator.run("batches", "list", "--json").json
             shown = operator.run("batches", "show", listed[0]["batch"], "--json").json
         with urllib.request.urlopen(f"{url}/v1/batches") as reply:
@@ -46,3 +50,7 @@ def test_who_can_wait_is_answered_by_a_batch(tmp_path: Path) -> None:
     assert all(result["cost"]["saved_by_lane_usd"] == result["cost"]["usd"] > 0 for result in results)
     assert sum(job["request_counts"]["completed"] for job in jobs) == 3
     assert shown["fates"]["answered"] >= 1
+    assert header.rstrip().endswith("lane")
+    assert all("batch, saved $0.0" in line for line in watched)
+    assert "lane batch, saved $0.0" in got
+    assert "by batch " in got

@@ -89,6 +89,32 @@ def test_a_model_answers_when_one_is_configured(newcomer: Operator, model: str, 
     assert counts == {"one": 2, "two": 1, "three": 1}  # once per tenant: caches are not shared
 
 
+@pytest.mark.slow
+def test_three_deadlines_buy_three_lanes(newcomer: Operator) -> None:
+    """Given nothing configured. If demo shows lanes, I expect a lane for each deadline, and its price beside
+    what the same answer costs at once."""
+    groups = newcomer.run("demo", "--lanes", "--json", "Why?").json
+
+    assert [(group["deadline"], group["lane"]) for group in groups] == [
+        (None, "sync"), ("30m", "sync, tier flex"), ("1d", "batch"),
+    ]  # fmt: skip
+    listed, flex, batch = (group["usd"] for group in groups)
+    assert flex == batch == pytest.approx(listed / 2)
+    assert [group["saved_by_lane_usd"] for group in groups] == [0, pytest.approx(flex), pytest.approx(batch)]
+    assert not folder_of(newcomer).exists()  # a folder of its own, which is gone
+
+
+def test_lanes_are_shown_of_requests_alone(newcomer: Operator, tmp_path: Path) -> None:
+    """Given a file with a line that is no request. If demo shows lanes, I expect the place to be told."""
+    file = tmp_path / "questions.jsonl"
+    file.write_text('{"prompt": "Why?"}\n{"prompt": 7}')
+
+    done = newcomer.run("demo", "--lanes", str(file))
+
+    assert done.code == 2
+    assert "questions.jsonl, line 2, column 12" in done.err
+
+
 def test_a_line_that_is_no_request_ends_as_a_dead_letter(newcomer: Operator, tmp_path: Path) -> None:
     """Given a file with a broken line. If demo publishes it, I expect a dead letter, and answers else."""
     file = tmp_path / "questions.jsonl"

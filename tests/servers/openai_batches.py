@@ -11,7 +11,7 @@
 | `expires` | the second half is not worked off: `batch_expired` |
 | `missing` | the last line is paid and has no line anywhere |
 | `twice` | each answer has an error line too |
-| `unordered`, `unknown`, `truncated`, `empty_error_id` | of its files |
+| `unordered`, `unknown`, `truncated`, `empty`, `empty_error_id` | of its files |
 | `no_file_yet` | completed, and its files are told at the second look |
 | `output_gone` | its output file is 404 |
 """
@@ -177,7 +177,12 @@ class Batches:
         batch.ended.set()
 
     def _answer(self, line: dict[str, Any]) -> dict[str, Any]:
-        asked = Asked.read(line["body"])
+        status, body = self.reply(line["custom_id"], Asked.read(line["body"]))
+        reply = {"status_code": status, "request_id": "req", "body": body}
+        return {"id": "line", "custom_id": line["custom_id"], "response": reply, "error": None}
+
+    def reply(self, name: str, asked: Asked) -> tuple[int, dict[str, Any]]:
+        """Status and body of the line `name`."""
         behaviour = directive_in(asked.text) or Behaviour()
         if behaviour.kind == "status":
             status = behaviour.number("code", 500)
@@ -185,8 +190,7 @@ class Batches:
         else:
             status, body = 200, completion(asked, behaviour)
             self.billed[asked.text] += 1
-        reply = {"status_code": status, "request_id": "req", "body": body}
-        return {"id": "line", "custom_id": line["custom_id"], "response": reply, "error": None}
+        return status, body
 
     def _files(self, batch: Batch, answers: list[Any], errors: list[Any]) -> dict[str, Any]:
         if batch.fault == "unordered":
@@ -196,6 +200,8 @@ class Batches:
         output = self._keep(_lines(answers)) if answers else None
         if batch.fault == "truncated" and output:
             self.files[output] = self.files[output][:-40]
+        if batch.fault == "empty" and output:
+            self.files[output] = b""
         if batch.fault == "output_gone" and output:
             del self.files[output]
         error = self._keep(_lines(errors)) if errors else "" if batch.fault == "empty_error_id" else None

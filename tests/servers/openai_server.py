@@ -137,13 +137,13 @@ class OpenAIServer:
         self.last_headers, self.last_body = dict(http.headers), asked.body
         if http.transport is not None:
             self.connections.add(http.transport.get_extra_info("peername"))
-        id = self._id(asked)
+        id = self.id_of(asked)
         refused = self.refused(http)
         if refused is not None:
             call = await self.ledger.take(id, asked.model, asked.sha256, "unauthorized", billed=False)
             await self.ledger.end(call, "unauthorized")
             return refused
-        behaviour = self._choose(http, asked, id)
+        behaviour = self.behaviour_of(asked, id, http.headers.get("x-do"))
         call = await self.ledger.take(id, asked.model, asked.sha256, behaviour.kind, behaviour.billed)
         self._in_flight += 1
         try:
@@ -182,12 +182,12 @@ class OpenAIServer:
         body = error_body(self.dialect, told, type="invalid_request_error", code="invalid_api_key")
         return web.json_response(body, status=401)
 
-    def _id(self, asked: Asked) -> str:
+    def id_of(self, asked: Asked) -> str:
         found = PROMPT_ID.search(asked.text)
         return found.group(1) if found else asked.sha256[:16]
 
-    def _choose(self, http: web.Request, asked: Asked, id: str) -> Behaviour:
-        header = http.headers.get("x-do")
+    def behaviour_of(self, asked: Asked, id: str, header: str | None = None) -> Behaviour:
+        """What is done with the next call of `id`; it counts."""
         chosen = (
             directive_in(asked.text)
             or (Behaviour.parse(header) if header else None)

@@ -281,7 +281,9 @@ def test_no_query_is_left_out_of_that() -> None:
     assert asked == {repr(name) for name in names}
 
 
-@pytest.mark.parametrize("rooms", ["an_alert_for_each_worry", "with_runs", "with_callbacks"])
+@pytest.mark.parametrize(
+    "rooms", ["an_alert_for_each_worry", "with_runs", "with_callbacks", "with_lanes_that_wait"]
+)
 def test_metrics_read_what_the_code_logs(workspace: Workspace, rooms: str) -> None:
     outputs = workspace.test("modules/monitoring")[rooms].outputs
     logged = _logged()

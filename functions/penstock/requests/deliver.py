@@ -67,6 +67,8 @@ def log_finished(record: Record) -> None:
         target=result["target"],
         cost_usd=result["cost"]["usd"],
         saved_usd=result["cost"]["saved_usd"],
+        lane=result.get("lane"),
+        saved_by_lane_usd=result["cost"].get("saved_by_lane_usd"),
         attempts=result["attempts"],
         **result["timings"],
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
@@ -12,12 +11,14 @@ from penstock.paths import request_path
 from penstock.requests.record import Record, State
 from penstock.requests.stored import record_of
 from penstock.timing import Timing
+from penstock_ops.asking import lane
 from penstock_ops.asking.long_answers import whole
 from penstock_ops.asking.refused import refused
 from penstock_ops.asking.show import show_result
 from penstock_ops.processes.folder_lock import serving
 from penstock_ops.terminal.console import print_json, say, stdout, warn
 from penstock_ops.terminal.faults import Misuse, OperatorFault
+from penstock_ops.terminal.moments import clock
 from penstock_ops.terminal.shown import shown
 from penstock_ops.terminal.system import System, open_system
 from penstock_ops.upkeep.pause import warn_if_paused
@@ -42,6 +43,7 @@ async def get(request_id: str, tenant: str, *, as_json: bool) -> int:
         else:
             out = stdout()
             show_result(out, await whole(system, result))
+            _show_batch(out, record)
             _show_attempts(out, record)
     return int(result["status"] != "completed")
 
@@ -88,10 +90,10 @@ def _show_state(record: Record, system: System, as_json: bool) -> None:
 
 
 def _sentence(record: Record) -> str:
-    until = f" until {_clock(record.not_before)}" if record.not_before else ""
+    until = f" until {clock(record.not_before)}" if record.not_before else ""
     told = record.last_answer
     waits_for = f" The last answer: {told.message}" if told else f" {record.not_asked}".rstrip()
-    deadline = f"Its deadline is {_clock(record.deadline)}."
+    deadline = f"Its deadline is {clock(record.deadline)}."
     match record.state:
         case State.LEASED:
             return f"It is being worked on (fence {record.fence}). {deadline}"
@@ -100,11 +102,8 @@ def _sentence(record: Record) -> str:
         case State.FOLLOWING:
             leader = (record.leader or "").rpartition("/")[2]
             return f"It follows {leader}, which asks the same question. {deadline}"
-        case State.QUEUED:
-            latest = f"; at {_clock(record.escalate_at)} it is asked at once" if record.escalate_at else ""
-            return f"It waits for the next batch{latest}. {deadline}"
-        case State.SENT:
-            return f"It is out in batch {record.batch}, which is asked after. {deadline}"
+        case State.QUEUED | State.SENT:
+            return f"{lane.waiting(record)} {deadline}"
     return f"It is {record.state.value}. {deadline}"
 
 
@@ -118,11 +117,18 @@ def _state(record: Record) -> dict[str, Any]:
         "deadline": record.deadline,
         "following": record.leader,
         "batch": record.batch,
+        **lane.told(record),
         "fence": record.fence,
         "calls": record.calls,
         "last_answer": record.last_answer.encode() if record.last_answer else None,
         "attempts": [attempt.encode() for attempt in record.attempts],
     }
+
+
+def _show_batch(out: Console, record: Record) -> None:
+    """The batch whose line brought the outcome."""
+    if record.line is not None and record.batch is not None:
+        out.print(f"\n[dim]by batch {shown(record.batch)}, line {shown(record.line)}[/dim]", soft_wrap=True)
 
 
 def _show_attempts(out: Console, record: Record) -> None:
@@ -134,13 +140,6 @@ def _show_attempts(out: Console, record: Record) -> None:
         message = f"  {attempt.message}" if attempt.message else ""
         times = f" ({attempt.asked} times)" if attempt.asked > 1 else ""
         out.print(
-            f"  {_clock(attempt.at)}  {shown(attempt.target)}  {shown(attempt.outcome + times + message)}",
+            f"  {clock(attempt.at)}  {shown(attempt.target)}  {shown(attempt.outcome + times + message)}",
             soft_wrap=True,
         )
-
-
-def _clock(moment: datetime) -> str:
-    """The time here, with the date unless it is today."""
-    local = moment.astimezone()
-    today = datetime.now(UTC).astimezone().date()
-    return f"{local:%H:%M:%S}" if local.date() == today else f"{local:%Y-%m-%d %H:%M:%S}"

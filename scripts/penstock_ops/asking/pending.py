@@ -165,6 +165,8 @@ def _state(record: Record) -> str:
         return {
             State.LEASED: "being answered",
             State.FOLLOWING: "waiting for the same question's answer",
+            State.QUEUED: "waiting for the next batch",
+            State.SENT: "out in a batch",
         }.get(record.state, record.state.value)
     last = record.attempts[-1].message if record.attempts else ""
     return f"put aside ({last.rstrip('.')})" if last else "put aside"

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from penstock.messages.completion import COMPLETE, EMPTY, REASONING_ONLY
+from penstock_ops.asking.lane import bought
 from penstock_ops.asking.pending import Ended
 from penstock_ops.asking.publishing import Sent
 from penstock_ops.terminal.console import coloured, counted, dollars, milliseconds, stdout, tokens, write
@@ -111,6 +112,7 @@ def _facts(result: Result) -> str:
     facts.append(f"cost {dollars(cost['usd'])}")
     if cost["saved_usd"]:
         facts.append(f"saved {dollars(cost['saved_usd'])}")
+    facts += [by_lane] if (by_lane := bought(result)) else []
     facts.append(f"{milliseconds(result['timings']['total_ms'])} ms")
     facts.append(counted(result["attempts"], "call"))
     return " · ".join(facts)

@@ -9,12 +9,13 @@ from typing import Any
 from penstock.errors import BadMessage
 from penstock.messages.envelope import Envelope
 from penstock.messages.result import decode_response
+from penstock_ops.asking.lane import bought
 from penstock_ops.asking.tap import open_tap
 from penstock_ops.terminal.console import coloured, dollars, milliseconds, print_json, say, stdout, tokens
 from penstock_ops.terminal.shown import shown
 from penstock_ops.terminal.system import open_system
 
-_LINE = "{id:<38}  {status:<9}  {cache:<9}  {model:<20}  {tokens:>13}  {cost:>10}  {ms:>7}"
+_LINE = "{id:<38}  {status:<9}  {cache:<9}  {model:<20}  {tokens:>13}  {cost:>10}  {ms:>7}  {lane}"
 
 
 async def watch(tenant: str | None, *, count: int | None, as_json: bool) -> int:
@@ -49,7 +50,7 @@ def _result(envelope: Envelope) -> Mapping[str, Any] | None:
 
 
 def _print_header() -> None:
-    names = ("status", "cache", "model", "tokens", "cost", "ms")
+    names = ("status", "cache", "model", "tokens", "cost", "ms", "lane")
     header = _LINE.format(id="id", **{name: name for name in names})
     stdout().print(f"[bold]{header}[/bold]", soft_wrap=True)
 
@@ -69,5 +70,7 @@ def _print(result: Mapping[str, Any]) -> None:
         tokens=tokens(result["usage"]),
         cost=dollars(result["cost"]["usd"]),
         ms=milliseconds(result["timings"]["total_ms"]),
+        lane=bought(result).removeprefix("lane "),
     )
-    stdout().print(shown(line).replace(result["status"], coloured(result["status"]), 1), soft_wrap=True)
+    told = shown(line.rstrip()).replace(result["status"], coloured(result["status"]), 1)
+    stdout().print(told, soft_wrap=True)

@@ -36,6 +36,7 @@ BENCHES = {
     "memory": "of an instance with 1, 80 and 250 requests in flight, and its growth",
     "scale": "cost per request at 1, 2, 4 processes, and beside 1,000 to 100,000 stored requests",
     "runs": "100,000 items in one run, and the same again: seconds, writes, memory, dollars",
+    "lanes": "what a request takes in each lane: reads, writes, CPU, dollars, beside each other",
     "dollars": "a million requests and an idle month, by the price book and the measured use",
 }
 #: Those that run what people deploy today beside ours.

@@ -26,10 +26,10 @@ def fill(spool: Spool, questions: Sequence[str]) -> None:
     What can be no request goes out too: a demo shows what becomes of it.
     """
     run = f"demo-{secrets.token_hex(2)}"
-    for number, found in enumerate(_found(questions) if questions else _shipped(run), 1):
-        message = outgoing(found.body, f"{run}-{number:02d}")
+    for number, one in enumerate(found(questions) if questions else _shipped(run), 1):
+        message = outgoing(one.body, f"{run}-{number:02d}")
         if message.size_fault:
-            raise Misuse(found.too_large(message.size_fault))
+            raise Misuse(one.too_large(message.size_fault))
         spool.add(message)
 
 
@@ -40,7 +40,8 @@ def _shipped(run: str) -> Iterator[Found]:
         yield Found(body if isinstance(body, bytes) else _in_run(run, body), "prompts.jsonl")
 
 
-def _found(questions: Sequence[str]) -> Iterator[Found]:
+def found(questions: Sequence[str]) -> Iterator[Found]:
+    """Prompts and the requests of files, in their order. Raises Misuse."""
     for question in questions:
         if question == "-" or _names_file(question):
             yield from read_requests(Path(question))

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from penstock_ops.terminal.faults import Misuse
+
 
 def add_plan(app: typer.Typer) -> None:
     """Register the verb with the operator's command."""
@@ -31,6 +33,13 @@ def plan(
     ] = None,
     deadline: Annotated[str | None, typer.Option(help="No answer is paid after this RFC 3339 time.")] = None,
     max_wait: Annotated[str | None, typer.Option(help="The same as a duration: 90, 10m, 2h, 1d.")] = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option(
+            help="Recorded traffic instead: an Azure LLM inference trace; --max-wait is every row's."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of what is drawn in a replay.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Data for a program on stdout.")] = False,
 ) -> None:
     """What requests would cost in each lane, and which they would go by, and why. Nothing is published.
@@ -42,6 +51,8 @@ def plan(
       penstock plan --routes routes.json --max-wait 6h "Why is the sky blue?"
 
       penstock plan --max-wait 1d --file questions.jsonl
+
+      penstock plan --max-wait 6h --trace AzureLLMInferenceTrace_conv.csv
     """
     from penstock_ops.asking.publish_options import Options
     from penstock_ops.planning.plan import plan
@@ -49,4 +60,10 @@ def plan(
     options = Options(
         tenant=tenant, model=model, params=param or (), deadline=deadline, max_wait=max_wait
     )  # fmt: skip
+    if trace is not None:
+        from penstock_ops.planning.replay import replay
+
+        if prompts or file:
+            raise Misuse("--trace takes the place of prompts and files: give one or the other.")
+        raise typer.Exit(replay(trace, options, routes, seed, as_json=as_json))
     raise typer.Exit(plan(prompts or [], file or [], options, routes, as_json=as_json))

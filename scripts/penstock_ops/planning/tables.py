@@ -12,12 +12,12 @@ from penstock_ops.planning.planned import Weighed
 
 def of_one(rows: Sequence[Weighed]) -> Table:
     """Every target of one request, and which it is."""
-    table = _table("", "target", "lane", "model", "expected", "at once", "in time", "why")
+    table = new_table("", "target", "lane", "model", "expected", "at once", "in time", "why")
     for row in rows:
         mark = "→" if row.chosen else ""
         table.add_row(
-            mark, row.target, row.lane, row.model, _usd(row.usd), _usd(row.list_usd), f"{row.p_in_time:.1%}",
-            row.why,
+            mark, row.target, row.lane, row.model, dollars_of(row.usd), dollars_of(row.list_usd),
+            f"{row.p_in_time:.1%}", row.why,
         )  # fmt: skip
     return table
 
@@ -25,22 +25,24 @@ def of_one(rows: Sequence[Weighed]) -> Table:
 def of_many(sums: Sequence[Mapping[str, Any]]) -> Table:
     """What requests come to, target by target (`by_target`)."""
     whole = sum(one["requests"] for one in sums)
-    table = _table("target", "lane", "requests", "expected", "at once", "in time, at least")
+    table = new_table("target", "lane", "requests", "expected", "at once", "in time, at least")
     for one in sums:
         share = f"{one['requests']:,} ({one['requests'] / whole:.0%})"
         table.add_row(
-            one["target"], one["lane"], share, _usd(one["usd"]), _usd(one["list_usd"]),
+            one["target"], one["lane"], share, dollars_of(one["usd"]), dollars_of(one["list_usd"]),
             f"{one['p_in_time']:.1%}",
         )  # fmt: skip
     return table
 
 
-def _table(*names: str) -> Table:
+def new_table(*names: str) -> Table:
+    """A table without lines, with these columns."""
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in names:
         table.add_column(name)
     return table
 
 
-def _usd(value: float | None) -> str:
+def dollars_of(value: float | None) -> str:
+    """A cost, as plans say it."""
     return "no price" if value is None else f"${value:,.6f}"

@@ -39,7 +39,13 @@ locals {
       query    = "sum(increase(${local.log.batches_stuck}{${local.run}}[30m])) > 0"
       for_s    = 600
       severity = "CRITICAL"
-      text     = "A batch that is out cannot be asked after, or no route has its target any more. `penstock batches list` shows which; the log lines with action batch.unreachable or batch.stranded say why. Is the key of another project, was the target taken out too early?"
+      text     = "A batch that is out cannot be asked after. `penstock batches list` shows which; the log lines with action batch.unreachable say why. Is the key of another project, has the provider an outage?"
+    }
+    batch-stranded = {
+      query    = "sum(increase(${local.log.batches_stranded}{${local.run}}[1h])) > 0 or sum(increase(${local.log.piles_stranded}{${local.run}}[1h])) > 0"
+      for_s    = 0
+      severity = "CRITICAL"
+      text     = "No route has the target of a batch any more, or of requests that wait for one: what it has answered is paid and nobody can collect it, and who waits is asked at once when their time comes. Put the target back into functions.routes until `penstock batches list` shows none of it (the log lines with action batch.stranded or pile.stranded say of whom)."
     }
     batch-escalations = {
       query    = "sum(increase(${local.log.batches_late}{${local.run}}[1h])) > 0"

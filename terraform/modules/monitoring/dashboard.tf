@@ -40,6 +40,21 @@ locals {
     { title = "Oldest message not yet acknowledged", unit = "s", lines = {
       "{{subscription_id}}" = "max by (subscription_id) (pubsub_googleapis_com:subscription_oldest_unacked_message_age{monitored_resource=\"pubsub_subscription\"})"
     } },
+    ], !local.with_batches ? [] : [
+    { title = "Requests finished by lane, per second", unit = "1/s", lines = {
+      "{{lane}}" = "sum by (lane) (rate(${local.log.lanes}{${local.run},lane!=\"\"}[10m]))"
+    } },
+    { title = "Saved by lanes, per hour", unit = "USD", lines = {
+      "{{lane}}" = "sum by (lane) (increase(${local.log.lane_saved}_sum{${local.run}}[1h]))"
+    } },
+    { title = "Batches sent, ended and called back, per hour", unit = "", lines = {
+      "sent to {{target}}"  = "sum by (target) (increase(${local.log.batches_out}{${local.run}}[1h]))"
+      "ended of {{target}}" = "sum by (target) (increase(${local.log.batches_closed}{${local.run}}[1h]))"
+      "called back"         = "sum(increase(${local.log.batches_late}{${local.run}}[1h]))"
+    } },
+    { title = "Requests of one batch", unit = "", lines = {
+      "mean of {{target}}" = "sum by (target) (increase(${local.log.batch_members}_sum{${local.run}}[1h])) / sum by (target) (increase(${local.log.batch_members}_count{${local.run}}[1h]))"
+    } },
     ], !local.with_runs ? [] : [
     { title = "Runs begun and ended, per hour", unit = "", lines = {
       "begun"      = "sum(increase(${local.log.run_starts}{${local.run}}[1h]))"

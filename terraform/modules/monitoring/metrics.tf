@@ -34,9 +34,14 @@ locals {
   }, { for name, counter in local.of_batches : name => counter if local.with_batches })
 
   of_batches = {
-    batches_stuck  = { action = "batch.unreachable", labels = [] }
-    batches_late   = { action = "batch.escalated", labels = [] }
-    batches_failed = { action = "batch.failed", labels = ["reason"] }
+    batches_stuck    = { action = "batch.unreachable", labels = [] }
+    batches_stranded = { action = "batch.stranded", labels = [] }
+    piles_stranded   = { action = "pile.stranded", labels = [] }
+    batches_late     = { action = "batch.escalated", labels = [] }
+    batches_failed   = { action = "batch.failed", labels = ["reason"] }
+    batches_out      = { action = "batch.created", labels = ["target"] }
+    batches_closed   = { action = "batch.closed", labels = ["target"] }
+    lanes            = { action = "request.finished", labels = ["lane"] }
   }
 
   # name => the action, the field whose values are kept as a distribution, its unit, the bounds of its buckets
@@ -50,6 +55,9 @@ locals {
     parked_s = { action = "request.parked", field = "wait_s", unit = "s", labels = ["target"], scale = 1, growth = 1.5, buckets = 35 }
     }, !local.with_limits ? {} : {
     turns = { action = "limit.turns", field = "woken", unit = "1", labels = ["scope"], scale = 1, growth = 2, buckets = 20 }
+    }, !local.with_batches ? {} : {
+    batch_members = { action = "batch.sealed", field = "members", unit = "1", labels = ["target"], scale = 1, growth = 2, buckets = 20 }
+    lane_saved    = { action = "request.finished", field = "saved_by_lane_usd", unit = "USD", labels = ["lane"], scale = 0.000001, growth = 2, buckets = 30 }
     }, !local.with_runs ? {} : {
     run_s       = { action = "run.finished", field = "seconds", unit = "s", labels = ["status"], scale = 1, growth = 1.5, buckets = 40 }
     run_usd     = { action = "run.finished", field = "cost_usd", unit = "USD", labels = ["status"], scale = 0.0001, growth = 2, buckets = 30 }

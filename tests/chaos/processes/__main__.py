@@ -15,6 +15,7 @@ from rich.table import Table
 
 from penstock_ops.emulation.emulators import EmulatorFault, Emulators
 from penstock_ops.terminal.progress import progress
+from tests.chaos.processes.lanes.live import live_lanes
 from tests.chaos.processes.live import Outcome, Shape, live
 
 #: Publishing and blows are spread so that a killed function is up again before most of the next ones.
@@ -37,6 +38,9 @@ def _main(
     rest: Annotated[
         float, typer.Option(min=1, help="Seconds in which a seed must come to rest; more on a slow machine.")
     ] = 150.0,
+    lanes: Annotated[
+        bool, typer.Option("--lanes", help="With lanes that wait, batchers among them.")
+    ] = False,
     keep: Annotated[Path | None, typer.Option(help="Keep logs and ledgers in this folder.")] = None,
 ) -> None:
     """Run the whole system under fire and check the promise; exit code 1 on any violation."""
@@ -48,13 +52,13 @@ def _main(
         folder.mkdir(parents=True, exist_ok=True)
         for number in range(seed, seed + seeds):
             shape = Shape(number, requests, kills, pauses, cuts, during_s, handlers, time_scale, rest)
-            outcomes.append(_one(shape, folder / f"seed-{number}"))
-            _tell(outcomes[-1], shape)
+            outcomes.append(_one(shape, folder / f"seed-{number}", lanes=lanes))
+            _tell(outcomes[-1], shape, lanes=lanes)
     Console().print(_table(outcomes))
     raise typer.Exit(1 if any(outcome.violations for outcome in outcomes) else 0)
 
 
-def _one(shape: Shape, folder: Path) -> Outcome:
+def _one(shape: Shape, folder: Path, *, lanes: bool) -> Outcome:
     folder.mkdir(parents=True, exist_ok=True)
     try:
         emulators = Emulators.start(folder)
@@ -67,14 +71,15 @@ def _one(shape: Shape, folder: Path) -> Outcome:
             (folder / "bridge.log").open("w") as log,
             contextlib.redirect_stdout(log),
         ):
-            return asyncio.run(live(shape, emulators, folder, tell))
+            return asyncio.run((live_lanes if lanes else live)(shape, emulators, folder, tell))
     finally:
         emulators.stop()
 
 
-def _tell(outcome: Outcome, shape: Shape) -> None:
+def _tell(outcome: Outcome, shape: Shape, *, lanes: bool) -> None:
     """One line a seed, at once: a run of an hour may be cut off."""
-    counted = ("requests", "kills", "pauses", "cuts", "busy", "calls", "paid", "redriven")
+    counted = ["requests", "kills", "pauses", "cuts", "busy", "calls", "paid", "redriven"]
+    counted += ["batches", "lines"] if lanes else []
     figures = ", ".join(f"{name} {outcome.figures[name]}" for name in counted)
     unexplained = sum(one.because is None for one in outcome.surplus)
     typer.echo(
@@ -85,7 +90,8 @@ def _tell(outcome: Outcome, shape: Shape) -> None:
         typer.echo(f"seed {outcome.seed}: {violation}")
     if outcome.violations:
         typer.echo(
-            f"again: scripts/chaos run --seed {shape.seed} --requests {shape.requests} --kills {shape.kills}"
+            f"again: scripts/chaos run{' --lanes' if lanes else ''}"
+            f" --seed {shape.seed} --requests {shape.requests} --kills {shape.kills}"
             f" --pauses {shape.pauses} --cuts {shape.cuts} --handlers {shape.handlers}"
             f" --time-scale {shape.time_scale:g} --during {shape.during_s:g}"
         )
@@ -108,6 +114,11 @@ def _table(outcomes: list[Outcome]) -> Table:
         ("provider calls", f"{figures['calls']}, paid {figures['paid']}"),
         ("surplus calls", f"{len(surplus)}, explained {sum(one.because is not None for one in surplus)}"),
         *((f"… {cause}", count) for cause, count in sorted(causes.items())),
+        *(
+            (f"lanes: {name}", figures[name])
+            for name in ("batches", "lines", "lines lost")
+            if name in figures
+        ),
         ("document changes seen", figures["changes"]),
         ("log lines searched", figures["log_lines"]),
         ("violations", sum(len(outcome.violations) for outcome in outcomes)),

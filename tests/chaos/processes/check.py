@@ -66,6 +66,7 @@ async def _evidence(stage: Stage, at_rest: bool) -> Evidence:
         letters=carried(stage.dead_letters.messages),
         happened=(),
         crashes=[line for line in lines if "delivery.crashed" in line or "Traceback" in line],
+        longest=stage.longest,
         log="\n".join(line for line in lines if SECRET in line)[:1000],
     )
 

@@ -18,6 +18,8 @@ from tests.servers.openai_ledger import Call
 #: Kinds of the provider's own misbehaviour that may have been paid, and that we cannot help asking after.
 _PROVIDERS_OWN = frozenset(
     {"malformed", "garbage", "truncated", "reset", "disconnect", "drip", "hang", "empty", "huge", "endless"}
+    # Lines of a batch that are paid and cannot be had (openai_batches.py).
+    | {"missing", "output_gone"}
 )
 #: From the last check of the lease to the provider's book: the connection, on a busy machine.
 _BEFORE_S = 1.0

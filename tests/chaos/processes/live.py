@@ -19,12 +19,12 @@ from tests.chaos.processes.provider import Model
 from tests.chaos.processes.stage import Stage
 from tests.chaos.processes.strikes import CUTS, Blow
 from tests.chaos.processes.trouble import Trouble, plan
-from tests.chaos.processes.workload import Message, workload
+from tests.chaos.processes.workload import Message, Workload, workload
 
 #: Tells what is going on: how much is answered, and a word.
 Tell = Callable[[int, str], None]
 #: Latency of an answer that is not told otherwise.
-_LATENCY_S = 0.2
+LATENCY_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,30 +61,35 @@ class Outcome:
 
 async def live(shape: Shape, emulators: Emulators, folder: Path, tell: Tell) -> Outcome:
     """Live through one seed on running emulators. Each needs a project, and a folder, of its own."""
-    started = time.monotonic()
     work = workload(shape.seed, shape.requests, shape.during_s)
-    async with Model(latency_s=_LATENCY_S, ledger=folder / "calls.jsonl") as model:
+    async with Model(latency_s=LATENCY_S, ledger=folder / "calls.jsonl") as model:
         model.by_id = dict(work.behaviours)
         stage = Stage(
             emulators, f"pen-chaos-{shape.seed}-{time.time_ns() % 10**9}", folder, handlers=shape.handlers,
             disorder=disorder_of(shape.seed), time_scale=shape.time_scale, model=model,
         )  # fmt: skip
-        async with stage:
-            blows = plan(
-                shape.seed, functions=len(stage.instances), kills=shape.kills, pauses=shape.pauses,
-                cuts=shape.cuts, during_s=shape.during_s, lease_s=stage.timing.lease_s,
-            )  # fmt: skip
-            async with asyncio.TaskGroup() as group:
-                group.create_task(publish(stage, work.messages, tell))
-                group.create_task(Trouble(stage.instances, stage.strikes).deal(blows))
-            tell(len(stage.results.messages), "coming to rest")
-            at_rest = await stage.rest(shape.rest_s, quiet_s=0.5)
-            model.repair()
-            repaired_at = time.time()
-            redriven = await redrive(stage) if at_rest else []
-            tell(len(stage.results.messages), f"{len(redriven)} redriven")
-            at_rest = at_rest and await stage.rest(shape.rest_s)
-            outcome = await _judge(stage, shape, at_rest, repaired_at, redriven)
+        return await through(stage, shape, work, tell)
+
+
+async def through(stage: Stage, shape: Shape, work: Workload, tell: Tell) -> Outcome:
+    """The same on a stage that is not entered yet: it is entered, judged, and left."""
+    started, model = time.monotonic(), stage.model
+    async with stage:
+        blows = plan(
+            shape.seed, functions=len(stage.instances), kills=shape.kills, pauses=shape.pauses,
+            cuts=shape.cuts, during_s=shape.during_s, lease_s=stage.timing.lease_s,
+        )  # fmt: skip
+        async with asyncio.TaskGroup() as group:
+            group.create_task(publish(stage, work.messages, tell))
+            group.create_task(Trouble(stage.instances, stage.strikes).deal(blows))
+        tell(len(stage.results.messages), "coming to rest")
+        at_rest = await stage.rest(shape.rest_s, quiet_s=0.5)
+        model.repair()
+        repaired_at = time.time()
+        redriven = await redrive(stage) if at_rest else []
+        tell(len(stage.results.messages), f"{len(redriven)} redriven")
+        at_rest = at_rest and await stage.rest(shape.rest_s)
+        outcome = await _judge(stage, shape, at_rest, repaired_at, redriven)
     outcome.seconds = time.monotonic() - started
     return outcome
 
@@ -124,6 +129,7 @@ async def _judge(
     outcome = Outcome(shape.seed)
     outcome.violations, outcome.surplus = await found_wrong(stage, at_rest, repaired_at)
     outcome.violations += not_completed(stage, redriven)
+    outcome.violations += await stage.wrong_besides()
     documents = await stage.documents()
     for document in documents.values():
         outcome.results[_ended(document.get("result"))] += 1
@@ -145,6 +151,7 @@ async def _judge(
         paid=sum(call.billed for call in calls),
         changes=len(stage.history.written),
         log_lines=len(stage.log_lines()),
+        **stage.figures_besides(),
     )
     return outcome
 

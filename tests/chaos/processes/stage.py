@@ -42,6 +42,8 @@ class Stage(System):
     """A System whose functions can be hurt. `model` is its provider."""
 
     model: Model = field(default_factory=Model)
+    #: The longest answer that a target asks for, where a request says nothing of it.
+    longest: Mapping[str, int] = field(default_factory=dict)
 
     async def __aenter__(self) -> Self:
         self.strikes = Strikes()
@@ -61,6 +63,14 @@ class Stage(System):
     def routed(self) -> str:
         """PENSTOCK_ROUTES."""
         return routes(self.model.base_url)
+
+    async def wrong_besides(self) -> list[str]:
+        """Violations of what this stage has besides, once all is at rest."""
+        return []
+
+    def figures_besides(self) -> Mapping[str, int]:
+        """What happened of that."""
+        return {}
 
     async def send(self, data: bytes, attributes: Mapping[str, str] | None = None) -> None:
         """Publish, remember it, and watch the document of what it asks."""
@@ -114,6 +124,8 @@ class Stage(System):
         waiting = 0
         topology = self.topology
         fed = [topology.request_subscription, topology.response_subscription]
+        if self.batchers:
+            fed.append(topology.batches_subscription)
         if self.run_handlers:
             fed += [topology.runs_subscription, topology.internal_subscription]
         if self.couriers:
@@ -140,6 +152,7 @@ class Stage(System):
     async def _is_anything_open(self) -> bool:
         """Also when nobody can tell: an emulator under fire may take longer than anybody waits."""
         groups = ["requests", *["runs"] * bool(self.run_handlers), *["callbacks"] * bool(self.couriers)]
+        groups += ["piles", "batches"] if self.batchers else []
         try:
             for group in groups:
                 if await self.store.find(group, "open_since", "", "~", limit=1, timeout_s=30):

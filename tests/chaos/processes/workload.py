@@ -66,13 +66,17 @@ _BROKEN = (
 _ABSURD = "status code=429 retry_after=99999999"
 _BAD = (b"prompt please", b'["prompt"]', b'{"prompt": "\xff"}', b'{"request_id": "x"}', b'{"prompt": ""}')
 
-Kind = Callable[["_Writer", float], None]
+Kind = Callable[["Writer", float], None]
 
 
-def workload(seed: int, requests: int, during_s: float) -> Workload:
-    """`requests` requests and what goes with them, published within `during_s` seconds."""
-    writer = _Writer(random.Random(f"workload {seed}"))
-    kinds, weights = list(_KINDS), list(_KINDS.values())
+def workload(
+    seed: int, requests: int, during_s: float, others: Mapping[Kind, float] | None = None
+) -> Workload:
+    """`requests` requests and what goes with them, published within `during_s` seconds; `others` are kinds of
+    requests beside the usual ones, and how often each is drawn."""
+    writer = Writer(random.Random(f"workload {seed}"))
+    drawn = {**_KINDS, **(others or {})}
+    kinds, weights = list(drawn), list(drawn.values())
     while len(writer.work.keys) < requests:
         at = writer.rng.uniform(0, during_s)
         writer.rng.choices(kinds, weights)[0](writer, at)
@@ -80,7 +84,7 @@ def workload(seed: int, requests: int, during_s: float) -> Workload:
     return writer.work
 
 
-class _Writer:
+class Writer:
     """Collects messages; each kind of request is one function below."""
 
     def __init__(self, rng: random.Random) -> None:
@@ -109,66 +113,66 @@ class _Writer:
         self.work.messages.append(Message(at, data))
 
 
-def _plain(w: _Writer, at: float) -> None:
+def _plain(w: Writer, at: float) -> None:
     w.ask(at, behaviour=w.rng.choice(("", "", f"answer latency={w.rng.uniform(0.5, 3):.1f}")))
 
 
-def _shared(w: _Writer, at: float) -> None:
+def _shared(w: Writer, at: float) -> None:
     """The same question by up to four requests at about the same time."""
     number, tenant = w.rng.randrange(10**6), w.rng.choice(TENANTS)
     for _ in range(w.rng.randint(2, 4)):
         w.ask(at + w.rng.random(), prompt_id=f"shared{number}", tenant=tenant, behaviour="answer latency=1")
 
 
-def _uncached(w: _Writer, at: float) -> None:
+def _uncached(w: Writer, at: float) -> None:
     w.ask(at, cache=w.rng.choice(("off", "refresh")), params={"temperature": 0.5})
 
 
-def _throttled(w: _Writer, at: float) -> None:
+def _throttled(w: Writer, at: float) -> None:
     code, times = w.rng.choice((429, 503)), w.rng.randint(1, 3)
     w.ask(at, model="wild", behaviour=f"status code={code} times={times} {w.rng.choice(_RETRY_AFTER)}")
 
 
-def _broken(w: _Writer, at: float) -> None:
+def _broken(w: Writer, at: float) -> None:
     w.ask(at, model="wild", behaviour=f"{w.rng.choice(_BROKEN)} times={w.rng.randint(1, 2)}")
 
 
-def _fallback(w: _Writer, at: float) -> None:
+def _fallback(w: Writer, at: float) -> None:
     w.ask(at, model="flaky")
 
 
-def _huge(w: _Writer, at: float) -> None:
+def _huge(w: Writer, at: float) -> None:
     w.ask(at, model="wild", behaviour="huge times=1")
 
 
-def _long_answer(w: _Writer, at: float) -> None:
+def _long_answer(w: Writer, at: float) -> None:
     w.ask(at, behaviour="answer size=300000")
 
 
-def _absurd(w: _Writer, at: float) -> None:
+def _absurd(w: Writer, at: float) -> None:
     w.ask(at, model="wild", behaviour=_ABSURD, max_wait_s=8)
 
 
-def _hopeless(w: _Writer, at: float) -> None:
+def _hopeless(w: Writer, at: float) -> None:
     w.ask(at, model="wild", behaviour=w.rng.choice(("malformed", "status code=500")), max_wait_s=8)
 
 
-def _refused(w: _Writer, at: float) -> None:
+def _refused(w: Writer, at: float) -> None:
     w.ask(at, behaviour=w.rng.choice(("status code=400", "policy", "filter")))
 
 
-def _republished(w: _Writer, at: float) -> None:
+def _republished(w: Writer, at: float) -> None:
     body = w.ask(at, behaviour="answer latency=0.5")
     w.send(at + w.rng.choice((0.0, 0.2, 2.0, 6.0)), body)
 
 
-def _conflicting(w: _Writer, at: float) -> None:
+def _conflicting(w: Writer, at: float) -> None:
     body = w.ask(at)
     other = f"{SECRET} [id:{body['tenant']}.{body['request_id']}-other] Another question."
     w.send(at + w.rng.choice((0.0, 1.0, 4.0)), {**body, "prompt": other})
 
 
-def _malformed(w: _Writer, at: float) -> None:
+def _malformed(w: Writer, at: float) -> None:
     w.send(at, w.rng.choice(_BAD))
 
 

@@ -51,6 +51,9 @@ def test_who_can_wait_is_answered_by_a_batch_at_half_the_price() -> None:
         assert (result["lane"], result["plan"]["lane"]) == ("batch", "batch")
         assert result["cost"]["saved_by_lane_usd"] == result["cost"]["usd"] > 0
         assert result["attempts"] == 1
+        finished = stage.log("request.finished")
+        assert [line["lane"] for line in finished] == ["batch", "batch"]
+        assert finished[0]["saved_by_lane_usd"] == result["cost"]["saved_by_lane_usd"]
 
     play(scene, shape=BATCHES)
 
@@ -364,3 +367,19 @@ def test_many_with_one_deadline_go_out_together_and_each_comes_back_once() -> No
         assert (found.fields or {})["expires_at"] > stage.world.clock.now() + timedelta(days=30)
 
     play(scene, shape=ALONE)
+
+
+@pytest.mark.long
+def test_three_hundred_with_one_deadline_are_all_asked_at_once_in_time() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.world.batches.takes_s = 1e6
+        for number in range(300):
+            await stage.ask(f"r{number}", f"question {number}", max_wait_s=PATIENT)
+        await stage.rest()
+        assert asked(stage) == ["prompt"] * 300
+        for number in range(300):
+            result = await stage.result(f"r{number}")
+            assert (result["status"], result["lane"]) == ("completed", "sync")
+            assert datetime.fromisoformat(result["completed_at"]) < EPOCH + timedelta(seconds=PATIENT)
+
+    play(scene, shape=BATCHES)

@@ -73,18 +73,21 @@ run "every_metric_that_is_asked_for_is_made" {
 }
 
 run "with_lanes_that_wait" {
-  command = plan
   variables { rooms = ["batches"] }
   assert {
-    condition     = alltrue([for name in ["batch-stuck", "batch-escalations", "batch-refused"] : contains(keys(output.alerts), name)])
-    error_message = "Nobody notices a batch that is stuck, called back or refused."
+    condition     = alltrue([for name in ["batch-stuck", "batch-stranded", "batch-escalations", "batch-refused"] : contains(keys(output.alerts), name)])
+    error_message = "Nobody notices a batch that is stuck, stranded, called back or refused."
   }
   assert {
     condition = alltrue([
-      for name in flatten([for text in values(output.alerts) : regexall("user_penstock_([a-z_]+?)(?:_sum|_count|_bucket)?\\{", text)]) :
+      for name in flatten([for text in concat(values(output.alerts), [google_monitoring_dashboard.this.dashboard_json]) : regexall("user_penstock_([a-z_]+?)(?:_sum|_count|_bucket)?\\{", text)]) :
       contains([for m in concat(values(google_logging_metric.counter), values(google_logging_metric.distribution)) : m.name], "penstock/${name}")
     ])
-    error_message = "An alert of batches asks for a metric that nobody writes."
+    error_message = "An alert or a chart of batches asks for a metric that nobody writes."
+  }
+  assert {
+    condition     = alltrue([for title in ["finished by lane", "Saved by lanes", "Batches sent", "Requests of one batch"] : strcontains(google_monitoring_dashboard.this.dashboard_json, title)])
+    error_message = "The dashboard lacks lanes."
   }
 }
 

@@ -48,7 +48,10 @@ class BillingModel(Model):
 def price_list(folder: Path) -> str:
     """The same price list for Penstock: PENSTOCK_PRICES."""
     file = folder / "prices.json"
-    entry = {"input": _INPUT, "output": _OUTPUT, "source": "list", "confidence": "own"}
+    entry = {
+        "input": _INPUT, "output": _OUTPUT, "source": "list", "confidence": "own",
+        "batch": {"input": _INPUT / 2, "output": _OUTPUT / 2},
+    }  # fmt: skip
     sources = {"list": {"title": "The price list of the test's provider"}}
     file.write_text(json.dumps({"as_of": "2026-11-29", "sources": sources, "models": {PRICE: entry}}))
     return str(file)

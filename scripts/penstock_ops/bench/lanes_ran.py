@@ -1,0 +1,156 @@
+"""Requests through each lane, on the emulators: what they read, write and compute, what answers cost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from penstock.paths import BATCHES, PILES, request_path
+from penstock.requests.record import State
+from penstock_ops.bench import cores
+from penstock_ops.bench.instance import Instance
+from penstock_ops.bench.rig import Rig
+from penstock_ops.bench.trips import Trip, trip_of
+from penstock_ops.bench.wire import Call, WireProxy
+from penstock_ops.emulation.offline_lanes import MODEL, offline_lanes
+from penstock_ops.terminal.faults import OperatorFault
+from penstock_ops.terminal.topology import Topology
+
+#: The price book's entry that answers are priced by.
+PRICE = "gpt-5.4-nano"
+#: Each lane is a route of its own, and the deadline that makes its requests go by it, in seconds.
+LANES: dict[str, float | None] = {"sync": None, "flex": 1800.0, "batch": 86_400.0}
+_TOPIC = "llm-batches"
+#: The system's own waits are so much shorter: nobody measures those here.
+_SCALE = 20
+_TARGETS = ("request_handler", "response_processor", "sweeper", "batcher")
+#: Deliveries in flight of requests and results, and of batches.
+_WIDTH, _BATCHES_AT_ONCE = 80, 4
+_PATIENCE_S = 300.0
+#: How many documents one look reads.
+_PAGE = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """`requests` of one lane, all together. `usd`: their answers; `cpu_s`: of all functions."""
+
+    lane: str
+    requests: int
+    trip: Trip
+    cpu_s: float
+    usd: float
+    seconds: float
+
+
+@dataclass
+class LanesRig:
+    """The functions of lanes, all of whose calls are noted."""
+
+    rig: Rig
+    functions: dict[str, Instance]
+    calls: list[Call] = field(default_factory=list)
+
+    async def ran(self, lane: str, count: int, *, begin: int = 0) -> Ran:
+        """`count` questions that nobody asked before, numbered from `begin` on, until none is open.
+
+        Raises OperatorFault.
+        """
+        began, cpu_s = time.monotonic(), self._cpu_s()
+        self.calls.clear()
+        ids = [f"{lane}-{number}" for number in range(begin, begin + count)]
+        await self.rig.publish(_question(lane, name) for name in ids)
+        usd = await self._done(lane, ids)
+        seconds = time.monotonic() - began
+        return Ran(lane, count, trip_of(self.calls), self._cpu_s() - cpu_s, usd, seconds)
+
+    def _cpu_s(self) -> float:
+        return sum(function.cpu_s() for function in self.functions.values())
+
+    async def _done(self, lane: str, ids: list[str]) -> float:
+        """What the answers of `ids` cost together, once all are confirmed and no batch is open."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE_S):
+                while True:
+                    costs = [await self._cost(name) for name in ids]
+                    if None not in costs and not await self._is_open():
+                        return sum(cost or 0.0 for cost in costs)
+                    await asyncio.sleep(0.5)
+        raise OperatorFault(f"not every request of lane {lane} was answered within {_PATIENCE_S:g} s")
+
+    async def _cost(self, name: str) -> float | None:
+        """In dollars; None: not confirmed yet."""
+        [found] = await self.rig.store.read([request_path("default", name)], timeout_s=30)
+        fields = found.fields or {}
+        if fields.get("state") != State.TERMINAL.value or "confirmed_at" not in fields:
+            return None
+        if fields["result"]["status"] != "completed":
+            raise OperatorFault(f"{name} ended {fields['result']['error']['reason']}")
+        return float(fields["result"]["cost"]["usd"])
+
+    async def _is_open(self) -> bool:
+        for group in (PILES, BATCHES):
+            found = await self.rig.store.scan(f"tenants/default/{group}", after="", limit=_PAGE, timeout_s=30)
+            if any("open_since" in (one.fields or {}) for one in found):
+                return True
+        return False
+
+
+def _question(lane: str, name: str) -> dict[str, object]:
+    waits = {} if LANES[lane] is None else {"max_wait_s": LANES[lane]}
+    return {"request_id": name, "prompt": f"Which team should answer {name}?", "model": lane} | waits
+
+
+@contextlib.asynccontextmanager
+async def lanes_rig(machine: Rig) -> AsyncIterator[LanesRig]:
+    """The functions, their emulators behind proxies that count, a model that has every lane."""
+    topology = Topology(min_backoff_s=None, batches_topic=_TOPIC)
+    rig, calls = Rig(machine.emulators, machine.folder, topology=topology), list[Call]()
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(rig.open())
+        url = await stack.enter_async_context(offline_lanes())
+        pubsub = await stack.enter_async_context(WireProxy(rig.pubsub, calls.append))
+        firestore = await stack.enter_async_context(WireProxy(rig.firestore, calls.append))
+        env = rig.env(
+            url, PUBSUB_EMULATOR_HOST=pubsub.host, FIRESTORE_EMULATOR_HOST=firestore.host,
+            PENSTOCK_ROUTES=_routes(url), PENSTOCK_BATCHES_TOPIC=_TOPIC, PENSTOCK_TIME_SCALE=str(_SCALE),
+            OPENAI_API_KEY="offline",
+        )  # fmt: skip
+        functions = {target: Instance(target, env, rig.folder, on=cores.INSTANCE) for target in _TARGETS}
+        await stack.enter_async_context(rig.running(*functions.values()))
+        await stack.enter_async_context(
+            rig.feed(
+                (topology.request_subscription, functions["request_handler"], _WIDTH),
+                (topology.response_subscription, functions["response_processor"], _WIDTH),
+                (topology.batches_subscription, functions["batcher"], _BATCHES_AT_ONCE),
+            )
+        )
+        minutes = asyncio.create_task(_minutes(rig, functions["sweeper"]))
+        try:
+            yield LanesRig(rig, functions, calls)
+        finally:
+            minutes.cancel()
+            await asyncio.gather(minutes, return_exceptions=True)
+
+
+async def _minutes(rig: Rig, sweeper: Instance) -> None:
+    """Cloud Scheduler."""
+    while True:
+        await asyncio.sleep(60 / _SCALE)
+        await rig.push(sweeper, rig.envelope({}))
+
+
+def _routes(url: str) -> str:
+    usual = {"provider": "openai", "model": MODEL, "price": PRICE, "base_url": url, "max_output": 200}
+    at_once, flex = usual | {"name": "at-once"}, usual | {"name": "flex", "service_tier": "flex"}
+    batch = usual | {"name": "batch", "lane": "batch"}
+    routes = {
+        "sync": {"targets": [at_once]},
+        "flex": {"choose": "cheapest", "targets": [flex, at_once]},
+        "batch": {"choose": "cheapest", "targets": [batch, at_once]},
+    }
+    return json.dumps({"default": "sync", "routes": routes})
