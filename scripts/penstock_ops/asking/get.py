@@ -103,6 +103,8 @@ def _sentence(record: Record) -> str:
         case State.QUEUED:
             latest = f"; at {_clock(record.escalate_at)} it is asked at once" if record.escalate_at else ""
             return f"It waits for the next batch{latest}. {deadline}"
+        case State.SENT if record.response is not None:
+            return f"Its provider keeps the call {record.response}, and is asked after it{until}. {deadline}"
         case State.SENT:
             return f"It is out in batch {record.batch}, which is asked after. {deadline}"
     return f"It is {record.state.value}. {deadline}"
@@ -118,6 +120,7 @@ def _state(record: Record) -> dict[str, Any]:
         "deadline": record.deadline,
         "following": record.leader,
         "batch": record.batch,
+        "response": record.response,
         "fence": record.fence,
         "calls": record.calls,
         "last_answer": record.last_answer.encode() if record.last_answer else None,
