@@ -17,7 +17,7 @@ from penstock import log
 from penstock.clock import SystemClock
 from penstock.errors import SettingsError
 from penstock.money.pricing import PriceBook
-from penstock.parts import Providers, Runners, blobs_of, bus_of, outlet_of, signing_of, store_of
+from penstock.parts import Laters, Providers, Runners, blobs_of, bus_of, outlet_of, signing_of, store_of
 from penstock.ports import Clock
 from penstock.requests.seams import seams_of
 from penstock.services import Services
@@ -83,6 +83,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Services:
         providers=Providers(targets, settings),
         gates=gates(routes, clock, timing),
         runners=Runners(targets, settings),
+        laters=Laters(targets, settings),
         seams=tuple(seams_for(settings)),
         rooms=tuple(rooms_of(settings)),
         keepers=tuple(keepers_of(settings)),
@@ -96,7 +97,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Services:
 
 def _check_runners(targets: Mapping[str, Target]) -> None:
     """Who works batches off is loaded when a batch is; that it is there is known at the start."""
-    uses = any(target.waits and target.runner == "openai" for target in targets.values())
+    uses = any(target.lane == "batch" and target.runner == "openai" for target in targets.values())
     if uses and find_spec("openai") is None:
         raise SettingsError(
             [

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from penstock.adapters.providers.key import Key
+from penstock.later import Later
 from penstock.outlet import Answered, Outlet, Secret
 from penstock.ports import Blobs, Bus, Clock, Provider, Store
 from penstock.runner import Runner
@@ -125,6 +126,32 @@ class Runners(Mapping[str, Runner]):
     def __getitem__(self, name: str) -> Runner:
         if name not in self._built:
             self._built[name] = _runner(self._targets[name], self._settings)
+        return self._built[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._built))
+
+    def __len__(self) -> int:
+        return len(self._built)
+
+
+class Laters(Mapping[str, Later]):
+    """The same of the targets whose lane is background."""
+
+    def __init__(self, targets: Mapping[str, Target], settings: Settings) -> None:
+        self._targets = targets
+        self._settings = settings
+        self._built: dict[str, Later] = {}
+
+    def __getitem__(self, name: str) -> Later:
+        if name not in self._built:
+            from penstock.adapters.providers.responses import ResponsesProvider
+
+            target = self._targets[name]
+            self._built[name] = ResponsesProvider(
+                target.model, target.base_url, _key(target, self._settings), service_tier=target.service_tier,
+                window=target.window,
+            )  # fmt: skip
         return self._built[name]
 
     def __iter__(self) -> Iterator[str]:

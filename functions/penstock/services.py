@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from penstock.later import Later
 from penstock.money.pricing import PriceBook
 from penstock.outlet import Outlet, Secret
 from penstock.pause import PauseWatch
@@ -71,6 +72,8 @@ class Services:
     keepers: tuple[Any, ...] = ()
     #: By target name, of the targets whose lane is batch.
     runners: Mapping[str, Runner] = field(default_factory=dict)
+    #: Of those whose lane is background.
+    laters: Mapping[str, Later] = field(default_factory=dict)
     #: PENSTOCK_FEEDS as it was read; None: no feeds are read. The room above makes sense of it.
     feeds: str | None = None
     #: PENSTOCK_BILLS as it was read; None: no bills are compared.
@@ -102,6 +105,8 @@ class Services:
             await provider.close()
         for runner in self.runners.values():
             await runner.close()
+        for later in self.laters.values():
+            await later.close()
         if self.outlet is not None:
             await self.outlet.close()
         await self.store.close()

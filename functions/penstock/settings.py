@@ -397,7 +397,7 @@ class _Reader:
         return routes
 
     def _batch_faults(self, routes: Routes) -> list[str]:
-        waiting = sorted(target.name for target in routes.targets.values() if target.waits)
+        waiting = sorted(target.name for target in routes.targets.values() if target.lane == "batch")
         if not waiting or self._env.get("PENSTOCK_BATCHES_TOPIC"):
             return []
         return [

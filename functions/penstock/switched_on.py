@@ -65,6 +65,10 @@ def seams_for(settings: Settings) -> Iterator[Seam]:
         from penstock.splits.seam import Splits
 
         yield Splits()
+    if any(target.lane == "background" for target in settings.routes.targets.values()):
+        from penstock.background.seam import Background
+
+        yield Background()
     if settings.batches_topic is not None:
         from penstock.batches.seam import Piles
 

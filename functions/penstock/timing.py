@@ -102,6 +102,13 @@ class Timing:
     #: what joined in its last moment has landed by then.
     pile_s: float = 150
     pile_settle_s: float = 30
+    #: How soon a call that its provider keeps is asked after, and how seldom at most.
+    kept_first_s: float = 60
+    kept_most_s: float = 1800
+    #: Any request to such a provider but the call itself; what it may take to call one back, before somebody
+    #: else is asked at once.
+    kept_ask_s: float = 30
+    kept_cancel_s: float = 120
     #: How often a batch is asked about, at first and at most.
     batch_poll_s: float = 60
     batch_poll_max_s: float = 600

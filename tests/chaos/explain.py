@@ -16,7 +16,7 @@ TRANSIENTS_FOR_A_LEASE = 3
 #: Before a call's line in the ledger its instance was already at it: a call sent late starts late.
 _EARLIER_S = 200.0
 #: Steps that begin what is paid.
-_CALLS = ("provider.complete", "runner.create")
+_CALLS = ("provider.complete", "runner.create", "later.begin")
 
 
 def unexplained(

@@ -22,6 +22,7 @@ _GROUPS = {
     "runs": matrix.RUN_PATHS,
     "callbacks": matrix.CALLBACK_PATHS,
     "batches": matrix.BATCH_PATHS,
+    "background": matrix.KEPT_PATHS,
 }
 #: The exit code after Ctrl-C, as shells have it.
 _INTERRUPTED = 130

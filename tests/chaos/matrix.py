@@ -28,6 +28,7 @@ from penstock.runs.message import Told, Verb
 from penstock.splits.seam import Splits
 from penstock.targets.pace import Pace
 from penstock.targets.routes import Route, Routes
+from tests.chaos.background_stage import with_background
 from tests.chaos.batch_stage import with_batches
 from tests.chaos.callback_stage import in_turn, register, with_callbacks
 from tests.chaos.checker import SECRET, violations
@@ -49,7 +50,7 @@ _REST_S = 8 * 3600.0
 #: How the names of steps without an effect begin.
 _READS = (
     *("store.read", "store.find", "store.count", "store.scan", "blobs.get", "blobs.find"),
-    *("runner.job", "runner.since", "runner.fetch"),
+    *("runner.job", "runner.since", "runner.fetch", "later.look"),
 )
 _OF_READS = tuple(fault for fault in Fault if fault not in (Fault.LOST_RESPONSE, Fault.KILL_AFTER))
 
@@ -80,6 +81,8 @@ class Path:
     told: tuple[tuple[float, Told], ...] = ()
     #: Whether a route has a lane that waits; and who is asked beside `bodies`, after how many seconds.
     batched: bool = False
+    #: Whether a route's provider keeps its calls.
+    kept: bool = False
     slow: bool = False
     then: tuple[tuple[float, dict[str, Any]], ...] = ()
     #: Callbacks are on, and their endpoint answers these before it takes what it is told; None: they are off.
@@ -197,6 +200,19 @@ BATCH_PATHS = (
     Path("batch called back", (_wait(max_wait_s=7900),), at_once=True, batched=True, slow=True),
 )
 
+#: The same of calls that are kept: one that is answered, one question asked twice, one that fails, a refusal,
+#: and one that is called back.
+KEPT_PATHS = (
+    Path("kept", (_ask(model="alone"),), kept=True),
+    Path("kept, one question", (_ask(model="alone"), _ask(model="alone")), at_once=True, kept=True),
+    Path("kept and throttled", (_ask(model="alone"),), (_THROTTLED,), kept=True),
+    Path("kept and failed", (_ask(model="alone"),), (Reply("broken"),), kept=True, exact=False),
+    Path("kept and refused", (_ask(model="alone"),), (Reply("filtered"),), kept=True),
+    Path(
+        "kept and called back", (_ask(model="chooses", max_wait_s=3600),), kept=True, slow=True, exact=False
+    ),
+)
+
 #: The same of callbacks: taken at once, and after two refusals; of a failure, and of a run.
 CALLBACK_PATHS = (
     Path("callback", (_ask(callback=CRM),), receives=()),
@@ -221,7 +237,7 @@ SPLIT_PATHS = (
 )  # fmt: skip
 
 EVERY_PATH = (
-    *PATHS, *MONEY_PATHS, *PACE_PATHS, *SPLIT_PATHS, *RUN_PATHS, *CALLBACK_PATHS, *BATCH_PATHS
+    *PATHS, *MONEY_PATHS, *PACE_PATHS, *SPLIT_PATHS, *RUN_PATHS, *CALLBACK_PATHS, *BATCH_PATHS, *KEPT_PATHS
 )  # fmt: skip
 
 #: How each push is delivered: once; twice at the same time; once more after the lease.
@@ -335,7 +351,7 @@ def run_cell(cell: Cell) -> tuple[Evidence, list[str], list[str]]:
     evidence = run_virtual(_live(cell.path, cell.company, plan))
     found = violations(evidence)
     excuses = sum(
-        fault not in TRANSIENT or "provider" in happened.step
+        fault not in TRANSIENT or "provider" in happened.step or happened.step == "later.begin"
         for (_, fault), happened in zip(cell.faults, evidence.happened, strict=False)
     )
     excuses *= len(cell.path.run["items"]) if cell.path.run is not None else 1
@@ -376,6 +392,8 @@ async def _live(path: Path, company: str, plan: Plan) -> Evidence:
         shape = with_runs(shape)
     if path.batched:
         shape = with_batches(shape)
+    if path.kept:
+        shape = with_background(shape)
     if path.receives is not None:
         shape = with_callbacks(shape, in_turn(*path.receives))
     replies = iter(path.replies)
@@ -389,6 +407,7 @@ async def _live(path: Path, company: str, plan: Plan) -> Evidence:
             if path.limits:
                 await set_limits(made, *path.limits)
             made.batches.takes_s = 30_000.0 if path.slow else 300.0
+            made.responses.takes_s = 30_000.0 if path.slow else 200.0
             if path.receives is not None:
                 await register(made)
             for number, body in enumerate(path.bodies):

@@ -72,15 +72,15 @@ class Ledger:
             raise ProviderFailure(FailureClass.AMBIGUOUS, "simulated: timed out")
         await asyncio.sleep(reply.takes_s)
         call.answered_at = loop.time()
-        if failure := _failure(reply):
+        if failure := failure_of(reply):
             raise failure
-        answer = _completion(request, target, call.number, reply)
+        answer = completion_of(request, target, call.number, reply)
         if reply.kind == "withheld":
             raise Withheld("simulated: the model refused", answer)
         return answer
 
 
-def _failure(reply: Reply) -> ProviderFailure | None:
+def failure_of(reply: Reply) -> ProviderFailure | None:
     match reply.kind:
         case "throttled":
             return ProviderFailure(
@@ -114,7 +114,7 @@ def question(request: Request) -> str:
     return hashlib.sha256(canonical(asked)).hexdigest()[:16]
 
 
-def _completion(request: Request, target: str, number: int, reply: Reply) -> Completion:
+def completion_of(request: Request, target: str, number: int, reply: Reply) -> Completion:
     text = f"{request.tenant}|{target}|{question(request)}|call {number}|" + "x" * reply.padding
     finish = {"cut": "length", "withheld": "refusal", "empty": "empty"}.get(reply.kind, "stop")
     return Completion(text, (), finish, Usage(10, 5), "sim-model")

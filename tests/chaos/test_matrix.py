@@ -11,6 +11,7 @@ from tests.chaos.matrix import (
     BATCH_PATHS,
     CALLBACK_PATHS,
     COMPANY,
+    KEPT_PATHS,
     MONEY_PATHS,
     PACE_PATHS,
     PATHS,
@@ -81,6 +82,15 @@ def test_faults_at_the_steps_of_batches(path: Path) -> None:
     """A sample of each path, of every fault; `scripts/chaos matrix` strikes all of them in every company."""
     every = list(cells(path, "alone"))
     figures = run_cells(every[7 :: max(1, len(every) // 2)])
+    assert figures.cells >= 1
+    assert figures.broken == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", KEPT_PATHS, ids=lambda path: path.name)
+def test_faults_at_the_steps_of_kept_calls(path: Path) -> None:
+    every = list(cells(path, "alone"))
+    figures = run_cells(every[5 :: max(1, len(every) // 3)])
     assert figures.cells >= 1
     assert figures.broken == []
 

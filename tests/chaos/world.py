@@ -42,6 +42,7 @@ from tests.chaos.batch_provider import SimBatches, SimRunner
 from tests.chaos.callback_receiver import SIGNING, Receiver, Receives, SimOutlet
 from tests.chaos.faults import Happened, NoFaults, Plan
 from tests.chaos.instance import Instance
+from tests.chaos.later_provider import SimLater, SimResponses
 from tests.chaos.loop import SimClock
 from tests.chaos.memory import MemoryFile
 from tests.chaos.provider import Ledger, Reply, Script, SimProvider
@@ -107,6 +108,7 @@ class World:
         self.receiver = Receiver(shape.receives)
         self.ledger = Ledger(script)
         self.batches = SimBatches(self.ledger)
+        self.responses = SimResponses(self.ledger)
         self._stored = MemoryFile(folder, FORMAT)
         self.store = SqliteStore(folder, self.clock, open_file=lambda *_: self._stored)
         self.bus = LocalBus(folder, self.clock, open_file=MemoryFile)
@@ -207,7 +209,10 @@ class World:
             timing=TIMING,
             providers={name: SimProvider(self.ledger, name, instance) for name in targets},
             gates=gates(self.shape.routes, clock, TIMING),
-            runners={name: SimRunner(self.batches, name, instance) for name, t in targets.items() if t.waits},
+            runners={
+                n: SimRunner(self.batches, n, instance) for n, t in targets.items() if t.lane == "batch"
+            },
+            laters={n: SimLater(self.responses, n, instance) for n, t in targets.items()},
             jitter=rng.random,
             new_id=lambda: f"{rng.getrandbits(64):016x}",
             keepers=self.shape.keepers,

@@ -11,7 +11,8 @@ or as a process (port 0 picks a free one; the first line on stdout is `listening
 
     python -m tests.servers.openai_server --port 0 --latency 1.0 --ledger calls.jsonl
 
-Served: `POST /v1/chat/completions`, `GET /v1/models`, files and batches (openai_batches.py); for the tester
+Served: `POST /v1/chat/completions`, `GET /v1/models`, files and batches (openai_batches.py), responses in
+background (openai_responses.py); for the tester
 
 | endpoint | meaning |
 | --- | --- |
@@ -54,6 +55,7 @@ from tests.servers.openai_answers import act
 from tests.servers.openai_batches import Batches
 from tests.servers.openai_behaviour import Behaviour, directive_in
 from tests.servers.openai_ledger import Call, Ledger
+from tests.servers.openai_responses import Responses
 from tests.servers.openai_wire import Asked, error_body
 
 PROMPT_ID = re.compile(r"\[id:([^\]]+)\]")
@@ -82,6 +84,7 @@ class OpenAIServer:
         #: Replies for the behaviour `raw`, by name.
         self.raw: dict[str, bytes] = {}
         self.batches = Batches(self)
+        self.responses = Responses(self)
         self.released = asyncio.Event()
         #: The headers and the JSON body of the last call, to see what really went over the wire.
         self.last_headers: Mapping[str, str] = {}
@@ -108,6 +111,7 @@ class OpenAIServer:
                 web.post("/v1/chat/completions", self._chat),
                 web.get("/v1/models", self._list_models),
                 *self.batches.routes(),
+                *self.responses.routes(),
                 web.post("/_control", self._control),
                 web.post("/_release", self._release),
                 web.get("/_ledger", self._show_ledger),

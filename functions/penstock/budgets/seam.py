@@ -92,7 +92,9 @@ class Budgets(Seam):
     async def after_call(
         self, s: Services, holder: Holder[Record], target: Target, outcome: Completion | ProviderFailure
     ) -> None:
-        self._live[holder.owner].note(*_outcome(s, target, outcome))
+        live = self._live.get(holder.owner)  # of a call that its provider kept there is no hold
+        if live is not None:
+            live.note(*_outcome(s, target, outcome))
 
     def put_aside(
         self, s: Services, holder: Holder[Record], record: Record

@@ -24,7 +24,8 @@ def expected_usage(request: Request, target: Target, output: float) -> Usage:
 
 def price_usd(prices: PriceBook, target: Target, usage: Usage) -> float | None:
     """USD of `usage` at the tier that it names; None when the price book cannot tell."""
-    return prices.cost(target.priced_as, usage, Lane(target.lane)).usd
+    lane = Lane.BATCH if target.lane == "batch" else target.asked_in
+    return prices.cost(target.priced_as, usage, lane).usd
 
 
 def list_usd(prices: PriceBook, target: Target, usage: Usage) -> float | None:

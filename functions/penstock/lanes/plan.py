@@ -12,6 +12,7 @@ from penstock.lanes.speed import Speed
 from penstock.messages.plan import Plan
 from penstock.messages.request import Request
 from penstock.money.pricing import PriceBook
+from penstock.targets.in_background import unsayable
 from penstock.targets.routes import Route, Target
 from penstock.timing import Timing
 
@@ -53,6 +54,8 @@ def weigh(
     end = ends_by(request, route, now, timing)
     options = []
     for target in route.targets:
+        if target.lane == "background" and unsayable(request) is not None:
+            continue  # there is always one that answers at once (targets/background_faults.py)
         speed = speed_of(target)
         usd = price_usd(prices, target, expected_usage(request, target, speed.output))
         left_s = (_latest(target, end, timing) - now).total_seconds()
@@ -65,7 +68,11 @@ def _latest(target: Target, end: datetime, timing: Timing) -> datetime:
     back and ask at once whom it gave no line."""
     needed_s = timing.plan_margin_s
     if target.waits:
-        needed_s += timing.batch_cancel_s + timing.batch_collect_s + timing.at_once_s
+        needed_s += timing.at_once_s
+    if target.lane == "batch":
+        needed_s += timing.batch_cancel_s + timing.batch_collect_s
+    if target.lane == "background":
+        needed_s += timing.kept_cancel_s
     return end - timedelta(seconds=needed_s)
 
 

@@ -40,11 +40,15 @@ _SLOW: Final = Prior(60.0, 900.0)
 #: Of batches: through 10 minutes for 58 of 100 and 2 hours for 95, which OpenRouter published for its own
 #: (November 2026); with a day as the window that providers name.
 _BATCH: Final = Prior(430.0, 6600.0)
+#: What a provider keeps is asked after once a minute at first. A window is what it aims at.
+_KEPT: Final = {None: Prior(90.0, 600.0), "2h": Prior(1800.0, 7200.0), "8h": Prior(7200.0, 28_800.0)}
 _SLOW_TIERS: Final = frozenset({"flex"})
 
 
 def prior_of(target: Target) -> Prior:
     """What is believed of `target`."""
+    if target.lane == "background":
+        return _KEPT[target.window]
     if target.waits:
         return _BATCH
     return _SLOW if target.service_tier in _SLOW_TIERS else _AT_ONCE

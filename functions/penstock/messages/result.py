@@ -16,6 +16,8 @@ from penstock.messages.strict_json import canonical
 SCHEMA_VERSION = 1
 #: The lane of a call that somebody waited for; what a batch answers says so itself (requests/lines.py).
 SYNC = "sync"
+#: Of one that its provider kept, whatever window it had.
+BACKGROUND = "background"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,7 @@ class Result:
             **answer,
             "error": self.failure.encode() if self.failure else None,
             "cache": self.cache,
-            **({"lane": SYNC, "plan": self.plan.told()} if self.plan else {}),
+            **self._lane(),
             **self._experiment(),
             "attempts": self.attempts,
             "timings": self.timings.encode(),
@@ -170,6 +172,12 @@ class Result:
             "created_at": self.created_at.isoformat(),
             "completed_at": self.completed_at.isoformat(),
         }
+
+    def _lane(self) -> dict[str, Any]:
+        paid_as = str(self.answer.cost.breakdown.get("lane", "")) if self.answer else ""
+        kept = paid_as.startswith(BACKGROUND)
+        named = {"lane": BACKGROUND if kept else SYNC} if kept or self.plan else {}
+        return named | ({"plan": self.plan.told()} if self.plan else {})
 
     def _experiment(self) -> dict[str, Any]:
         if self.arm is None:

@@ -18,6 +18,9 @@ from penstock.messages.request import Request
 from penstock.messages.result import Answer
 from penstock.ports import Write
 from penstock.requests import transitions
+from penstock.requests.kept import UNHELD, stand_of, stranded
+from penstock.requests.out import Out
+from penstock.requests.queueing import next_at_once
 from penstock.requests.record import NOT_CALLED, Record
 from penstock.requests.seams import seams_of, with_line
 from penstock.services import Services
@@ -47,7 +50,7 @@ class Refused:
     withheld: Completion | None = None
 
 
-Outcome = Answered | Refused | Park
+Outcome = Answered | Refused | Park | Out
 
 
 class _NotNow(Exception):
@@ -103,7 +106,7 @@ class Calls:
             if stop is not None:
                 return stop
             try:
-                return await self._answered(target)
+                return await self._made(target)
             except _NotNow:
                 return self._refusal() or Park(0)
             except ProviderFailure as failure:
@@ -111,13 +114,38 @@ class Calls:
                 outcome = await self._after(failure, target) or self._refusal()
         return outcome
 
+    async def resumed(self) -> Outcome | None:
+        """What the call has come to that its provider keeps; None: to nothing, and the next one may start.
+
+        Raises FencedOut or StoreUnavailable.
+        """
+        stand, asked = await stand_of(self._s, self._holder, self._request)
+        if isinstance(stand, ProviderFailure):
+            return await self._ended_without(stand, asked)
+        return stand if isinstance(stand, Out) else Answered(stand, self._s.routes.targets[asked])
+
+    async def _ended_without(self, failure: ProviderFailure, asked: str) -> Outcome | None:
+        """The call that was kept brought no answer; who may not wait any more is asked at once."""
+        self._failure, self._asked, record = failure, 1, self._holder.record
+        names = [target.name for target in self._targets]
+        self._index = names.index(asked) if asked in names else self._index
+        index = next_at_once(record._replace(target_index=self._index), self._targets, self._s.clock.now())
+        if failure.kind is FailureClass.FINAL or index == self._index:
+            if not self._targets:
+                return self._refusal()
+            return await self._after(failure, self._targets[self._index]) or self._refusal()
+        self._tries += failure.kind is FailureClass.AMBIGUOUS
+        self._index = index
+        await self._open_attempt()
+        return self._refusal()
+
     def noted(self, record: Record) -> Record:
         """`record` with what is known of its newest attempt: for the write that ends the delivery."""
         if self._failure is None:
             return record
         outcome = self._failure.kind.value if self._asked else NOT_CALLED
         known = record.with_outcome(outcome, self._failure.message, max(1, self._asked), self._asked_ms)
-        return known._replace(tries=self._tries)
+        return known._replace(tries=self._tries, response=None)
 
     def made(self, record: Record, outcome: str, message: str = "") -> Record:
         """`record` with the outcome of the call that was made last, and those before it under its line."""
@@ -160,6 +188,9 @@ class Calls:
             late = self._late if self._called else None  # before the first one the delivery has looked
             if late is not None and (answer := await late()) is not None:
                 return answer
+            held_back = await self._before_keeping(target) if target.lane == "background" else None
+            if held_back is not None:
+                return held_back
             for seam in seams_of(self._s):
                 stop = await seam.before_call(self._s, self._holder, target)
                 if stop is not None:
@@ -168,20 +199,36 @@ class Calls:
             return Park(self._s.timing.park_min_s)
         return None
 
-    async def _answered(self, target: Target) -> Answered:
-        """Call, and tell the rooms what came. Until they have seen it, a cut-off is of unknown outcome."""
+    async def _before_keeping(self, target: Target) -> Outcome | None:
+        """Nobody holds the request while its provider keeps its call: whom a room does not let go that far
+        goes on with the next target. Raises StoreError, BlobError."""
+        for seam in seams_of(self._s):
+            stop = await seam.before_sending(self._s, self._holder.record, target)
+            if isinstance(stop, Fail):
+                return Refused(stop, target)
+            if stop is not None and self._index + 1 == len(self._targets):
+                return Refused(Fail(Reason.BUDGET_EXHAUSTED, UNHELD), target)
+            if stop is not None:
+                return Park(0, UNHELD, elsewhere=True)
+        return None
+
+    async def _made(self, target: Target) -> Answered | Out:
+        """Call, and tell the rooms what came. Until they have seen it, a cut-off is of unknown outcome; so is
+        one before it is written that the provider keeps the call."""
         try:
             completion = await self._call(target)
         except ProviderFailure as failure:
             for seam in seams_of(self._s):
                 await seam.after_call(self._s, self._holder, target, failure)
             raise
+        if isinstance(completion, Out):
+            return completion
         for seam in seams_of(self._s):
             await seam.after_call(self._s, self._holder, target, completion)
         self._holder.calling = False
         return Answered(completion, target)
 
-    async def _call(self, target: Target) -> Completion:
+    async def _call(self, target: Target) -> Completion | Out:
         self._called = True
         started = self._s.clock.monotonic()
         outcome = "cancelled"
@@ -198,6 +245,8 @@ class Calls:
                     raise _NotNow
                 self._holder.calling = True
                 self._asked += 1
+                if target.lane == "background":
+                    return await self._begun(target)
                 provider = self._s.providers[target.name]
                 completion = await provider.complete(self._asked_of(target), timeout_s=target.timeout_s)
                 passage.queued_s = completion.queued_s
@@ -224,6 +273,13 @@ class Calls:
                 tenant=self._request.tenant,
                 request_id=self._request.request_id,
             )
+
+    async def _begun(self, target: Target) -> Out:
+        for seam in seams_of(self._s):
+            out = await seam.begin(self._s, self._holder, self._asked_of(target), target)
+            if out is not None:
+                return out
+        raise stranded()
 
     def _asked_of(self, target: Target) -> Request:
         """The request as `target` is asked: the record keeps it as it came."""
@@ -253,7 +309,7 @@ class Calls:
         match decision:
             case Again(wait_s):
                 await asyncio.sleep(wait_s)
-                if failure.kind is FailureClass.UNPAID:
+                if failure.kind is FailureClass.UNPAID and self._holder.record.response is None:
                     self._quick += 1  # nothing was paid: the attempt's line still stands
                 else:
                     await self._open_attempt()

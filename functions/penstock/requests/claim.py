@@ -151,6 +151,8 @@ class _Claim:
         entering = self._next(action, record)
         if self._was_asked_otherwise(entering):
             return None  # what was looked at is another question's cache: look again
+        if entering.response is not None:
+            return await self._resume(look, entering)
         return await self._admit(look, entering._replace(plan=self._in.plan))
 
     def _was_asked_otherwise(self, record: Record) -> bool:
@@ -203,7 +205,7 @@ class _Claim:
         if pile is not None and not base.was_sent:
             return await self._queue(look, base, pile, leads)
         if pile is None:
-            base = base._replace(target_index=next_at_once(base, self._in.targets))
+            base = base._replace(target_index=next_at_once(base, self._in.targets, self._s.clock.now()))
         self._lease = self._new_lease()
         record = transitions.leased(base, self._owner, self._lease, self._s.timing)
         record = record._replace(flight=self._key if leads else None)
@@ -217,6 +219,14 @@ class _Claim:
         others += self._displaced(look, admission)
         for seam in seams_of(self._s):
             others += seam.with_claim(self._s, self._in, record)
+        sent, version = await self._commit(look, record, others)
+        return Holder(self._s, sent, version, self._lease)
+
+    async def _resume(self, look: _Look, base: Record) -> Holder[Record]:
+        """Lease `base` as it is: its provider keeps its call, which is paid, and its flight goes on."""
+        self._lease = self._new_lease()
+        record = transitions.leased(base, self._owner, self._lease, self._s.timing)
+        others = [write for seam in seams_of(self._s) for write in seam.with_claim(self._s, self._in, record)]
         sent, version = await self._commit(look, record, others)
         return Holder(self._s, sent, version, self._lease)
 

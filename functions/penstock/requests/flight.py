@@ -121,7 +121,7 @@ def admit(
         return Lead()
     if refresh or read_at >= record.deadline or not _fits(flier, record, timing):
         return Alone()
-    if flier.state in _IN_A_LANE:
+    if flier.state in _IN_A_LANE and flier.escalate_at is not None:
         return _behind_a_lane(record, flier, entry.flight, read_at, timing)
     return Follow(entry.flight)
 

@@ -26,6 +26,7 @@ from penstock.requests.claim import ENTERING, Settled, claim
 from penstock.requests.deliver import deliver, log_finished, refuse, tell_undelivered
 from penstock.requests.incoming import Incoming, incoming_message, incoming_wake, is_member, is_wake
 from penstock.requests.lifecycle import TABLE, Action, arrival_of_wake, seen
+from penstock.requests.out import Out
 from penstock.requests.queueing import pile_of
 from penstock.requests.record import NOT_CALLED, Record, State
 from penstock.requests.room import NAMED
@@ -172,6 +173,7 @@ async def _work(s: Services, holder: Holder[Record], incoming: Incoming, began: 
 
     `began` is when the delivery came, in monotonic seconds.
     """
+    before = holder.record
     try:
         await _call_and_save(s, holder, incoming, began)
     finally:
@@ -180,6 +182,8 @@ async def _work(s: Services, holder: Holder[Record], incoming: Incoming, began: 
     if holder.record.state is State.TERMINAL:
         log_finished(holder.record)
         await deliver(s, holder.record)
+    if before.response is not None and holder.record.response is None:
+        await _let_go(s, before, incoming, before.response, ended=True)
 
 
 async def _call_and_save(s: Services, holder: Holder[Record], incoming: Incoming, began: float) -> None:
@@ -214,6 +218,10 @@ async def _within_limit(
 
 async def _outcome(s: Services, holder: Holder[Record], incoming: Incoming, calls: Calls) -> Ending:
     """An answer that is paid for already, the pause, or what came of the calls."""
+    if holder.record.response is not None:
+        outcome = await calls.resumed()
+        if outcome is not None:
+            return outcome
     try:
         if holder.record.lost_a_holder:
             answer = await recovered(s, holder)
@@ -248,6 +256,8 @@ async def _save(
             await _hold(s, holder, pause)
         case Wait(waits):
             await _join(s, holder, waits)
+        case Out() as out:
+            await _keep(s, holder, incoming, out)
         case None:
             await _release(s, holder, calls)
 
@@ -267,6 +277,29 @@ async def _park(s: Services, holder: Holder[Record], calls: Calls, park: Park) -
         reason=last.message if last else "", last_answer=told.message if told else None,
         tenant=holder.record.tenant, request_id=holder.record.request_id,
     )  # fmt: skip
+
+
+async def _keep(s: Services, holder: Holder[Record], incoming: Incoming, out: Out) -> None:
+    """Its provider keeps the call; whoever is fenced out by now calls it back, since nobody knows of it."""
+    began = holder.record.response is None
+    try:
+        await holder.write(lambda record: transitions.kept(record, out.response, out.until))
+    except FencedOut:
+        if began:
+            await _let_go(s, holder.record, incoming, out.response, ended=False)
+        raise
+    holder.calling = False
+    if began:
+        log.event("request.kept", "Its provider keeps the call.", **holder.record.ids())
+
+
+async def _let_go(s: Services, asked: Record, incoming: Incoming, response: str, *, ended: bool) -> None:
+    """The newest call of `asked` need not be kept any longer."""
+    target = s.routes.targets.get(asked.attempts[-1].target)
+    if target is None:
+        return
+    for seam in seams_of(s):
+        await seam.let_go(s, response, incoming.request, target, ended=ended)
 
 
 async def _hold(s: Services, holder: Holder[Record], pause: Pause) -> None:
@@ -297,7 +330,10 @@ async def _release(s: Services, holder: Holder[Record], calls: Calls) -> None:
             record = calls.made(record, "ambiguous", "The call was cut off.")
             record = record._replace(tries=record.tries + 1)
         else:
-            record = calls.noted(record).with_outcome(NOT_CALLED)
+            record = calls.noted(record)
+            if record.response is not None:
+                return transitions.kept(record, record.response, now), []
+            record = record.with_outcome(NOT_CALLED)
         return put_aside(s, holder, transitions.parked(record, now))
 
     await holder.write_with(change)

@@ -37,6 +37,10 @@ class Seen(StrEnum):
     SENT = "sent"
     #: The same past its deadline: no answer can be in time.
     OVERDUE = "sent, overdue"
+    #: A call that its provider keeps; it is not time to ask after it.
+    KEPT = "kept by its provider"
+    #: The same, and it is asked after.
+    ASKED_AFTER = "kept, to be asked after"
     #: Completed and saved; nobody has confirmed the publish yet.
     COMPLETED = "completed, unconfirmed"
     #: Failed and saved; dead letter or result may not be out yet.
@@ -121,6 +125,8 @@ TABLE: Final[dict[Seen, dict[Arrival, Action]]] = {
     Seen.LEAVING: _row(             _A.ACK,       _A.ACK,       _A.DEAD_LETTER,  _A.GO_ON,     _A.ACK),
     Seen.SENT: _row(                _A.ACK,       _A.ACK,       _A.DEAD_LETTER,  _A.ACK,       _A.ACK),
     Seen.OVERDUE: _row(             _A.ACK,       _A.ACK,       _A.DEAD_LETTER,  _A.GO_ON,     _A.ACK),
+    Seen.KEPT: _row(                _A.ACK,       _A.ACK,       _A.DEAD_LETTER,  _A.ACK,       _A.ACK),
+    Seen.ASKED_AFTER: _row(         _A.ACK,       _A.ACK,       _A.DEAD_LETTER,  _A.GO_ON,     _A.ACK),
     Seen.COMPLETED: _row(           _A.PUBLISH,   _A.PUBLISH,   _A.DEAD_LETTER,  _A.PUBLISH,   _A.PUBLISH),
     Seen.FAILED: _row(              _A.PUBLISH,   _A.PUBLISH,   _A.DEAD_LETTER,  _A.PUBLISH,   _A.RETURN),
     Seen.COMPLETED_CONFIRMED: _row( _A.ACK,       _A.PUBLISH,   _A.DEAD_LETTER,  _A.ACK,       _A.PUBLISH),
@@ -140,12 +146,12 @@ def seen(record: Record | None, read_at: datetime, timing: Timing) -> Seen:
         case State.LEASED:
             return Seen.EXPIRED if is_expired(record.lease_until, read_at, timing) else Seen.LEASED
         case State.PARKED:
-            tolerance = timedelta(seconds=timing.skew_s)
-            due = record.not_before is None or read_at >= record.not_before - tolerance
-            return Seen.DUE if due else Seen.PARKED
+            return Seen.DUE if _is_due(record, read_at, timing) else Seen.PARKED
         case State.QUEUED:
             until = record.escalate_at
             return Seen.LEAVING if until is None or read_at >= until else Seen.QUEUED
+        case State.SENT if record.response is not None:
+            return Seen.ASKED_AFTER if _is_due(record, read_at, timing) else Seen.KEPT
         case State.SENT:
             # Never too early by our clocks: its line is out, and a call beside it would be paid twice.
             over = record.deadline + timedelta(seconds=timing.skew_s)
@@ -156,6 +162,10 @@ def seen(record: Record | None, read_at: datetime, timing: Timing) -> Seen:
             return _terminal(record)
         case State.LATER:
             return Seen.LATER
+
+
+def _is_due(record: Record, read_at: datetime, timing: Timing) -> bool:
+    return record.not_before is None or read_at >= record.not_before - timedelta(seconds=timing.skew_s)
 
 
 def _terminal(record: Record) -> Seen:

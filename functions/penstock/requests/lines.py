@@ -242,7 +242,7 @@ def _back(
     if pile is not None:
         queued = given_back(record, pile, outcome, message, more_paid)
         return Step(queued, [write for seam in seams_of(s) for write in seam.with_queue(s, queued)])
-    index = next_at_once(record, incoming.targets)
+    index = next_at_once(record, incoming.targets, s.clock.now())
     return Step(left(record, index, outcome, message, s.clock.now(), more_paid))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from penstock.requests.record import Record
 from penstock.requests.seams import seams_of
@@ -21,8 +22,11 @@ def pile_of(s: Services, record: Record, targets: Sequence[Target]) -> str | Non
     return next((name for seam in seams_of(s) if (name := seam.pile_of(s, record, target))), None)
 
 
-def next_at_once(record: Record, targets: Sequence[Target]) -> int:
-    """The index of the target whose turn it is when nobody waits: lanes that do are passed over for good."""
+def next_at_once(record: Record, targets: Sequence[Target], now: datetime) -> int:
+    """The index of the target whose turn it is where no pile is joined: batches are passed over for good, and
+    who keeps a call too, once it may not wait any longer."""
     index = max(0, min(record.target_index, len(targets) - 1))
-    left = (n for n, target in enumerate(targets) if n >= index and not target.waits)
+    until = record.escalate_at
+    over = {"batch", "background"} if until is not None and now >= until else {"batch"}
+    left = (n for n, target in enumerate(targets) if n >= index and target.lane not in over)
     return next(left, index)

@@ -48,7 +48,8 @@ class State(StrEnum):
     FOLLOWING = "following"
     #: In a pile, and has no lease: `waits` says in which one.
     QUEUED = "queued"
-    #: A line of `batch`, which a provider works off; nobody holds it meanwhile.
+    #: A line of `batch`, which a provider works off, or the call `response`, which it keeps; nobody holds it
+    #: meanwhile.
     SENT = "sent"
     #: Has its `result`; it stays to be confirmed.
     TERMINAL = "terminal"
@@ -152,6 +153,8 @@ class Record(NamedTuple):
     waits: str | None = None
     batch: str | None = None
     line: str | None = None
+    #: The provider's name for the call that it keeps (penstock/background), the ledger's open line.
+    response: str | None = None
 
     #: A second that is booked for it: {queue, at} (penstock/pacing). Whoever waits for one says in `waits` in
     #: which queue.

@@ -58,7 +58,8 @@ async def save_answer(
 
     Raises FencedOut or StoreUnavailable; the answer is then kept where `recovered` finds it.
     """
-    answer = priced(s, outcome.completion, outcome.target, holder.record.plan)
+    lane = outcome.target.asked_in
+    answer = priced(s, outcome.completion, outcome.target, holder.record.plan, lane)
     key = incoming.key_of(outcome.target) if outcome.completion.whole else None
 
     def change(record: Record, saved: Answer) -> Record:
@@ -131,7 +132,7 @@ async def _withheld(s: Services, request: Request, outcome: Refused, plan: Plan 
     for the outcome is worth more."""
     if outcome.withheld is None or outcome.target is None:
         return None
-    answer = priced(s, outcome.withheld, outcome.target, plan)
+    answer = priced(s, outcome.withheld, outcome.target, plan, outcome.target.asked_in)
     try:
         return await spilled(s, request, answer) if size_of(answer) > INLINE_LIMIT else answer
     except BlobError:

@@ -17,6 +17,7 @@ from penstock.messages.request import Request
 from penstock.messages.result import Answer, Failure
 from penstock.ports import Write
 from penstock.requests.incoming import Incoming
+from penstock.requests.out import Out
 from penstock.requests.record import Record
 from penstock.services import Services
 from penstock.targets.retry import Fail, Park
@@ -75,6 +76,23 @@ class Seam:
     def unclaimed(self, owner: str, *, sure: bool) -> None:
         """The delivery `owner` leaves its claim without a lease; `sure`: nothing that it wrote can land any
         more. It must not raise."""
+
+    async def begin(
+        self, s: Services, holder: Holder[Record], request: Request, target: Target
+    ) -> Out | None:
+        """Begin a call that the provider keeps; None: not of this room. Raises ProviderFailure."""
+        return None
+
+    async def ask_after(
+        self, s: Services, record: Record, request: Request, target: Target
+    ) -> Out | Completion | ProviderFailure | None:
+        """How the call `record.response` stands; None: not of this room. It raises nothing."""
+        return None
+
+    async def let_go(
+        self, s: Services, response: str, request: Request, target: Target, *, ended: bool
+    ) -> None:
+        """Nobody asks after the call `response` any more. It must not raise."""
 
     async def before_call(self, s: Services, holder: Holder[Record], target: Target) -> Park | Fail | None:
         """A step before each call to `target`; None: call. What is parked was not called, and not paid.

@@ -60,7 +60,10 @@ def replaced(new: Record, old: Record) -> Record:
 
 
 def taken_over(old: Record) -> Record:
-    """The holder before is gone; what it was calling counts as one call, and one try, of unknown outcome."""
+    """The holder before is gone; what it was calling counts as one call, and one try, of unknown outcome.
+    A call that its provider keeps is there all the same."""
+    if old.response is not None:
+        return old._replace(fence=old.fence + 1, takeovers=old.takeovers + 1, sweeps=0)
     unknown = old.with_outcome("unknown", "The holder disappeared.")
     tries = old.tries + (unknown is not old)
     return unknown._replace(fence=old.fence + 1, takeovers=old.takeovers + 1, tries=tries, sweeps=0)
@@ -68,7 +71,7 @@ def taken_over(old: Record) -> Record:
 
 def going_on(old: Record) -> Record:
     """Back from being parked, from following, or from a lane; of a line still out nobody has heard."""
-    if old.state is State.SENT:
+    if old.state is State.SENT and old.response is None:
         old = old.with_outcome("unknown", "Its batch brought no line in time.")
     return old._replace(fence=old.fence + 1, not_before=None, sweeps=0)
 
@@ -123,6 +126,12 @@ def parked(record: Record, until: datetime, target_index: int = 0) -> Record:
     # Who has left a lane that waits does not wait in it again.
     index = target_index or int(record.escalate_at is not None and record.target_index > 0)
     return aside._replace(target_index=index, parks=record.parks + 1, takeovers=0)
+
+
+def kept(record: Record, response: str, until: datetime) -> Record:
+    """Its provider keeps the call, which is asked after at `until`: the ledger's line stays open."""
+    aside = set_aside(record, State.SENT, until)
+    return aside._replace(response=response, parks=0, takeovers=0)
 
 
 def held(record: Record, until: datetime) -> Record:
@@ -233,6 +242,7 @@ def _terminal(record: Record, result: Result, key: str | None, now: datetime, ti
         laned_in=None,
         turn=None,
         lacks=None,
+        response=None,
         answer_key=key,
         result=result.encode(),
         due_at=sharded(record.tenant, record.request_id, now + timedelta(seconds=timing.republish_s)),

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from penstock.errors import BadMessage, SettingsError
 from penstock.messages.request import LONGEST_WAIT_S
+from penstock.money.lane import Lane
 from penstock.targets.address import ADDRESS
 from penstock.targets.route_faults import faults_of, read_json
 from penstock.timing import Timing
@@ -51,8 +52,11 @@ class Target(BaseModel):
     price: str | None = None
     #: A self-hosted engine that sleeps while nobody asks: one call wakes it, the others park meanwhile.
     scales_to_zero: bool = False
-    #: `batch`: requests wait in a pile, and go out many in a file. `background` is not built.
-    lane: Literal["sync", "batch"] = "sync"
+    #: `batch`: requests wait in a pile, and go out many in a file. `background`: the provider keeps the call,
+    #: and is asked after it.
+    lane: Literal["sync", "background", "batch"] = "sync"
+    #: Of background: how long the provider may take, at a discount; None: it begins at once, at its price.
+    window: Literal["2h", "8h"] | None = None
     #: Of a batch: who works it off, within how many seconds, and how much goes into one.
     runner: Literal["openai", "job"] = "openai"
     #: Of runner job: where its files lie, a bucket or a folder; and the Cloud Run job that works them off,
@@ -69,6 +73,13 @@ class Target(BaseModel):
     def waits(self) -> bool:
         """Whether nobody waits for its answer: it comes hours later, if need be."""
         return self.lane != "sync"
+
+    @property
+    def asked_in(self) -> Lane:
+        """The lane of a call of its own, as its price goes; a line of a batch is none."""
+        if self.lane != "background":
+            return Lane.SYNC
+        return Lane(f"background-{self.window}") if self.window else Lane.BACKGROUND
 
     @property
     def priced_as(self) -> str:
@@ -189,6 +200,10 @@ def _cross_faults(parsed: _Routes) -> list[str]:
             if route.choose != "cheapest" and field in route.model_fields_set
         ]
         faults += _waiting_faults(alias, route)
+        if any(target.lane == "background" or target.window is not None for target in route.targets):
+            from penstock.targets.background_faults import background_faults  # nobody else needs it
+
+            faults += background_faults(alias, route)
         if route.choose == "split" or route.experiment is not None or route.weights:
             from penstock.targets.split_faults import split_faults  # nobody else needs it
 
@@ -214,22 +229,22 @@ def _cross_faults(parsed: _Routes) -> list[str]:
 
 def _waiting_faults(alias: str, route: Route) -> list[str]:
     """What a route with a target that waits lacks, so that nobody waits a day by accident."""
-    waiting = [target for target in route.targets if target.waits]
+    waiting = [target for target in route.targets if target.lane == "batch"]
     faults = [
         f"PENSTOCK_ROUTES: target {target.name!r} has a {field}, which only lane: batch uses: leave it out."
         for target in route.targets
         for field in _OF_A_BATCH
-        if not target.waits and field in target.model_fields_set
+        if target.lane != "batch" and field in target.model_fields_set
     ]
     if waiting and route.choose != "cheapest":
         faults.append(
             f"PENSTOCK_ROUTES: route {alias!r} has a target in lane batch: say choose: cheapest, which alone "
             "keeps deadlines."
         )
-    if waiting and len(waiting) == len(route.targets):
+    if waiting and all(target.waits for target in route.targets):
         faults.append(
-            f"PENSTOCK_ROUTES: route {alias!r} has targets in lane batch alone: add one that answers at once "
-            "for who cannot wait."
+            f"PENSTOCK_ROUTES: route {alias!r} has targets in lanes that wait alone: add one that answers at "
+            "once for who cannot wait."
         )
     for target in waiting:
         if target.min_lines > target.max_lines:

@@ -118,6 +118,7 @@ def _state(record: Record) -> dict[str, Any]:
         "following": record.leader,
         "batch": record.batch,
         **lane.told(record),
+        "response": record.response,
         "fence": record.fence,
         "calls": record.calls,
         "last_answer": record.last_answer.encode() if record.last_answer else None,

@@ -23,6 +23,10 @@ def waiting(record: Record) -> str:
             since = f" since {clock(plan.at)}" if plan else ""
             target = f" of {plan.targets[0]}" if plan else ""
             return f"It has waited for the next batch{target}{since}, and does{until}.{_expected(plan)}"
+        case State.SENT if record.response is not None:
+            since = f" since {clock(record.attempts[-1].at)}" if record.attempts else ""
+            called = until.replace("asked at once", "called back")
+            return f"Its provider keeps the call {record.response}{since}, and is asked after it{called}."
         case State.SENT:
             since = f" since {clock(record.attempts[-1].at)}" if record.attempts else ""
             named = f"It is out in batch {record.batch}{since}, and waits for its line{until}"

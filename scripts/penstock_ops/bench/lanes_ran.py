@@ -101,8 +101,12 @@ class LanesRig:
 
 
 def _question(lane: str, name: str) -> dict[str, object]:
-    waits = {} if LANES[lane] is None else {"max_wait_s": LANES[lane]}
-    return {"request_id": name, "prompt": f"Which team should answer {name}?", "model": lane} | waits
+    question: dict[str, object] = {
+        "request_id": name,
+        "prompt": f"Which team should answer {name}?",
+        "model": lane,
+    }
+    return question if LANES[lane] is None else {**question, "max_wait_s": LANES[lane]}
 
 
 @contextlib.asynccontextmanager

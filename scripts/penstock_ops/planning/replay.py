@@ -39,7 +39,7 @@ async def _replay(trace: Trace, options: Options, routes: Routes, seed: int, *, 
     async with open_system() as system:
         say(f"penstock plan ← {system.name}, {len(trace.rows):,} rows of {trace.name}")
         s = system.services
-        speeds = await speeds_of(s, routes)
+        speeds = dict(await speeds_of(s, routes))
         planner = Planner(routes, lambda target: speeds[target.name], s.prices, s.timing)
         try:
             went = Replay(planner, speeds, max_wait_s, seed).run(trace.rows, options.model, s.clock.now())

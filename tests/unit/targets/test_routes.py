@@ -152,7 +152,7 @@ def test_a_fault_is_named(text: str, said: str) -> None:
 
 def test_no_fault_speaks_of_the_library_that_found_it() -> None:
     """A person knows our fields, not the checker: neither its words nor its address belong in a sentence."""
-    wrong = target("one", lane="background", base_url="x", secret="sk-1", timeout_s="1", max_concurrency=0)
+    wrong = target("one", lane="later", base_url="x", secret="sk-1", timeout_s="1", max_concurrency=0)
     [*faults] = faults_of(routes(a={"targets": [wrong]}, b={}, c={"targets": [], "more": 1}))
     assert len(faults) == 8
     for word in ("pydantic", "Input should", "Extra inputs", "Field required", "sk-1"):
@@ -188,7 +188,7 @@ def test_what_is_no_address(address: str) -> None:
 
 
 def test_two_faults_are_both_named() -> None:
-    faults = faults_of(routes(a={"targets": [target("one", lane="background", timeout_s=-1)]}))
+    faults = faults_of(routes(a={"targets": [target("one", lane="later", timeout_s=-1)]}))
     assert len(faults) == 2
 
 

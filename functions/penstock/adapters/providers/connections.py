@@ -73,6 +73,12 @@ class Connections:
             read = self._read if _succeeded(response.status) else self._read_what_there_is
             return Reply(response.status, response.headers, await read(response))
 
+    async def ask(self, method: str, url: str, headers: Mapping[str, str]) -> Reply:
+        """The same for what has no body, and may be sent twice. Raises alike."""
+        async with self._opened().request(method, url, headers=headers, allow_redirects=False) as response:
+            read = self._read if _succeeded(response.status) else self._read_what_there_is
+            return Reply(response.status, response.headers, await read(response))
+
     async def _read_what_there_is(self, response: aiohttp.ClientResponse) -> bytes:
         try:
             return await self._read(response)

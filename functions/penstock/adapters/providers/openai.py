@@ -96,7 +96,12 @@ class OpenAIProvider:
 
 
 def chat_url(base_url: str) -> str | None:
-    """Where the chat API is asked below a base URL, whose query stays.
+    """Where the chat API is asked below a base URL."""
+    return url_below(base_url, "chat/completions")
+
+
+def url_below(base_url: str, path: str) -> str | None:
+    """The address of `path` below a base URL, whose query stays.
 
     None for what is no URL, and for one with a user and a password in it: there is one Authorization header,
     and the target's key takes it.
@@ -108,4 +113,4 @@ def chat_url(base_url: str) -> str | None:
     if parts.username is not None:
         return None
     folder = parts.path if parts.path.endswith("/") else parts.path + "/"
-    return parts._replace(path=folder + "chat/completions", fragment="").geturl()
+    return parts._replace(path=folder + path, fragment="").geturl()
