@@ -112,7 +112,7 @@ def test_lanes_are_shown_of_requests_alone(newcomer: Operator, tmp_path: Path) -
     done = newcomer.run("demo", "--lanes", str(file))
 
     assert done.code == 2
-    assert "questions.jsonl, line 2, column 12" in done.err
+    assert "questions.jsonl, line 2, column 2" in done.err
 
 
 def test_a_line_that_is_no_request_ends_as_a_dead_letter(newcomer: Operator, tmp_path: Path) -> None:

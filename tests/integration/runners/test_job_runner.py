@@ -69,11 +69,11 @@ async def answers(runner: JobRunner, job: Job) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def cloud() -> AsyncIterator[Cloud]:
+async def cloud(**more: str) -> AsyncIterator[Cloud]:
     async with OpenAIServer() as engine, GcsServer("b") as bucket:
         env = {
             "PENSTOCK_DRAIN_SHELF": "gs://b", "PENSTOCK_DRAIN_STORAGE": bucket.url,
-            "PENSTOCK_DRAIN_ENGINE": engine.base_url,
+            "PENSTOCK_DRAIN_ENGINE": engine.base_url, **more,
         }  # fmt: skip
         async with CloudRun(env) as run:
             machine = CloudRunMachine(GoogleApi(run.url, None), JOB)
@@ -139,7 +139,8 @@ async def test_of_two_executions_of_one_file_one_asks_and_has_its_answers() -> N
 
 @pytest.mark.parametrize(("sent", "kept"), [(signal.SIGTERM, 2), (signal.SIGKILL, 0)])
 async def test_a_killed_execution_has_what_it_wrote_and_nothing_else(sent: signal.Signals, kept: int) -> None:
-    async with cloud() as here:
+    # one after another, so that whoever sees the third asked knows that two have been taken in
+    async with cloud(PENSTOCK_DRAIN_WIDTH="1") as here:
         job = await here.begun("one", "two", "[do:hold] three")
         await here.engine.ledger.wait_for(calls=3, ended=2)
         here.run.kill("drain-0", sent)
