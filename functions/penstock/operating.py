@@ -15,7 +15,8 @@ from penstock.console.desk import Desk
 from penstock.console.who import Doorkeeper, at_this_machine, behind_iap, nobody
 from penstock.ports import Waiting
 from penstock.services import Services
-from penstock.settings import LOCAL, Settings, read_settings
+from penstock.settings import Settings, read_settings
+from penstock.variables import LOCAL
 
 _desk: Desk | None = None
 

@@ -1,15 +1,13 @@
-"""The settings: the only place that reads the environment (docs/design.md §2.6).
+"""The settings: the only place that reads the environment (docs/design.md §2.6; the variables: variables.py).
 
-`SETTINGS` names every variable and where it belongs. Terraform sets exactly the cloud ones; a test compares.
 A wrong environment stops the start with one message that names every fault.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -17,132 +15,18 @@ from typing import Final, Literal
 from penstock.errors import SettingsError
 from penstock.money.limit_faults import parse_limits
 from penstock.money.limits import Limit
-from penstock.targets.access import access_faults, access_warnings
-from penstock.targets.address import address_fault
+from penstock.routes_setting import offline, routes_of
 from penstock.targets.pace import Pace
 from penstock.targets.pace_faults import parse_paces
 from penstock.targets.pasted import without_keys
-from penstock.targets.routes import Routes, Target, parse_routes, single_route
-from penstock.written import (
-    bills_fault,
-    console_fault,
-    host_fault,
-    key_fault,
-    model_fault,
-    project_fault,
-    projects_fault,
-    secret_fault,
-    spoilt,
-    topic_fault,
-)
-
-Where = Literal["cloud", "local"]
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One environment variable: where it is meant to be set, and what it says."""
-
-    env: str
-    where: Where
-    meaning: str
-
-
-SETTINGS: Final = (
-    Setting("GOOGLE_CLOUD_PROJECT", "cloud", "the project; needed unless embedded"),
-    Setting("PENSTOCK_REQUEST_TOPIC", "cloud", "topic of requests, wakes and redrives"),
-    Setting("PENSTOCK_RESPONSE_TOPIC", "cloud", "topic of results"),
-    Setting("PENSTOCK_DEAD_LETTER_TOPIC", "cloud", "topic of dead letters"),
-    Setting("PENSTOCK_RUNS_TOPIC", "cloud", "topic of runs; set: runs are switched on"),
-    Setting("PENSTOCK_INTERNAL_TOPIC", "cloud", "topic of the results that runs ask for themselves"),
-    Setting("PENSTOCK_BATCHES_TOPIC", "cloud", "topic of batches; needed where a lane is batch"),
-    Setting(
-        "PENSTOCK_FEEDS", "cloud", "the feeds that feed_reader asks about: urls, tenant, pipeline, as JSON"
-    ),
-    Setting("PENSTOCK_BILLS", "cloud", "the accounts at providers whose bills are compared, as JSON"),
-    Setting("PENSTOCK_CALLBACKS_TOPIC", "cloud", "topic of callbacks; set: callbacks are switched on"),
-    Setting("PENSTOCK_CALLBACKS_SIGNED_BY", "cloud", "the secret that makes endpoints' keys, by its name"),
-    Setting("PENSTOCK_WORKFLOWS", "cloud", "projects whose Workflows are answered; off: none"),
-    Setting("PENSTOCK_DATABASE", "cloud", "Firestore database"),
-    Setting("PENSTOCK_BUCKET", "cloud", "gs://… for long payloads and completions; locally a folder"),
-    Setting("PENSTOCK_ROUTES", "cloud", "the routes: a file's path, or the JSON itself"),
-    Setting("PENSTOCK_TRACES", "cloud", "where traces go: an OTLP collector's whole HTTP address, or off"),
-    Setting("PENSTOCK_TRACES_SHARE", "cloud", "the share of unremarkable traces that is kept"),
-    Setting("PENSTOCK_TRACES_SLOW_S", "cloud", "from how many seconds on a request counts as slow"),
-    Setting("PENSTOCK_BUDGETS", "cloud", "off, on, or on with a JSON list of budgets"),
-    Setting("PENSTOCK_LIMITS", "cloud", "off, or the shared limits and weights as a JSON list"),
-    Setting("PENSTOCK_DOOR", "cloud", "who may use the front door: keys, iam, or off"),
-    Setting("PENSTOCK_CONSOLE", "cloud", "off, local, or who may act in the console, as JSON"),
-    Setting("PENSTOCK_PRICES", "local", "a price book laid over the one that comes with Penstock"),
-    Setting("PENSTOCK_LOCAL", "local", "a folder: embedded mode, everything lies there"),
-    Setting("PENSTOCK_DEFAULT_MODEL", "local", "the model without routes"),
-    Setting("PENSTOCK_TIME_SCALE", "local", "tests only: divides every duration of the protocol"),
-    Setting("OPENAI_API_KEY", "local", "key of the OpenAI-compatible API, without routes or secrets"),
-    Setting("OPENAI_BASE_URL", "local", "address of another OpenAI-compatible API"),
-    Setting("OPENAI_ADMIN_KEY", "local", "for `penstock reconcile`: the organization's admin key"),
-    Setting("ANTHROPIC_ADMIN_KEY", "local", "for `penstock reconcile`: the organization's admin key"),
-    Setting("OPENROUTER_MANAGEMENT_KEY", "local", "for `penstock reconcile`: a management key"),
-    Setting("PUBSUB_EMULATOR_HOST", "local", "host:port of Google's Pub/Sub emulator"),
-    Setting("FIRESTORE_EMULATOR_HOST", "local", "host:port of Google's Firestore emulator"),
-    Setting("XDG_DATA_HOME", "local", "the user's data directory, for the default local folder"),
-)
-
-
-def feeds_fault(value: str) -> str:
-    """What is wrong with PENSTOCK_FEEDS."""
-    try:
-        said = json.loads(value)
-        urls, pipeline = said["urls"], said["pipeline"]
-        right = isinstance(urls, list) and urls and {"name", "sha256"} == set(pipeline)
-    except (ValueError, TypeError, KeyError):
-        right = False
-    if not right:
-        return 'must be JSON such as {"urls": ["https://…"], "pipeline": {"name": "…", "sha256": "…"}}.'
-    faults = [fault for url in urls if (fault := address_fault(str(url)))]
-    return f"has an address that {faults[0]}" if faults else ""
-
+from penstock.targets.routes import Routes
+from penstock.variables import NOT_IN_CLOUD, OFF, ON, WRITTEN
+from penstock.written import spoilt
 
 #: A bucket alone: what lies below a prefix of one would be out of reach of its grants.
 _BUCKET: Final = re.compile(r"gs://[A-Za-z0-9][A-Za-z0-9._-]*/?")
 
-DEFAULT_MODEL: Final = "gpt-5.4-nano"
-
-#: What switches a capability off that a setting switches on.
-OFF: Final = "off"
-ON: Final = "on"
-#: The console of whoever sits at this machine.
-LOCAL: Final = "local"
 TRACES_SHARE, TRACES_SLOW_S = 0.01, 60.0
-
-#: What a value must be whatever the others are; for all others: not spoilt.
-_RULES: Final[Mapping[str, Callable[[str], str]]] = {
-    "GOOGLE_CLOUD_PROJECT": project_fault,
-    "PENSTOCK_REQUEST_TOPIC": topic_fault,
-    "PENSTOCK_RESPONSE_TOPIC": topic_fault,
-    "PENSTOCK_DEAD_LETTER_TOPIC": topic_fault,
-    "PENSTOCK_CALLBACKS_TOPIC": topic_fault,
-    "PENSTOCK_CALLBACKS_SIGNED_BY": secret_fault,
-    "PENSTOCK_WORKFLOWS": projects_fault,
-    "PENSTOCK_ROUTES": lambda value: "" if value.lstrip().startswith("{") else spoilt(value),
-    "PENSTOCK_DEFAULT_MODEL": model_fault,
-    "PENSTOCK_FEEDS": feeds_fault,
-    "PENSTOCK_BILLS": bills_fault,
-    "PENSTOCK_TRACES": lambda value: "" if value == OFF else address_fault(value),
-    "PENSTOCK_CONSOLE": lambda value: "" if value in (OFF, LOCAL) else console_fault(value),
-    "OPENAI_API_KEY": key_fault,
-    "OPENAI_ADMIN_KEY": key_fault,
-    "ANTHROPIC_ADMIN_KEY": key_fault,
-    "OPENROUTER_MANAGEMENT_KEY": key_fault,
-    "OPENAI_BASE_URL": address_fault,
-    "PUBSUB_EMULATOR_HOST": host_fault,
-    "FIRESTORE_EMULATOR_HOST": host_fault,
-}
-_WRITTEN: Final = {setting.env: _RULES.get(setting.env, spoilt) for setting in SETTINGS}
-#: Nothing reads these in the cloud: a target there names a secret.
-_NOT_IN_CLOUD: Final = frozenset({"OPENAI_API_KEY", "OPENAI_BASE_URL", "PENSTOCK_DEFAULT_MODEL"})
-
-#: How much of what should be a path is shown, in characters.
-_SHOWN: Final = 120
 
 _Mode = Literal["embedded", "emulators", "cloud"]
 
@@ -278,8 +162,8 @@ class _Reader:
     def _check_written(self) -> None:
         """What can be told of each value alone; what depends on it is judged as if it were right."""
         for name, value in list(self._env.items()):
-            if name in _WRITTEN and not (self._mode == "cloud" and name in _NOT_IN_CLOUD):
-                fault = _WRITTEN[name](value)
+            if name in WRITTEN and not (self._mode == "cloud" and name in NOT_IN_CLOUD):
+                fault = WRITTEN[name](value)
                 if fault:
                     self.faults.append(f"{name} {fault}")
                     self._faulty.add(name)
@@ -383,58 +267,9 @@ class _Reader:
         return scale
 
     def _routes(self) -> Routes:
-        text = self._env.get("PENSTOCK_ROUTES")
-        if self._faulty & ({"PENSTOCK_ROUTES"} if text else _NOT_IN_CLOUD):
-            return _offline()
-        try:
-            routes = parse_routes(self._routes_text(text)) if text else self._local_routes()
-        except SettingsError as error:
-            self.faults.extend(error.faults)
-            return _offline()
-        self.faults.extend(self._batch_faults(routes))
-        self.faults.extend(access_faults(routes, in_cloud=self._mode == "cloud"))
-        self._warnings.extend(access_warnings(routes))
-        return routes
-
-    def _batch_faults(self, routes: Routes) -> list[str]:
-        waiting = sorted(target.name for target in routes.targets.values() if target.lane == "batch")
-        if not waiting or self._env.get("PENSTOCK_BATCHES_TOPIC"):
-            return []
-        return [
-            f"PENSTOCK_ROUTES: target {waiting[0]!r} is in lane batch: set PENSTOCK_BATCHES_TOPIC too, the "
-            "topic of batches (llm-batches), or say lane: sync."
-        ]
-
-    def _routes_text(self, value: str) -> str:
-        if value.lstrip().startswith("{"):
-            return value
-        named = repr(value) if len(value) <= _SHOWN else f"{value[:_SHOWN]!r}…"
-        try:
-            return Path(value).read_text(encoding="utf-8-sig")
-        except OSError as error:
-            why = f"which cannot be read as a file ({error.strerror})"
-        except UnicodeDecodeError as error:
-            why = f"which is not UTF-8 text (byte {error.start}): save it as UTF-8"
-        raise SettingsError([f"PENSTOCK_ROUTES names {named}, {why}."])
-
-    def _local_routes(self) -> Routes:
-        """Without routes: one target, from the OpenAI variables, or the offline provider."""
-        key, base_url = self._env.get("OPENAI_API_KEY"), self._env.get("OPENAI_BASE_URL")
-        if self._mode == "cloud":
-            raise SettingsError(["PENSTOCK_ROUTES is not set: in the cloud it says which models answer."])
-        if not key and not base_url:
-            self._warnings.append(
-                "No model is configured, so the offline provider answers: it is no model. "
-                "Set OPENAI_API_KEY, or PENSTOCK_ROUTES, to ask one."
-            )
-            return _offline()
-        model = self._env.get("PENSTOCK_DEFAULT_MODEL")
-        if base_url and not model:
-            raise SettingsError(["With OPENAI_BASE_URL set, PENSTOCK_DEFAULT_MODEL must name the model."])
-        model = model or DEFAULT_MODEL
-        target = Target(name="openai", provider="openai", model=model, base_url=base_url)
-        return single_route(target, "default", model)
-
-
-def _offline() -> Routes:
-    return single_route(Target(name="offline", provider="offline", model="offline"), "default", "offline")
+        if self._faulty & ({"PENSTOCK_ROUTES"} if self._env.get("PENSTOCK_ROUTES") else NOT_IN_CLOUD):
+            return offline()
+        found = routes_of(self._env, in_cloud=self._mode == "cloud")
+        self.faults.extend(found.faults)
+        self._warnings.extend(found.warnings)
+        return found.routes

@@ -25,10 +25,11 @@ from penstock.pause import PAUSE_PATH
 from penstock.requests.handle import handle
 from penstock.requests.respond import respond
 from penstock.runs.room import Runs
-from penstock.settings import SETTINGS, read_settings
+from penstock.settings import read_settings
 from penstock.sweep import sweep
 from penstock.targets.routes import parse_routes
 from penstock.timing import Timing
+from penstock.variables import SETTINGS
 from penstock_ops.terminal.topology import Topology, create_local
 from tests.terraform.recorded_queries import QueryRecorder, RecordingStore, required_index
 from tests.terraform.workspace import ROOT, TERRAFORM, Run, Workspace

@@ -12,9 +12,9 @@ import pytest
 from penstock import paths
 from penstock.money.limits import MONEY_PATH
 from penstock.pause import PAUSE_PATH
-from penstock.settings import SETTINGS
 from penstock.targets.pace import TURNS_PATH
 from penstock.timing import Timing
+from penstock.variables import SETTINGS
 from tests.design_page import PAGE, ROOT, pattern, sections, table
 
 #: A section of the page, as a sentence or another page names it; other documents' sections are RFCs'.

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from penstock.errors import SettingsError
-from penstock.settings import SETTINGS, read_settings
+from penstock.settings import read_settings
+from penstock.variables import SETTINGS
 
 ROUTES = json.dumps(
     {

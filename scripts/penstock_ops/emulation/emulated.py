@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from penstock.settings import OFF
 from penstock.timing import Timing
+from penstock.variables import OFF
 from penstock_ops.emulation.emulators import Emulators
 from penstock_ops.processes.awaited import awaited
 from penstock_ops.processes.leash import Leashed

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from penstock.adapters.buses.endpoint import HttpSend
-from penstock.settings import LOCAL, Settings, default_folder, read_settings
+from penstock.settings import Settings, default_folder, read_settings
+from penstock.variables import LOCAL
 from penstock_ops.emulation.emulated import EmulatedStack, emulated
 from penstock_ops.keys.own import own_key
 from penstock_ops.local.events import Events, is_quiet, line

@@ -14,8 +14,9 @@ from penstock.errors import PreconditionFailed
 from penstock.money.limit_faults import nano_of, scope_fault
 from penstock.money.limits import MONEY_PATH, Limit, in_force, stored
 from penstock.ports import Snapshot, Update
-from penstock.settings import OFF, read_settings
+from penstock.settings import read_settings
 from penstock.targets.routes import Target
+from penstock.variables import OFF
 from penstock_ops.terminal.console import counted, print_json, say, stdout
 from penstock_ops.terminal.faults import Misuse, OperatorFault
 from penstock_ops.terminal.shown import shown

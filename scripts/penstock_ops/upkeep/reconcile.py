@@ -20,8 +20,9 @@ from penstock.bills.report import TOLERATED, Report
 from penstock.bills.story import reconciled
 from penstock.errors import BillError, SecretError
 from penstock.money.limits import NANO
-from penstock.settings import OFF, read_settings
+from penstock.settings import read_settings
 from penstock.targets.address import address_fault
+from penstock.variables import OFF
 from penstock.written import BILLERS, key_fault
 from penstock_ops.terminal.console import dollars, print_json, say, stdout
 from penstock_ops.terminal.faults import Misuse, OperatorFault

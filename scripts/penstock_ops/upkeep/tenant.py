@@ -11,9 +11,10 @@ from rich.table import Table
 from penstock.errors import AlreadyExists, PreconditionFailed
 from penstock.messages.request import TENANT_LIMIT, id_fault
 from penstock.ports import Create, Update, Write
-from penstock.settings import OFF, read_settings
+from penstock.settings import read_settings
 from penstock.targets.pace import PLAIN_WEIGHT, TURNS_PATH, weights
 from penstock.targets.pace_faults import weight_fault
+from penstock.variables import OFF
 from penstock_ops.terminal.console import print_json, say, stdout
 from penstock_ops.terminal.faults import Misuse, OperatorFault
 from penstock_ops.terminal.shown import shown
