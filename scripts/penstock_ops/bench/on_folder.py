@@ -16,6 +16,7 @@ from penstock.adapters.buses.push import Pusher
 from penstock.clock import SystemClock
 from penstock_ops.bench.instance import Instance
 from penstock_ops.bench.rig import routes
+from penstock_ops.processes.folder_lock import Serving, announce, claim
 from penstock_ops.processes.minute import each_minute
 from penstock_ops.processes.serve import RUN_HANDLER, TARGETS
 from penstock_ops.terminal.system import local_topology, stack_settings
@@ -38,7 +39,6 @@ class OnFolder:
 @contextlib.asynccontextmanager
 async def on_folder(folder: Path, model_url: str) -> AsyncIterator[OnFolder]:
     """Functions, broker and the sweeper's minute while the body runs; runs are switched on."""
-    folder.mkdir(parents=True)  # noqa: ASYNC240 - one folder, before anything runs
     env = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
@@ -46,22 +46,35 @@ async def on_folder(folder: Path, model_url: str) -> AsyncIterator[OnFolder]:
         "PENSTOCK_RUNS_TOPIC": "llm-runs",
         "PENSTOCK_ROUTES": json.dumps(routes(model_url)),
     }
-    functions = {target: Instance(target, env, folder, on=_CORES) for target in (*TARGETS, RUN_HANDLER)}
+    with claim(folder):
+        functions = {target: Instance(target, env, folder, on=_CORES) for target in (*TARGETS, RUN_HANDLER)}
+        urls = {target: function.url for target, function in functions.items()}
+        try:
+            await asyncio.gather(*(function.start() for function in functions.values()))
+            async with _fed(folder, env, urls):
+                # Who waits for a run's end looks whether anybody serves the folder.
+                announce(folder, Serving(os.getpid(), "", urls))
+                yield OnFolder(folder, env, functions[RUN_HANDLER])
+        finally:
+            for function in functions.values():
+                function.stop()
+
+
+@contextlib.asynccontextmanager
+async def _fed(folder: Path, env: Mapping[str, str], urls: Mapping[str, str]) -> AsyncIterator[None]:
+    """The broker pushes to the functions, and the sweeper is called each minute, while the body runs."""
     topology, bus = local_topology(stack_settings(env)), LocalBus(folder, SystemClock())
-    send = HttpSend(_KEEP_S)
-    urls = {target: function.url for target, function in functions.items()}
     await create_local(topology, bus, topology.endpoints(urls))
-    beside: list[asyncio.Task[None]] = []
+    send = HttpSend(_KEEP_S)
+    beside = [
+        asyncio.create_task(Pusher(bus, SystemClock(), send).run()),
+        asyncio.create_task(each_minute(send, urls["sweeper"], time_scale=1)),
+    ]
     try:
-        await asyncio.gather(*(function.start() for function in functions.values()))
-        beside.append(asyncio.create_task(Pusher(bus, SystemClock(), send).run()))
-        beside.append(asyncio.create_task(each_minute(send, urls["sweeper"], time_scale=1)))
-        yield OnFolder(folder, env, functions[RUN_HANDLER])
+        yield
     finally:
         for task in beside:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
-        for function in functions.values():
-            function.stop()
         await send.close()
         await bus.close()

@@ -59,13 +59,14 @@ async def run(rig: Rig, options: Options) -> Section:
     sizes, counted = (_QUICK, _COUNTED_QUICK) if options.quick else (_SIZES, _COUNTED)
     options.step.expect(2 * len(sizes) + 1)
     async with model_process(0.0, rig.folder) as model_url:
-        ran = [await _twice(rig.folder / f"items-{items}", model_url, items, options) for items in sizes]
+        ran = [await twice(rig.folder / f"items-{items}", model_url, items, options) for items in sizes]
         options.step(f"the writes of {counted} items, at the wire")
         writes = await count_writes(rig, model_url, counted, PIPELINE)
     return _section(ran, counted, writes)
 
 
-async def _twice(folder: Path, model_url: str, items: int, options: Options) -> tuple[Ran, Ran]:
+async def twice(folder: Path, model_url: str, items: int, options: Options) -> tuple[Ran, Ran]:
+    """One question about `items` items on a new folder, and the same again under another id."""
     async with on_folder(folder, model_url) as stack:
         once = await _ran(stack, items, "once", options)
         return once, await _ran(stack, items, "again", options)
