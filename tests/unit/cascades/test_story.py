@@ -9,7 +9,7 @@ import pytest
 
 from penstock.cascades.seam import Cascades
 from penstock.targets.routes import Route, Routes, Target
-from tests.chaos.faults import AtNamed, Fault
+from tests.chaos.faults import AtNamed, Fault, Unreachable
 from tests.chaos.provider import Reply
 from tests.chaos.stage import Stage, play
 from tests.chaos.world import Shape
@@ -198,3 +198,46 @@ def test_who_answered_is_not_asked_again_where_a_deploy_took_the_others_away() -
         assert (await stage.result("r1"))["target"] == "middle"
 
     play(scene, replies=[BAD, Reply("throttled", 0.2, 30)], shape=shape(before))
+
+
+def test_a_refused_answer_that_the_store_does_not_take_is_checked_again_and_not_paid_again() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.ask("r1", cache="off")
+        await stage.rest()
+        assert asked(stage) == ["cheap", "dear"]
+        assert [rung["target"] for rung in (await stage.result("r1"))["cascade"]] == ["cheap"]
+
+    play(scene, replies=[BAD, BAD], plan=Unreachable("store", 0.5, 130.0), shape=shape())
+
+
+def test_a_good_answer_that_the_store_does_not_take_stands_once_it_does() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.ask("r1", cache="off")
+        await stage.rest()
+        result = await stage.result("r1")
+        assert (result["target"], asked(stage)) == ("cheap", ["cheap"])
+
+    play(scene, replies=[GOOD], plan=Unreachable("store", 0.5, 130.0), shape=shape())
+
+
+def test_a_long_refused_answer_lies_in_the_bucket() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.ask("r1", cache="off")
+        await stage.rest()
+        [rung] = (await stage.document("r1"))["rungs"]
+        assert rung["answer"]["completion"] is None
+        assert rung["answer"]["completion_ref"]["uri"]
+
+    play(scene, replies=[Reply(padding=40_000), BAD], shape=shape())
+
+
+def test_a_long_refused_answer_is_written_without_its_words_where_the_bucket_is_away() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.ask("r1", cache="off")
+        await stage.rest()
+        assert asked(stage) == ["cheap", "dear"]
+        [rung] = (await stage.document("r1"))["rungs"]
+        assert rung["answer"]["completion"]["text"] == ""
+
+    replies = [Reply(padding=40_000), BAD]
+    play(scene, replies=replies, plan=Unreachable("blobs", 0.5, 3_000.0), shape=shape())
