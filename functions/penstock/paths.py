@@ -243,6 +243,18 @@ def cache_key(request: Request, target: Target) -> str:
     return hashlib.sha256(canonical(determined_by)).hexdigest()
 
 
+def cascade_key(request: Request, cascade: str) -> str:
+    """The same of a cascade as a whole, which `cascade` says (targets/cascade.py): what its checks pass."""
+    determined_by = {
+        "version": 1,
+        "tenant": request.tenant,
+        "cascade": cascade,
+        "messages": list(request.messages),
+        "params": dict(request.params),
+    }
+    return hashlib.sha256(canonical(determined_by)).hexdigest()
+
+
 def sharded(tenant: str, request_id: str, when: datetime) -> str:
     """`SS:time`, so that text order within a shard is the order of time."""
     return f"{_spread(tenant, request_id) % SHARDS:02d}:{format_time(when)}"

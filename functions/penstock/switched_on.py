@@ -65,6 +65,10 @@ def seams_for(settings: Settings) -> Iterator[Seam]:
         from penstock.splits.seam import Splits
 
         yield Splits()
+    if any(route.choose == "cascade" for route in settings.routes.routes.values()):
+        from penstock.cascades.seam import Cascades
+
+        yield Cascades()
     if any(target.lane == "background" for target in settings.routes.targets.values()):
         from penstock.background.seam import Background
 

@@ -122,11 +122,15 @@ class _Case:
         for call in self._e.calls:
             by_request[call.tenant, call.request_id].append(call)
         reopened: dict[Key, list[float]] = defaultdict(list)
+        answered: dict[Key, dict[str, float]] = defaultdict(dict)
         for write in self._e.written:
+            for rung in write.fields.get("rungs") or ():
+                answered[_key_of_path(write.path)].setdefault(rung["answer"]["target"], write.at)
             if write.fields.get("redrive_count"):
                 reopened[_key_of_path(write.path)].append(write.at)
         for key, calls in by_request.items():
-            yield from (f"{key}: {what}" for what in unexplained(calls, reopened[key], self._e.happened))
+            told = unexplained(calls, reopened[key], self._e.happened, answered[key])
+            yield from (f"{key}: {what}" for what in told)
 
     def answers_fit_their_questions(self) -> Iterator[str]:
         for key, document in self._documents.items():

@@ -19,6 +19,7 @@ _GROUPS = {
     "budgets": matrix.MONEY_PATHS,
     "limits": matrix.PACE_PATHS,
     "splits": matrix.SPLIT_PATHS,
+    "cascade": matrix.CASCADE_PATHS,
     "runs": matrix.RUN_PATHS,
     "callbacks": matrix.CALLBACK_PATHS,
     "batches": matrix.BATCH_PATHS,

@@ -15,11 +15,12 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
 from typing import Any
 
+from penstock.cascades.seam import Cascades
 from penstock.messages.envelope import format_time
 from penstock.messages.request import Request
 from penstock.money.limits import Limit
@@ -236,8 +237,37 @@ SPLIT_PATHS = (
     ),
 )  # fmt: skip
 
+_CASCADE = Routes(
+    "cascade",
+    {
+        "cascade": Route.model_validate(
+            {
+                "targets": PRICED.routes["two"].targets,
+                "choose": "cascade",
+                "checks": {"b": {"matches": ".*x"}},
+            }
+        )
+    },
+)
+_STANDS = Reply(padding=3)
+
+#: The same of a cascade: an answer that stands, one that its check refuses, and what comes between the two.
+CASCADE_PATHS = tuple(
+    replace(path, seams=(Cascades(),), routes=_CASCADE)
+    for path in (
+        Path("cascade that is refused", (_ask(), _ask())),
+        Path("cascade that stands", (_ask(),), (_STANDS,)),
+        Path("cascade in company", (_ask(), _ask()), at_once=True),
+        Path("cascade throttled between", (_ask(cache="off"),), (Reply(), *(_THROTTLED,) * 4)),
+        Path("cascade that is long", (_ask(),), (Reply(padding=40_000),) * 2),
+        Path("cascade redriven", (_ask(),), (Reply(), _REJECTED), redriven=True),
+        Path("cascade under a budget", (_ask(cache="off"),), limits=(_BUDGET,)),
+    )
+)
+
 EVERY_PATH = (
-    *PATHS, *MONEY_PATHS, *PACE_PATHS, *SPLIT_PATHS, *RUN_PATHS, *CALLBACK_PATHS, *BATCH_PATHS, *KEPT_PATHS
+    *PATHS, *MONEY_PATHS, *PACE_PATHS, *SPLIT_PATHS, *CASCADE_PATHS, *RUN_PATHS,
+    *CALLBACK_PATHS, *BATCH_PATHS, *KEPT_PATHS
 )  # fmt: skip
 
 #: How each push is delivered: once; twice at the same time; once more after the lease.

@@ -19,6 +19,7 @@ from penstock.messages.envelope import format_time
 from penstock.money.limits import NANO
 from tests.chaos.batch_stage import MIXED, with_batches
 from tests.chaos.callback_stage import refusing, register, with_callbacks
+from tests.chaos.cascade_stage import with_cascade
 from tests.chaos.checker import violations
 from tests.chaos.evidence import Evidence, collect
 from tests.chaos.loop import run_virtual
@@ -137,6 +138,8 @@ async def _live(seed: int, work: Workload) -> Outcome:
         shape = with_callbacks(shape, refusing(work.refuses))
     if work.batches is not None:
         shape = with_batches(shape, MIXED)
+    if work.cascades:
+        shape = with_cascade(shape)
     log = io.StringIO()
     with contextlib.redirect_stdout(log):
         async with world(shape, work.mood, work.plan) as made:

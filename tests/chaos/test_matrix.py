@@ -10,6 +10,7 @@ from _pytest.mark.structures import ParameterSet
 from tests.chaos.matrix import (
     BATCH_PATHS,
     CALLBACK_PATHS,
+    CASCADE_PATHS,
     COMPANY,
     KEPT_PATHS,
     MONEY_PATHS,
@@ -64,7 +65,9 @@ def test_every_fault_at_every_step(path: Path, company: str) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
-    "path", [*MONEY_PATHS, *PACE_PATHS, *SPLIT_PATHS, *RUN_PATHS, *CALLBACK_PATHS], ids=lambda path: path.name
+    "path",
+    [*MONEY_PATHS, *PACE_PATHS, *SPLIT_PATHS, *CASCADE_PATHS, *RUN_PATHS, *CALLBACK_PATHS],
+    ids=lambda path: path.name,
 )
 def test_faults_at_the_steps_of_rooms(path: Path) -> None:
     """A sample of each path in every company, of every fault; `scripts/chaos matrix` strikes all of them."""

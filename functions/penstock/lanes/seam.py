@@ -47,7 +47,7 @@ class Lanes(Seam):
 
     def with_save(self, s: Services, record: Record, outcome: Answer | Failure) -> Sequence[Write]:
         """Only what the chosen target did tells of it: after a fallback another one's time is in it."""
-        if record.plan is None or record.plan.arm is not None:
+        if record.plan is None or not record.plan.predicts:
             return ()
         chosen = record.plan.targets[0]
         took_s = (s.clock.now() - record.plan.at).total_seconds()

@@ -6,12 +6,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from penstock.errors import BadMessage, Reason
 from penstock.messages.completion import BlobRef, Completion, Usage
 from penstock.messages.plan import Arm, Plan
 from penstock.messages.strict_json import canonical
+
+if TYPE_CHECKING:
+    from penstock.messages.rung import Rung
 
 SCHEMA_VERSION = 1
 #: The lane of a call that somebody waited for; what a batch answers says so itself (requests/lines.py).
@@ -139,6 +142,8 @@ class Result:
     #: gave the outcome, which then says nothing of the arm.
     arm: Arm | None = None
     fell_back: bool = False
+    #: What its route's check refused before, where that says `cascade`.
+    rungs: tuple[Rung, ...] = ()
     cache: str
     attempts: int
     timings: Timings
@@ -166,6 +171,7 @@ class Result:
             "cache": self.cache,
             **self._lane(),
             **self._experiment(),
+            **({"cascade": [rung.receipt() for rung in self.rungs]} if self.rungs else {}),
             "attempts": self.attempts,
             "timings": self.timings.encode(),
             "metadata": dict(self.metadata),

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from penstock.messages.result import Answer
+from penstock.messages.rung import own_usd
 from penstock.money.lane import Lane
 from penstock.money.pricing import STANDARD
 from penstock.paths import usage_path
@@ -39,6 +41,9 @@ def booked(record: Record, now: datetime) -> list[Merge]:
     """
     result = record.result or {}
     counts = {_account(record, result, now): Counter(_of_result(result))}
+    for rung in record.rungs or ():
+        if not rung.told:
+            counts.setdefault(_of_whom(rung.answer, rung.at), Counter()).update(_of_rung(rung.answer))
     for at, target in _unbooked(record, now):
         account = _Account(_day(at), "", _lane(result), STANDARD, target)
         counts.setdefault(account, Counter())["perhaps_paid"] += 1
@@ -62,18 +67,36 @@ def _account(record: Record, result: Mapping[str, Any], now: datetime) -> _Accou
 
 def _of_result(result: Mapping[str, Any]) -> dict[str, int]:
     """What one result counts for; money in whole nano-dollars, so that sums stay exact."""
+    usd = own_usd(result["cost"])
     tokens = result["usage"] if _bought(result) and result["usage"] else {}
-    names = ("prompt_tokens", "cached_tokens", "cache_write_tokens", "completion_tokens", "reasoning_tokens")
-    return {name: tokens.get(name, 0) for name in names} | {
+    return _tokens(tokens) | {
         "requests": 1,
         "answered": int(bool(tokens)),
         f"status_{result['status']}": 1,
         f"cache_{result['cache']}": 1,
-        "cost_nano_usd": _nano(result["cost"]["usd"]),
+        "cost_nano_usd": _nano(usd),
         "saved_nano_usd": _nano(result["cost"]["saved_usd"]),
         "lane_saved_nano_usd": _nano(result["cost"].get("saved_by_lane_usd")),
-        "cost_unknown": int(result["cost"]["usd"] is None),
+        "cost_unknown": int(usd is None),
     }
+
+
+def _tokens(usage: Mapping[str, Any]) -> dict[str, int]:
+    names = ("prompt_tokens", "cached_tokens", "cache_write_tokens", "completion_tokens", "reasoning_tokens")
+    return {name: usage.get(name, 0) for name in names}
+
+
+def _of_whom(answer: Answer, at: datetime) -> _Account:
+    """Who is paid for an answer that its route's check refused: it was asked at once."""
+    tier = answer.usage.service_tier or STANDARD
+    return _Account(_day(at), answer.model[:_NAME], Lane.SYNC.value, tier, answer.target)
+
+
+def _of_rung(answer: Answer) -> dict[str, int]:
+    """It answered, and no request: the result counts as that."""
+    usd = answer.cost.usd
+    counted = {"answered": 1, "cost_nano_usd": _nano(usd), "cost_unknown": int(usd is None)}
+    return _tokens(answer.usage.encode()) | counted
 
 
 def _bought(result: Mapping[str, Any]) -> bool:

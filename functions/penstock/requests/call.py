@@ -151,6 +151,25 @@ class Calls:
         """`record` with the outcome of the call that was made last, and those before it under its line."""
         return record.with_outcome(outcome, message, max(1, self._asked), self._asked_ms)
 
+    def more_than(self, target: str) -> bool:
+        """Whether there is somebody to ask after `target`."""
+        return any(other.name == target for other in self._targets[:-1])
+
+    def next_rung(self, record: Record, after: str) -> tuple[Record, list[Write]]:
+        """`record`, which keeps the answer of `after`, with the line of the call that comes now."""
+        target = self._targets[self._place(after) + 1]
+        line = transitions.calling(record, target.name, self._s.clock.now())
+        return with_line(self._s, self._request, line, target)
+
+    def go_on(self, after: str) -> None:
+        """That is written: `after`, and those before it, are asked no more."""
+        self._targets = self._targets[self._place(after) + 1 :]
+        self._index, self._quick = 0, 0
+        self._failure, self._asked, self._asked_ms = None, 0, 0
+
+    def _place(self, name: str) -> int:
+        return [target.name for target in self._targets].index(name)
+
     def _refusal(self) -> Refused | None:
         """Why no call may start at all."""
         record = self._holder.record

@@ -30,8 +30,10 @@ from penstock.requests.out import Out
 from penstock.requests.queueing import pile_of
 from penstock.requests.record import NOT_CALLED, Record, State
 from penstock.requests.room import NAMED
-from penstock.requests.save import recovered, save_answer, save_recovered, save_refusal
+from penstock.requests.rungs import went_on
+from penstock.requests.save import save_answer, save_recovered, save_refusal
 from penstock.requests.seams import check_callback, put_aside, seams_of
+from penstock.requests.unsaved import recovered
 from penstock.requests.waiting import queued
 from penstock.services import Services
 from penstock.targets.retry import Park
@@ -192,6 +194,10 @@ async def _call_and_save(s: Services, holder: Holder[Record], incoming: Incoming
     try:
         async with holder.renewing():
             outcome = await _within_limit(s, holder, incoming, calls, began)
+            while isinstance(outcome, (Answered, Answer)) and await went_on(
+                s, holder, incoming, calls, outcome
+            ):
+                outcome = await _within_limit(s, holder, incoming, calls, began)
             await _save(s, holder, incoming, calls, outcome)
     except FencedOut:
         log.warning("request.fenced", "Somebody else holds the request; left to them.", **_ids(holder))

@@ -14,11 +14,12 @@ from penstock.messages.plan import Plan
 from penstock.messages.redrive import redrive_count
 from penstock.messages.request import CacheMode, Request, decode_request
 from penstock.messages.wake import KIND, MEMBER, WAKE, Wake
-from penstock.paths import cache_key, payload_blob
+from penstock.paths import cache_key, cascade_key, payload_blob
 from penstock.requests.flight import cacheable
 from penstock.requests.lifecycle import Arrival, arrival_of_redrive, arrival_of_request, arrival_of_wake
 from penstock.requests.record import Record
 from penstock.services import Services
+from penstock.targets.cascade import digest
 from penstock.targets.routes import Routes, Target
 
 #: Payloads and completions longer than this lie in the bucket, not in the document (docs/design.md §2.3).
@@ -57,13 +58,16 @@ class Incoming:
         if plan == self.plan:
             return self
         targets = _targets(self.request, routes, kept=True) if plan is None else _named(plan, routes)
-        if not targets:
+        if plan is not None and plan.answered and not targets:
+            targets = _others(self.request, plan, routes)
+        elif not targets:
             return self
-        return replace(self, targets=targets, key=_first_key(self.request, targets), plan=plan)
+        return replace(self, targets=targets, key=_key(self.request, targets, plan, routes), plan=plan)
 
     def key_of(self, target: Target) -> str | None:
         """Cache key of `target`'s answer; None when the cache plays no part."""
-        if self.key is None or target is self.targets[0]:
+        whole = self.plan is not None and self.plan.cascade is not None
+        if self.key is None or whole or target is self.targets[0]:
             return self.key
         return cache_key(self.request, target)
 
@@ -160,6 +164,28 @@ def _targets(request: Request, routes: Routes, *, kept: bool) -> tuple[Target, .
         if kept:
             return ()
         raise
+
+
+def _others(request: Request, plan: Plan, routes: Routes) -> tuple[Target, ...]:
+    """Who is left of a cascade that a deploy made another: nobody who is paid already."""
+    targets = _targets(request, routes, kept=True)
+    return tuple(target for target in targets if target.name not in plan.answered)
+
+
+def _key(request: Request, targets: tuple[Target, ...], plan: Plan | None, routes: Routes) -> str | None:
+    """A cascade is one target as a whole: what answers is kept, and waited for, by whoever asks all of it.
+    Where a deploy has made it another one meanwhile, it is neither."""
+    if plan is None or plan.cascade is None:
+        return _first_key(request, targets)
+    goes_on = cacheable(request) and _cascade_now(request, routes) == plan.cascade
+    return cascade_key(request, plan.cascade) if goes_on else None
+
+
+def _cascade_now(request: Request, routes: Routes) -> str | None:
+    try:
+        return digest(routes.resolve(request.model))
+    except BadMessage:
+        return None
 
 
 def _first_key(request: Request, targets: tuple[Target, ...]) -> str | None:

@@ -20,6 +20,7 @@ from penstock.messages.result import Answer, Failure
 from penstock.money.lane import Lane
 from penstock.paths import cache_path, orphan_path, request_path
 from penstock.ports import Create, Increment, Put, Snapshot, Update, Write
+from penstock.requests.answers import priced, size_of, spilled
 from penstock.requests.conclude import answered, gave_up
 from penstock.requests.deliver import deliver, log_finished
 from penstock.requests.flight import answered_document
@@ -27,7 +28,7 @@ from penstock.requests.incoming import INLINE_LIMIT, Incoming, incoming_wake
 from penstock.requests.queueing import next_at_once, pile_of
 from penstock.requests.record import Record, State
 from penstock.requests.room import wake_of
-from penstock.requests.save import of_seams, priced, size_of, spilled
+from penstock.requests.save import of_seams
 from penstock.requests.seams import seams_of, without_holder
 from penstock.requests.unheld import Step, advance
 from penstock.requests.waiting import given_back, left
@@ -156,7 +157,7 @@ class _Taking:
     async def _answer(self, record: Record, incoming: Incoming, completion: Completion) -> Answer:
         answer = priced(self._s, completion, self._member.target, record.plan, Lane.BATCH)
         if self.long or size_of(answer) > INLINE_LIMIT:
-            answer = await spilled(self._s, incoming.request, answer)
+            answer = await spilled(self._s, incoming.request.tenant, answer)
         return answer
 
     def _answered(self, record: Record, incoming: Incoming, answer: Answer, key: str | None) -> Step:

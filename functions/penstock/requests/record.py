@@ -21,6 +21,7 @@ from penstock.messages.completion import BlobRef
 from penstock.messages.hold import Hold
 from penstock.messages.parent import Parent
 from penstock.messages.plan import Plan
+from penstock.messages.rung import Rung
 from penstock.paths import request_path, sharded
 from penstock.ports import Fields, ServerTime
 from penstock.timing import Timing
@@ -160,8 +161,10 @@ class Record(NamedTuple):
     #: which queue.
     turn: Mapping[str, Any] | None = None
 
-    #: What its route chose for it, where the route says `cheapest`.
+    #: What its route chose for it, where the route says `cheapest`, `split` or `cascade`.
     plan: Plan | None = None
+    #: What its route's check refused, in the order in which it was asked.
+    rungs: tuple[Rung, ...] | None = None
     #: Index into the targets that are asked where the next call goes.
     target_index: int = 0
     #: Calls started, ambiguous ones among them, parkings in a row, take-overs without a saved outcome.
@@ -236,6 +239,8 @@ class Record(NamedTuple):
             known["parent"] = Parent.decode(known["parent"])
         if known.get("holds"):
             known["holds"] = tuple(Hold.decode(value) for value in known["holds"])
+        if known.get("rungs"):
+            known["rungs"] = tuple(Rung.decode(value) for value in known["rungs"])
         if known.get("callback"):
             known["callback"] = Addressee.decode(known["callback"])
         known["attempts"] = tuple(Attempt.decode(value) for value in document.get("attempts", ()))
@@ -357,6 +362,6 @@ def _stored(name: str, value: Any) -> Any:
             return value.value
         case "payload_ref" | "plan" | "parent" | "callback":
             return value.encode()
-        case "attempts" | "holds":
+        case "attempts" | "holds" | "rungs":
             return [line.encode() for line in value]
     return value

@@ -6,7 +6,8 @@ struck by the fault matrix as the core's own steps are (tests/chaos/matrix.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from penstock.errors import BadMessage, ProviderFailure
 from penstock.leases.holder import Holder
@@ -110,6 +111,11 @@ class Seam:
     ) -> None:
         """A step after each call. Raises ProviderFailure to refuse an answer, which is then a failure like
         any other, and nothing else: what is paid for waits to be saved."""
+
+    def weigh(self, s: Services, request: Request, target: str, completion: Mapping[str, Any]) -> str | None:
+        """Why the answer of `target` does not stand, so that the next one is asked: a sentence without a word
+        of it. None: it stands, or is not of this room. It must not raise."""
+        return None
 
     def put_aside(
         self, s: Services, holder: Holder[Record], record: Record

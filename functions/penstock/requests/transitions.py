@@ -5,6 +5,7 @@ Every function returns the whole next record; what is written is the difference 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from penstock.leases.lease import Lease
@@ -14,6 +15,7 @@ from penstock.messages.parent import Parent
 from penstock.messages.plan import Plan
 from penstock.messages.request import Request
 from penstock.messages.result import Answer, Cost, Failure, Result, Timings
+from penstock.messages.rung import Rung, on_top
 from penstock.paths import sharded
 from penstock.requests.record import NOT_CALLED, Attempt, Record, State
 from penstock.timing import Timing
@@ -99,7 +101,15 @@ def reopened(
         takeovers=0,
         sweeps=0,
         charged=None,
+        rungs=_told(old),
     )
+
+
+def _told(old: Record) -> tuple[Rung, ...] | None:
+    """Those that a confirmed result told of are in the tenant's usage."""
+    if old.rungs is None or old.confirmed_at is None:
+        return old.rungs
+    return tuple(replace(rung, told=True) for rung in old.rungs)
 
 
 def leased(record: Record, owner: str, lease: Lease, timing: Timing) -> Record:
@@ -113,6 +123,13 @@ def leased(record: Record, owner: str, lease: Lease, timing: Timing) -> Record:
 def calling(record: Record, target: str, now: datetime) -> Record:
     """A call to `target` may start from here on."""
     return record.with_attempt(Attempt(record.fence, target, now))
+
+
+def refused(record: Record, rung: Rung) -> Record:
+    """The answer of `rung` is kept, and its target asked no more: an outcome that is saved."""
+    plan = record.plan.after(rung.answer.target) if record.plan is not None else None
+    rungs = (*(record.rungs or ()), rung)
+    return record._replace(plan=plan, rungs=rungs, target_index=0, parks=0, takeovers=0)
 
 
 def following(record: Record, key: str, leader: str, until: datetime) -> Record:
@@ -208,6 +225,9 @@ def _result(
     arm = record.plan.arm if record.plan else None
     asked = answer.target if answer else target
     bought = cache in BOUGHT
+    rungs = record.rungs or ()
+    if answer is not None and rungs:
+        answer = replace(answer, cost=on_top(answer.cost, rungs))
     return Result(
         tenant=record.tenant,
         request_id=record.request_id,
@@ -216,10 +236,11 @@ def _result(
         answer=answer,
         failure=failure,
         target=target,
-        cost=cost,
-        plan=record.plan if bought and arm is None else None,
+        cost=on_top(cost or Cost(0.0, {}), rungs) if answer is None else None,
+        plan=record.plan if bought and record.plan is not None and record.plan.predicts else None,
         arm=arm,
         fell_back=arm is not None and bought and asked not in (None, arm.name),
+        rungs=rungs,
         cache=cache,
         attempts=record.calls,
         timings=timings,

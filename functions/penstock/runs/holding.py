@@ -124,7 +124,9 @@ class _Unknown(dict[str, Any]):
 
 
 def _at_most(s: Services, request: Request) -> int:
-    return max(worst_nano(request, target, s.prices) for target in _targets(s, request))
+    worst = [worst_nano(request, target, s.prices) for target in _targets(s, request)]
+    # Each target of a cascade may be paid, of other routes one.
+    return sum(worst) if s.routes.resolve(request.model).choose == "cascade" else max(worst)
 
 
 def _longest(s: Services, request: Request) -> int:

@@ -12,6 +12,7 @@ from penstock.errors import BadMessage, SettingsError
 from penstock.messages.request import LONGEST_WAIT_S
 from penstock.money.lane import Lane
 from penstock.targets.address import ADDRESS
+from penstock.targets.checks import Check
 from penstock.targets.route_faults import faults_of, read_json
 from penstock.timing import Timing
 from penstock.written import MODEL_LIMIT
@@ -101,7 +102,8 @@ class Route(BaseModel):
     #: `cheapest`: each request is planned (penstock/lanes), and every target may be the one; `fallback` then
     #: speaks of failures alone.
     #: `split`: each request draws the target that it asks first (penstock/splits).
-    choose: Literal["order", "cheapest", "split"] = "order"
+    #: `cascade`: an answer that its target's check refuses leads on to the next one (penstock/cascades).
+    choose: Literal["order", "cheapest", "split", "cascade"] = "order"
     #: Seconds that a request is planned for which names no deadline itself; None: it is answered at once.
     patience: float | None = Field(default=None, ge=0, le=LONGEST_WAIT_S)
     #: How likely a target must be to answer in time.
@@ -110,17 +112,19 @@ class Route(BaseModel):
     #: a target without a weight is asked only after others.
     experiment: _Experiment | None = None
     weights: dict[_Name, _Weight] = Field(default_factory=dict)
+    #: Of a cascade: what the answer of each target but the last must be.
+    checks: dict[_Name, Check] = Field(default_factory=dict)
     targets: list[Target] = Field(min_length=1)
 
     @property
     def eligible(self) -> list[Target]:
         """The targets that may answer a request of this route, in order."""
-        return self.targets if self.fallback else self.targets[:1]
+        return self.targets if self.fallback or self.choose == "cascade" else self.targets[:1]
 
     @property
     def asked_last(self) -> set[str]:
         """The targets after which there may be no other to ask; where one is chosen, it may be any."""
-        if self.choose != "order":
+        if self.choose not in ("order", "cascade"):
             return {target.name for target in self.targets}
         return {self.eligible[-1].name}
 
@@ -208,6 +212,10 @@ def _cross_faults(parsed: _Routes) -> list[str]:
             from penstock.targets.split_faults import split_faults  # nobody else needs it
 
             faults += split_faults(alias, route, experiments)
+        if route.choose == "cascade" or route.checks:
+            from penstock.targets.cascade import cascade_faults  # nobody else needs it
+
+            faults += cascade_faults(alias, route)
         for target in route.targets:
             if seen.setdefault(target.name, target) != target:
                 faults.append(

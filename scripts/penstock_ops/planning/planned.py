@@ -16,6 +16,9 @@ from penstock.money.pricing import PriceBook
 from penstock.targets.routes import Route, Routes, Target
 from penstock.timing import Timing
 
+#: Routes whose first target is asked first whatever it costs.
+_IN_ORDER = ("order", "cascade")
+
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
@@ -47,7 +50,7 @@ class Planner:
         """Every target of the request's route. Raises BadMessage for an alias that no route has."""
         route = self.routes.resolve(request.model)
         options = weigh(request, route, self.speed_of, self.prices, now, self.timing)
-        chosen = options[0] if route.choose == "order" else choose(options, route.confidence)
+        chosen = options[0] if route.choose in _IN_ORDER else choose(options, route.confidence)
         return [
             self._row(request, target, option, options, chosen, route)
             for target, option in zip(route.targets, options, strict=True)
@@ -66,8 +69,9 @@ class Planner:
 
 
 def _why(option: Option, chosen: Option, route: Route) -> str:
-    if route.choose == "order":
-        return "the first of the order" if option is chosen else "asked when those before it fail"
+    if route.choose in _IN_ORDER:
+        asked = "fail" if route.choose == "order" else "fail, or answer what their check refuses"
+        return "the first of the order" if option is chosen else f"asked when those before it {asked}"
     likely = option.p_in_time >= route.confidence
     if option is chosen:
         return "the cheapest that is likely in time" if likely else "none is likely enough: the likeliest"

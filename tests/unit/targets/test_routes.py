@@ -108,7 +108,7 @@ OWN = {
         ),
         (
             routes(a={"targets": [target("one")], "choose": "best"}),
-            "choose must be 'order', 'cheapest' or 'split'",
+            "choose must be 'order', 'cheapest', 'split' or 'cascade'",
         ),
         (
             routes(a={"targets": [target("one")], "choose": "cheapest", "confidence": 1.0}),

@@ -1,0 +1,29 @@
+"""The check of a target in a cascade: what its answer must be to stand (docs/quality.md)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_Text = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Check(BaseModel):
+    """Everything that is given has to hold."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    #: The answer is of the form that its request asked for, by `response_format`.
+    form: bool = False
+    #: The whole answer, without the space around it, is one of these.
+    one_of: list[_Text] = Field(default_factory=list, max_length=100)
+    #: The whole answer, without the space around it, is of this regular expression: Python's, a dot taking a
+    #: new line too.
+    matches: _Text | None = None
+    #: The answer is JSON of this schema.
+    json_schema: dict[str, Any] | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.form or self.one_of or self.matches or self.json_schema is not None)

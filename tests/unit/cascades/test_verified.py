@@ -1,0 +1,100 @@
+"""Whether an answer passes its target's check, and which checks a deployment refuses at its start."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from penstock.cascades.verified import why_not
+from penstock.errors import SettingsError
+from penstock.targets.checks import Check
+from penstock.targets.routes import parse_routes
+
+OBJECT = {"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}}
+ASKED = {"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": OBJECT}}}
+
+
+def said(text: str, **more: Any) -> dict[str, Any]:
+    return {"text": text, "tool_calls": [], "finish_reason": "stop"} | more
+
+
+@pytest.mark.parametrize(
+    ("check", "text", "why"),
+    [
+        ({"form": True}, '{"n": 1}', None),
+        ({"form": True}, '{"n": "1"}', "It is not of the form that its request asked for."),
+        ({"one_of": ["yes", "no"]}, " yes\n", None),
+        ({"one_of": ["yes", "no"]}, "yes, it is", "It is none of one_of."),
+        ({"matches": r"\d{4}-\d\d"}, "2026-11 ", None),
+        ({"matches": r"\d{4}-\d\d"}, "in 2026-11", "It does not match."),
+        ({"matches": "a.b"}, "a\nb", None),
+        ({"matches": ".*"}, "x" * 4_001, "It is longer than the 4000 characters that matches is tried on."),
+        ({"json_schema": OBJECT}, '{"n": 1}', None),
+        ({"json_schema": OBJECT}, "n = 1", "It is not of json_schema."),
+        ({"json_schema": {"oneOf": []}}, "1", "Nobody can tell whether it is of json_schema."),
+        ({"one_of": ["1"], "matches": "2"}, "1", "It does not match."),
+    ],
+)
+def test_everything_that_a_check_says_has_to_hold(check: dict[str, Any], text: str, why: str | None) -> None:
+    assert why_not(Check.model_validate(check), ASKED, said(text)) == why
+
+
+def test_what_is_cut_off_or_calls_a_tool_does_not_stand() -> None:
+    check = Check(matches=".*")
+    assert why_not(check, {}, said("a", finish_reason="length")) == "It is not whole."
+    assert why_not(check, {}, said("", tool_calls=[{}])) is not None
+
+
+def routes(**fields: Any) -> str:
+    targets = [{"name": name, "provider": "openai", "model": name} for name in ("small", "large")]
+    route = {"choose": "cascade", "targets": targets, "checks": {"small": {"form": True}}} | fields
+    return json.dumps({"default": "a", "routes": {"a": route}})
+
+
+def test_a_cascade_is_read() -> None:
+    assert parse_routes(routes()).resolve(None).checks["small"].form
+
+
+_TWICE = [{"name": name, "provider": "openai", "model": "m"} for name in ("small", "large")]
+_WAITS = [
+    {"name": "small", "provider": "openai", "model": "m"},
+    {"name": "large", "provider": "openai", "model": "n", "lane": "background"},
+]
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({"choose": "order"}, "has checks, which only choose: cascade uses"),
+        ({"checks": {}}, "has no check for target 'small'"),
+        ({"checks": {"small": {}}}, "asks nothing"),
+        ({"checks": {"small": {"form": False}}}, "asks nothing"),
+        ({"checks": {"small": {"form": True}, "large": {"form": True}}}, "for its last target"),
+        ({"checks": {"small": {"form": True}, "huge": {"form": True}}}, "none of its targets"),
+        ({"checks": {"small": {"forms": True}}}, "checks.small.forms is not a known field"),
+        ({"checks": {"small": {"form": "yes"}}}, "checks.small.form must be true or false"),
+        ({"checks": {"small": {"one_of": [""]}}}, "must not be empty"),
+        ({"checks": {"small": {"matches": "("}}}, "is no regular expression"),
+        ({"checks": {"small": {"matches": "(a+)+b"}}}, "may take for ever"),
+        ({"checks": {"small": {"matches": "(a|aa){9}"}}}, "may take for ever"),
+        ({"checks": {"small": {"matches": "((?:ab)*c)+"}}}, "may take for ever"),
+        ({"checks": {"small": {"matches": ".*a.*b.*"}}}, "may take for ever"),
+        ({"checks": {"small": {"matches": "x" * 201}}}, "must have at most 200 characters"),
+        ({"targets": _TWICE}, "one and the same"),
+        ({"targets": _WAITS}, "in a lane that waits"),
+        ({"targets": _TWICE[:1], "checks": {}}, "is a cascade of 1 targets"),
+    ],
+)
+def test_each_bad_value_is_one_sentence(fields: dict[str, Any], fault: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        parse_routes(routes(**fields))
+    assert fault in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "expression", [r"(yes|no)", r"\d{4}-\d\d-\d\d", r"[*+]{3}.*\(x\)+", "(ab)+", "(?:ab)+"]
+)
+def test_a_plain_expression_is_taken(expression: str) -> None:
+    parse_routes(routes(checks={"small": {"matches": expression}}))
