@@ -115,8 +115,20 @@ def _check_prices(targets: Mapping[str, Target], prices: PriceBook) -> None:
         for target in targets.values()
         if target.price is not None and prices.model(target.price) is None
     ]
+    # Nothing would ever choose such a target: what has no price is no choice beside what has.
+    unknown += [
+        f"PENSTOCK_ROUTES: target {target.name!r} may take {target.window}, and the price book has no price "
+        f"of that window for {target.priced_as}: leave the window out, or name a model that has one."
+        for target in targets.values()
+        if target.window is not None and not _has_window(prices, target)
+    ]
     if unknown:
         raise SettingsError(unknown)
+
+
+def _has_window(prices: PriceBook, target: Target) -> bool:
+    entry = prices.model(target.priced_as)
+    return entry is not None and target.window in entry.background
 
 
 def _check_budgets(settings: Settings, targets: Mapping[str, Target], prices: PriceBook) -> None:

@@ -31,8 +31,7 @@ class Job:
     """A batch as its provider tells of it. `file`: what it works off; `mark`: what we wrote on it.
 
     `ended`: nothing more is worked on. `settled`: all files that it will ever have are there. `answers` and
-    `errors` are files. `bad_lines`: numbers from 0, of Problem.LINES. `by_line`: lines are what is
-    paid; False: a machine's time, and a line that is missing costs nothing. `told`: fit for a log.
+    `errors` are files. `bad_lines`: numbers from 0, of Problem.LINES. `told`: fit for a log.
     """
 
     name: str
@@ -45,12 +44,17 @@ class Job:
     errors: tuple[str, ...] = ()
     problem: Problem | None = None
     bad_lines: tuple[int, ...] = ()
-    by_line: bool = True
     told: str = ""
 
 
 class Runner(Protocol):
     """Every call is one try, ends within `timeout_s` seconds, and raises ProviderFailure and nothing else."""
+
+    @property
+    def by_line(self) -> bool:
+        """Lines are what is paid; False: a machine's time, and neither a line that is missing nor a start
+        whose answer was lost costs a request anything."""
+        ...
 
     def line(self, name: str, request: Request) -> bytes:
         """The line of a file that asks `request`, without its end."""

@@ -139,6 +139,10 @@ def _line(name: str, said: Mapping[str, Any]) -> bytes:
 class SimRunner:
     """The Runner port of one instance and target."""
 
+    @property
+    def by_line(self) -> bool:
+        return not self._provider.rented
+
     def __init__(self, provider: SimBatches, target: str, instance: Instance) -> None:
         self._provider, self._target, self._instance = provider, target, instance
 
@@ -244,7 +248,6 @@ class SimRunner:
             settled=job.ended, problem=job.problem, told="simulated", bad_lines=(0,),
             answers=(f"{job.name}/answers",) if job.answers else (),
             errors=(f"{job.name}/errors",) if job.errors else (),
-            by_line=not self._provider.rented,
         )  # fmt: skip
 
     async def _step(self, name: str, effect: Callable[[], Awaitable[T]], timeout_s: float) -> T:

@@ -37,11 +37,12 @@ class SimResponse:
 @dataclass(slots=True)
 class SimResponses:
     """`takes_s`: how long each call takes beyond what the script says; `denies`: what it says to whoever
-    asks after one."""
+    asks after one, until the key is read anew where that is what is wrong. `looks` counts who asked."""
 
     ledger: Ledger
     takes_s: float = 200.0
     denies: ProviderFailure | None = None
+    looks: int = 0
     responses: dict[str, SimResponse] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
     #: Requests whose answer brings down whoever reads it.
@@ -62,6 +63,7 @@ class SimResponses:
         return name
 
     def stand(self, name: str) -> Stand:
+        self.looks += 1
         if self.denies is not None:
             if name in self.responses:
                 self.responses[name].call.kind = "hangs"  # as far as anybody hears of it
@@ -119,7 +121,11 @@ class SimLater:
         await self._step("delete", effect, timeout_s)
 
     async def reload_key(self) -> bool:
-        return False
+        denies = self._provider.denies
+        if denies is None or denies.status != 401:
+            return False
+        self._provider.denies = None
+        return True
 
     async def close(self) -> None:
         """Nothing is held open."""

@@ -17,11 +17,13 @@ from typing import Any
 from penstock.budgets.releasing import release
 from penstock.messages.envelope import format_time
 from penstock.money.limits import NANO
+from tests.chaos.background_stage import KEPT
 from tests.chaos.batch_stage import MIXED, with_batches
 from tests.chaos.callback_stage import refusing, register, with_callbacks
 from tests.chaos.cascade_stage import with_cascade
 from tests.chaos.checker import violations
 from tests.chaos.evidence import Evidence, collect
+from tests.chaos.lanes_stage import with_every_lane
 from tests.chaos.loop import run_virtual
 from tests.chaos.money_checker import money_violations
 from tests.chaos.money_stage import PRICED, set_limits, with_budgets
@@ -34,6 +36,8 @@ from tests.chaos.world import TOPICS, Shape, World, world
 #: How long after the last trouble everything must be at rest: Retry-After is believed for an hour, the
 #: sweeper's longest wait is a quarter, a result's an hour; each may follow the other.
 REST_S = 4 * 3600.0
+#: What a call takes at most that is kept, once all is repaired.
+_REPAIRED_S = 600.0
 
 
 @dataclass(slots=True)
@@ -54,6 +58,7 @@ class Totals(Sums):
     requests: int = 0
     runs: int = 0
     batches: int = 0
+    kept: int = 0
     callbacks: int = 0
     calls: int = 0
     paid: int = 0
@@ -71,6 +76,7 @@ class Totals(Sums):
         self.requests += len(documents)
         self.runs += sum(path.split("/")[2::2] == ["runs"] for path in evidence.documents)
         self.batches += sum(path.split("/")[2::2] == ["batches"] for path in evidence.documents)
+        self.kept += sum(call.target == KEPT.name for call in evidence.calls)
         self.callbacks += sum(path.split("/")[2::2] == ["callbacks"] for path in evidence.documents)
         self.calls += len(evidence.calls)
         self.paid += sum(call.paid for call in evidence.calls)
@@ -136,7 +142,9 @@ async def _live(seed: int, work: Workload) -> Outcome:
         shape = with_paces(shape, *work.paces)
     if work.refuses:
         shape = with_callbacks(shape, refusing(work.refuses))
-    if work.batches is not None:
+    if work.kept is not None:
+        shape = with_every_lane(shape)
+    elif work.batches is not None:
         shape = with_batches(shape, MIXED)
     if work.cascades:
         shape = with_cascade(shape)
@@ -147,6 +155,8 @@ async def _live(seed: int, work: Workload) -> Outcome:
                 await set_limits(made, *work.limits)
             if work.batches is not None:
                 made.batches.takes_s, made.batches.lag_s = work.batches
+            if work.kept is not None:
+                made.responses.takes_s = work.kept
             for blow in work.blows:
                 asyncio.get_running_loop().call_later(blow.at, _strike, made, blow)
             if work.refuses:
@@ -191,6 +201,7 @@ async def _end_trouble(made: World, work: Workload) -> None:
     work.mood.until = 0.0
     work.plan.faults.until = 0.0
     work.plan.stretches.clear()
+    made.responses.takes_s = min(made.responses.takes_s, _REPAIRED_S)
 
 
 async def _end_want(made: World, work: Workload, log: io.StringIO) -> list[str]:

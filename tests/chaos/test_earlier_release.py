@@ -48,6 +48,23 @@ pickle.dump(
 )
 """
 
+#: Whether the earlier release can read each document.
+_REFUSER = """
+import pickle, sys
+from penstock.errors import BadMessage
+from penstock.messages.record import Record
+
+def read(document):
+    try:
+        Record.decode(document)
+    except BadMessage:
+        return False
+    return True
+
+[documents] = pickle.load(sys.stdin.buffer)
+pickle.dump({"read": [read(document) for document in documents]}, sys.stdout.buffer)
+"""
+
 _NOW = datetime.now(UTC)
 
 
@@ -65,9 +82,9 @@ def _as_they_lay(written: Sequence[Written]) -> Iterator[dict[str, Any]]:
         yield dict(document)
 
 
-def _earlier(*given: object) -> Mapping[str, Any]:
+def _earlier(*given: object, by: str = _READER) -> Mapping[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-c", _READER],
+        [sys.executable, "-c", by],
         input=pickle.dumps(given), capture_output=True, env={"PYTHONPATH": str(_EARLIER)}, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()
@@ -97,3 +114,13 @@ def test_the_release_before_reads_every_document_as_this_one_does() -> None:
     assert all(told["kept"])
     assert all(told["answers"])
     assert len(told["results"]) == len(results) > len(PATHS)
+
+
+def test_the_release_before_touches_no_call_that_its_provider_keeps() -> None:
+    """It reads no document in a state of a lane: it refuses the message, and neither calls nor writes."""
+    [path] = [path for path in KEPT_PATHS if path.name == "kept"]
+    _, evidence = steps(path, "alone")
+    lain = [document for document in _as_they_lay(evidence.written) if document["state"] == "sent"]
+    assert lain
+    assert all(document["response"] == "resp-0" for document in lain)
+    assert _earlier(lain, by=_REFUSER)["read"] == [False] * len(lain)

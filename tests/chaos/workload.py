@@ -128,6 +128,8 @@ class Workload:
     batches: tuple[float, float] | None = None
     #: Whether the route of two targets is a cascade.
     cascades: bool = False
+    #: Seconds that a call takes which its provider keeps; None: there is no such lane.
+    kept: float | None = None
 
 
 def workload(seed: int) -> Workload:
@@ -156,7 +158,8 @@ def workload(seed: int) -> Workload:
         cascades=random.Random(f"cascades {seed}").random() < 0.25,
     )
     # Whom a budget touches leaves the lane: tests/unit/budgets.
-    return _batched(work, rng) if rng.random() < 0.12 and not work.limits else work
+    work = _batched(work, rng) if rng.random() < 0.12 and not work.limits else work
+    return _kept(work, random.Random(f"kept {seed}"))
 
 
 def _batched(work: Workload, rng: random.Random) -> Workload:
@@ -173,6 +176,28 @@ def _batched(work: Workload, rng: random.Random) -> Workload:
         sent.append(one)
     batches = (rng.choice((30.0, 300.0, 3000.0, 1e6)), rng.choice((0.0, 0.0, 900.0)))
     return replace(work, sent=sent, batches=batches)
+
+
+def _kept(work: Workload, rng: random.Random) -> Workload:
+    """A part of the seeds without budgets has calls that their provider keeps, some beside batches."""
+    if work.limits or rng.random() >= 0.16:
+        return work
+    sent = [_in_background(one, rng) for one in work.sent]
+    return replace(work, sent=sent, kept=rng.choice((10.0, 200.0, 3000.0, 1e6)))
+
+
+def _in_background(one: Sent, rng: random.Random) -> Sent:
+    """The same message, for a route that keeps every call, or one that keeps who can wait."""
+    try:
+        body = json.loads(one.data)
+    except ValueError:
+        return one
+    if not isinstance(body, dict) or not {"request_id", "prompt"} <= body.keys() or rng.random() < 0.3:
+        return one
+    body |= {"model": rng.choice(("alone", "chooses"))}
+    if rng.random() < 0.6:
+        body |= {"max_wait_s": PATIENT}
+    return Sent(one.at, json.dumps(body).encode(), one.attributes)
 
 
 def _limits(rng: random.Random) -> tuple[Limit, ...]:

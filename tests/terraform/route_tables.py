@@ -45,6 +45,13 @@ def job(**changes: Any) -> Routes:
     return {"default": "a", "routes": {"a": route}}
 
 
+def kept(choose: str | None = "cheapest", **changes: Any) -> Routes:
+    """A route with a target that its provider keeps, beside one that answers at once."""
+    usual = {"name": "kept", "model": "gpt-6-luna", "lane": "background", "max_output": 1000}
+    route = {"targets": [target(**(usual | changes)), target()]}
+    return {"default": "a", "routes": {"a": route | ({"choose": choose} if choose else {})}}
+
+
 #: Name => the routes, and what the plan says of them. The functions refuse each at start too.
 BAD: Final[dict[str, tuple[Routes, str]]] = {
     # From the field.
@@ -140,6 +147,23 @@ BAD: Final[dict[str, tuple[Routes, str]]] = {
     "too many at once": (one(max_concurrency=10_001), "whole number from 1 to 10000"),
     "an unknown price": (one(price="gpt-5.4-nanoo"), "names a price that the price book does not have"),
     "an empty price": (one(price=""), "names a price that the price book does not have"),
+    # A call that its provider keeps.
+    "another lane": (one(lane="slow"), "must have lane"),
+    "a window of no length": (kept(window="24h"), "must have window"),
+    "a window at once": (one(window="2h"), "which only lane background uses"),
+    "a window that its model lacks": (kept(window="8h", model="gpt-5.4-nano"), "no price of its model"),
+    "a window without a deadline": (kept(None, window="2h"), "keeps no deadline for it"),
+    "a window at a tier": (kept(window="2h", service_tier="flex"), "at the standard tier alone"),
+    "kept by tgi": (kept(provider="tgi", secret=None, base_url=RUN), "needs OpenAI's Responses API"),
+    "kept, another name of the limit": (kept(max_tokens_as="max_tokens"), "has no max_tokens_as"),
+    "kept, without a longest answer": (kept(max_output=None), "give it a max_output"),
+    "kept alone, with deadlines": (
+        {
+            "default": "a",
+            "routes": {"a": {"choose": "cheapest", "targets": [target(lane="background", max_output=9)]}},
+        },
+        "lanes that wait alone",
+    ),
     # A machine of one's own for batches.
     "a job of no form": (job(job="drain"), "give it a job, projects/P/locations/R/jobs/J"),
     "no job": (job(job=None), "give it a job, projects/P/locations/R/jobs/J"),
@@ -199,6 +223,9 @@ PASTED: Final[dict[str, Routes]] = {
 #: Routes that both take.
 GOOD: Final[dict[str, Routes]] = {
     "batches on a machine of one's own": job(min_lines=50),
+    "kept": one(lane="background"),
+    "kept for eight, a snapshot": kept(window="8h", model="gpt-6-luna-2026-11-01"),
+    "kept for eight, by its price": kept(window="8h", model="another", price="gpt-6-sol"),
     "hosted": one(),
     "a pinned version": one(secret_version="3"),
     "another address": one(

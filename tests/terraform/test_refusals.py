@@ -10,6 +10,7 @@ import pytest
 
 from penstock.bootstrap import build
 from penstock.errors import SettingsError
+from penstock.money.lane import WINDOWS
 from penstock.money.pricing import PriceBook
 from penstock.settings import read_settings
 from penstock.targets.access import GOOGLE as GOOGLE_ADDRESS
@@ -211,3 +212,10 @@ def test_patterns_are_the_codes() -> None:
 def test_prices_are_the_books() -> None:
     [listed] = re.findall(r"priced = (\[.*\])", (TERRAFORM / "modules/routes/prices.tf").read_text())
     assert json.loads(listed) == sorted(PriceBook.load().models)
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_windows_are_the_books(window: str) -> None:
+    [listed] = re.findall(rf'"{window}" = (\[.*\])', (TERRAFORM / "modules/routes/prices.tf").read_text())
+    models = PriceBook.load().models
+    assert json.loads(listed) == sorted(name for name, price in models.items() if window in price.background)

@@ -136,7 +136,8 @@ async def look(work: Work) -> bool:
     if found:
         await _out(work, found)
         return False
-    _warn(work, "batch.lost", "A create came to nothing that its provider lists; it may be paid.", "")
+    told = "it may be paid" if work.runner.by_line else "its machine's time may be paid, and no line"
+    _warn(work, "batch.lost", f"A create came to nothing that its provider lists; {told}.", "")
     await work.note(stage=Stage.FROZEN, lost=batch.lost + 1)
     return True
 
@@ -152,7 +153,8 @@ async def _too_late(work: Work) -> bool:
         if found:
             await _out(work, found)
             return False
-        await give_all_back(work, FailureClass.AMBIGUOUS, "Nobody can tell whether its batch was begun.")
+        outcome = FailureClass.AMBIGUOUS if work.perhaps_paid else FailureClass.UNPAID
+        await give_all_back(work, outcome, "Nobody can tell whether its batch was begun.")
     else:
         await give_all_back(work, NOT_CALLED, "")
     return True
@@ -169,7 +171,7 @@ async def _refused(work: Work, failure: ProviderFailure) -> bool:
         "The provider refuses the batch; its members are asked at once.",
         failure.message,
     )
-    outcome = FailureClass.AMBIGUOUS if work.batch.lost else FailureClass.UNPAID
+    outcome = FailureClass.AMBIGUOUS if work.perhaps_paid else FailureClass.UNPAID
     await give_all_back(work, outcome, failure.message, leave=True)
     return True
 

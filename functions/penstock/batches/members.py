@@ -55,5 +55,6 @@ async def read_members(work: Work) -> list[Entry]:
 def member_of(work: Work, entry: Entry) -> Member:
     batch = work.batch
     return Member(
-        batch.tenant, entry.request_id, entry.life, entry.redrive_count, batch.name, work.target, batch.lost
-    )
+        batch.tenant, entry.request_id, entry.life, entry.redrive_count, batch.name, work.target,
+        work.perhaps_paid,
+    )  # fmt: skip

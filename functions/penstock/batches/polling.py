@@ -80,7 +80,8 @@ async def _unreachable(work: Work, failure: ProviderFailure) -> bool:
     if not gone:
         await work.after(failure)
         return False
-    await give_all_back(work, FailureClass.AMBIGUOUS, "The provider does not know its batch.")
+    outcome = FailureClass.AMBIGUOUS if work.runner.by_line else FailureClass.UNPAID
+    await give_all_back(work, outcome, "The provider does not know its batch.")
     return True
 
 
@@ -94,7 +95,7 @@ async def _collect(work: Work, jobs: list[Job]) -> None:
     """All answers of all jobs first, then all errors: a line in both is an answer."""
     answers = [Part(job.name, file) for job in jobs for file in job.answers]
     errors = [Part(job.name, file) for job in jobs for file in job.errors]
-    ending = await _ending(work, jobs) if not answers and not errors else _missing(jobs)
+    ending = await _ending(work, jobs) if not answers and not errors else _missing(work)
     await work.note(
         stage=Stage.COLLECTING, parts=(*answers, *errors), part=0, offset=0, ending=ending,
         files=(*work.batch.files, *(part.file for part in (*answers, *errors))),
@@ -113,17 +114,17 @@ _NOT_REACHED = {
 }  # fmt: skip
 
 
-def _missing(jobs: list[Job]) -> dict[str, object]:
+def _missing(work: Work) -> dict[str, object]:
     """What becomes of who has no line, where others have."""
-    return dict(_MISSING if any(job.by_line for job in jobs) else _NOT_REACHED)
+    return dict(_MISSING if work.runner.by_line else _NOT_REACHED)
 
 
 async def _ending(work: Work, jobs: list[Job]) -> dict[str, object]:
     """What becomes of all, where no job has a file: only what failed before its first line is unpaid."""
     batch = work.batch
     failed = [job for job in jobs if job.problem is not None]
-    if len(failed) < len(jobs) or (batch.lost and any(job.by_line for job in jobs)):
-        return dict(_MISSING)
+    if len(failed) < len(jobs) or work.perhaps_paid:
+        return _missing(work)
     [*_, last] = failed
     log.warning("batch.failed", "A batch failed as a whole.", reason=last.told, **batch.ids())
     ending: dict[str, object] = {"outcome": "unpaid", "message": last.told, "leave": False, "lines": []}

@@ -44,6 +44,11 @@ class Work:
         """Whether a member must be asked at once."""
         return self.s.clock.now() >= self.batch.escalate_at
 
+    @property
+    def perhaps_paid(self) -> int:
+        """Creates of unknown outcome, each of which may have been paid for every line."""
+        return self.batch.lost if self.runner.by_line else 0
+
     async def note(self, *others: Write, **changes: Any) -> None:
         """A step forward. Raises FencedOut, StoreError."""
         await self.holder.write(lambda batch: batch._replace(takeovers=0, **changes), *others)

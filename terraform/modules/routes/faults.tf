@@ -9,11 +9,14 @@ locals {
   }
 
   of_route = { for alias, route in var.routes.routes : alias => {
-    "must choose \"order\", \"cheapest\" or \"split\"."                                                         = route.choose != null && !try(contains(["order", "cheapest", "split"], route.choose), false)
-    "must have a patience of 0 to 2678400 seconds, which are 31 days."                                          = route.patience != null && !try(route.patience >= 0 && route.patience <= 2678400, false)
-    "must have a confidence above 0 and below 1."                                                               = route.confidence != null && !try(route.confidence > 0 && route.confidence < 1, false)
-    "has a target in lane batch: let it choose \"cheapest\", which alone keeps deadlines."                      = coalesce(route.choose, "order") != "cheapest" && anytrue([for target in coalesce(route.targets, []) : coalesce(target.lane, "sync") == "batch"])
-    "has targets in lane batch alone: add one that answers at once, for who cannot wait."                       = length(coalesce(route.targets, [])) > 0 && alltrue([for target in coalesce(route.targets, []) : coalesce(target.lane, "sync") == "batch"])
+    "must choose \"order\", \"cheapest\" or \"split\"."                                    = route.choose != null && !try(contains(["order", "cheapest", "split"], route.choose), false)
+    "must have a patience of 0 to 2678400 seconds, which are 31 days."                     = route.patience != null && !try(route.patience >= 0 && route.patience <= 2678400, false)
+    "must have a confidence above 0 and below 1."                                          = route.confidence != null && !try(route.confidence > 0 && route.confidence < 1, false)
+    "has a target in lane batch: let it choose \"cheapest\", which alone keeps deadlines." = coalesce(route.choose, "order") != "cheapest" && anytrue([for target in coalesce(route.targets, []) : coalesce(target.lane, "sync") == "batch"])
+    "has targets in lanes that wait alone, and keeps deadlines: add one that answers at once, for who cannot wait." = (
+      length(coalesce(route.targets, [])) > 0 && alltrue([for target in coalesce(route.targets, []) : coalesce(target.lane, "sync") != "sync"]) &&
+      (route.choose == "cheapest" || anytrue([for target in coalesce(route.targets, []) : coalesce(target.lane, "sync") == "batch"]))
+    )
     "has a patience or a confidence, which only choose = \"cheapest\" uses: leave it out."                      = coalesce(route.choose, "order") != "cheapest" && (route.patience != null || route.confidence != null)
     "has an experiment or weights, which only choose = \"split\" uses: leave them out."                         = coalesce(route.choose, "order") != "split" && (route.experiment != null || length(coalesce(route.weights, {})) > 0)
     "splits: name its experiment, 1 to 64 characters of A-Z a-z 0-9 . _ - that begin with a letter or a digit." = coalesce(route.choose, "order") == "split" && !can(regex("^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", route.experiment))
@@ -28,7 +31,7 @@ locals {
     flatten([for alias, said in local.of_route : [for sentence, wrong in said : "a route ${sentence}" if wrong]]),
     [for sentence, wrong in local.of_routes : sentence if wrong],
     distinct(flatten([for number, target in local.targets : [
-      for sentence, wrong in merge(local.of_form[number], local.of_access[number], local.of_engine[number]) : "${target.called} ${sentence}" if wrong
+      for sentence, wrong in merge(local.of_form[number], local.of_kept[number], local.of_access[number], local.of_engine[number]) : "${target.called} ${sentence}" if wrong
     ]])),
   )
 
@@ -55,7 +58,7 @@ locals {
     "must have a service_tier as the API writes it, such as flex: a-z 0-9 _ - and at most 32 of them." = target.service_tier != null && !can(regex("^[a-z][a-z0-9_-]{0,31}$", target.service_tier))
     "is no openai server, which alone takes service_tier: leave it out."                               = target.service_tier != null && !local.openai[number]
     "is no openai server, which alone takes prompt_cache: leave it out."                               = target.prompt_cache != null && !local.openai[number]
-    "must have lane \"sync\" or \"batch\"."                                                            = target.lane != null && !contains(["sync", "batch"], coalesce(target.lane, "-"))
+    "must have lane \"sync\", \"background\" or \"batch\"."                                            = target.lane != null && !contains(["sync", "background", "batch"], coalesce(target.lane, "-"))
     "has a runner, a window_s, a max_lines, a max_bytes, a min_lines, a drain or a job, which only lane batch uses: leave it out." = (
       coalesce(target.lane, "sync") != "batch" && anytrue([for value in [target.runner, target.window_s, target.max_lines, target.max_bytes, target.min_lines, target.drain, target.job] : value != null])
     )
@@ -73,7 +76,7 @@ locals {
     "is in lane batch: give it a max_output, so that its price can be told before it is asked." = coalesce(target.lane, "sync") == "batch" && target.max_output == null
     "is in lane batch, which only an openai server has."                                        = coalesce(target.lane, "sync") == "batch" && (!local.openai[number] || target.engine)
     "is described differently than its namesake: give one of them another name."                = length(distinct([for other in local.targets : other.meant if other.name == target.name])) > 1
-    "has what reads like a key in ${join(", ", [for field, value in target : field if can(regex(local.key, value)) && !contains(["called", "meant"], field)])}: put the key into a secret, and the secret's name here." = (
+    "has what reads like a key in ${join(", ", [for field, value in target : field if can(regex(local.key, value)) && !contains(["called", "meant", "choose"], field)])}: put the key into a secret, and the secret's name here." = (
       can(regex(local.key, jsonencode([target.name, target.provider, target.model, target.base_url, target.secret, target.secret_version, target.auth, target.price, target.service_tier])))
     )
   }]

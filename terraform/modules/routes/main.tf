@@ -15,6 +15,7 @@ locals {
   targets = flatten([for alias, route in var.routes.routes : [
     for number, target in coalesce(route.targets, []) : merge(target, {
       called = can(regex(local.name, target.name)) && !can(regex(local.key, target.name)) ? "target ${target.name}" : "a route's target number ${number + 1}"
+      choose = coalesce(route.choose, "order")
       # What makes it another target than its namesake: a default is the same as what it stands for.
       meant = jsonencode(merge(target, { timeout_s = coalesce(target.timeout_s, 120), max_concurrency = coalesce(target.max_concurrency, 200), auth = coalesce(target.auth, "key"), scales_to_zero = coalesce(target.scales_to_zero, false), lane = coalesce(target.lane, "sync") }))
     })
@@ -57,6 +58,7 @@ output "routes" {
           service_tier    = target.service_tier
           prompt_cache    = target.prompt_cache
           lane            = target.lane
+          window          = target.window
           runner          = target.runner
           window_s        = target.window_s
           max_lines       = target.max_lines

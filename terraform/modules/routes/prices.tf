@@ -2,4 +2,10 @@
 
 locals {
   priced = ["gpt-4o-mini", "gpt-5.4-mini", "gpt-5.4-nano", "gpt-6-astra", "gpt-6-luna", "gpt-6-sol", "gpt-6.1-sol", "gpt-6.1-terra", "offline"]
+
+  # The windows of lane background, with the models that have a price in them.
+  windowed = {
+    "2h" = ["gpt-6-astra", "gpt-6-luna", "gpt-6-sol", "gpt-6.1-sol", "gpt-6.1-terra"]
+    "8h" = ["gpt-6-astra", "gpt-6-luna", "gpt-6-sol", "gpt-6.1-sol", "gpt-6.1-terra"]
+  }
 }

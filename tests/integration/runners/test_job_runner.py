@@ -88,7 +88,7 @@ async def test_a_file_is_worked_off_by_one_execution_and_deleted_afterwards() ->
         assert not job.ended
         await here.run.ended("drain-0")
         job = await here.runner.job(job.name, timeout_s=10)
-        assert (job.ended, job.settled, job.problem, job.by_line) == (True, True, None, False)
+        assert (job.ended, job.settled, job.problem) == (True, True, None)
         data = b"".join([piece async for piece in here.runner.fetch(job.answers[0], timeout_s=10)])
         assert sorted(json.loads(line)["response"]["status_code"] for line in data.splitlines()) == [
             200,

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from penstock.errors import FailureClass, ProviderFailure
 from penstock.targets.retry import MAX_TRIES
 from penstock.targets.routes import Route, Routes
 from tests.chaos.batch_stage import BATCHES, LAZY, PROMPT, with_batches
@@ -59,6 +60,36 @@ def test_a_lost_start_that_nobody_finds_costs_no_line_and_is_not_told_as_paid() 
         assert (await stage.result("r"))["status"] == "completed"
 
     play(scene, plan=AtNamed({("runner.create", 1): Fault.LOST_RESPONSE}), shape=ALONE)
+
+
+@pytest.mark.parametrize("rented", [True, False])
+def test_a_start_that_is_never_listed_may_have_been_paid_by_line_but_not_by_time(rented: bool) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.world.batches.rented, stage.world.batches.lag_s = rented, 1e6
+        await stage.ask("r", max_wait_s=PATIENT)
+        await stage.rest()
+        result = await stage.result("r")
+        assert (result["status"], result["lane"]) == ("completed", "batch")
+        told = str(result["cost"]["breakdown"].get("unknown"))
+        assert ("1 more call may have been paid" in told) is not rented
+        assert bool((await stage.document("r")).get("perhaps_paid")) is not rented
+        [lost] = stage.log("batch.lost")
+        assert ("and no line" in lost["message"]) is rented
+
+    play(scene, plan=AtNamed({("runner.create", 1): Fault.LOST_RESPONSE}), shape=ALONE)
+
+
+def test_a_machine_that_its_platform_forgot_costs_no_line() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.world.batches.rented, stage.world.batches.takes_s = True, 1e9
+        stage.world.batches.denies = ProviderFailure(FailureClass.FINAL, "simulated: 404", status=404)
+        await stage.ask("r", max_wait_s=PATIENT)
+        await stage.rest()
+        result = await stage.result("r")
+        assert (result["status"], result["lane"]) == ("completed", "sync")
+        assert "unknown" not in result["cost"]["breakdown"]
+
+    play(scene, shape=ALONE)
 
 
 @pytest.mark.parametrize(("there", "target"), [(2, "prompt"), (3, "lazy")])

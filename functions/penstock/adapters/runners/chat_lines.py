@@ -23,6 +23,8 @@ _NO_REPLY = ambiguous("The line of the batch has no reply.")
 class ChatLines:
     """The part of the Runner port that is about lines."""
 
+    by_line = True
+
     def __init__(self, model: str, base_url: str, max_tokens_as: str | None) -> None:
         self._model, self._base_url, self._max_tokens_as = model, base_url, max_tokens_as
 

@@ -53,6 +53,8 @@ class Machine(Protocol):
 class JobRunner(ChatLines):
     """One model on one kind of machine."""
 
+    by_line = False
+
     def __init__(self, model: str, shelf: Shelf, machine: Machine) -> None:
         super().__init__(model, "http://127.0.0.1", None)
         self._shelf, self._machine = shelf, machine
@@ -128,7 +130,7 @@ class JobRunner(ChatLines):
 def _told(one: Execution, parts: tuple[str, ...], problem: Problem | None) -> Job:
     return Job(
         name=one.name, created_at=one.created_at, file=one.file, ended=one.ended, settled=one.ended,
-        answers=parts, problem=problem, by_line=False,
+        answers=parts, problem=problem,
         told="The job ended before its first line; its log says why." if problem else "",
     )  # fmt: skip
 
