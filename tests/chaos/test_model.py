@@ -21,9 +21,12 @@ from tests.chaos.model.money import model as money
 from tests.chaos.model.money import state as money_state
 from tests.chaos.model.request import model as request
 from tests.chaos.model.request import state as request_state
+from tests.chaos.model.runs import model as runs
+from tests.chaos.model.runs import state as runs_state
 
 _REQUEST, _FLIGHT, _LIFE = request_state.Bounds, flight_state.Bounds, life_state.Bounds
 _FANIN, _MONEY, _BATCH = fanin_state.Bounds, money_state.Bounds, batch_state.Bounds
+_RUNS = runs_state.Bounds
 
 #: The bounds that are explored here; docs/reliability.md names the larger ones of `scripts/chaos model`.
 SOUND: list[Model[Any]] = [
@@ -42,6 +45,8 @@ SOUND: list[Model[Any]] = [
     money.money(bounds=_MONEY(crashes=1, expiries=1)),
     money.money(bounds=_MONEY(2, instances=2, budget=3)),
     batch.batch(bounds=_BATCH()),
+    runs.runs(bounds=_RUNS(width=2, budget=3, resumes=1)),
+    runs.runs(bounds=_RUNS(1, callback=1, crashes=1, refusals=1)),
 ]
 
 _MINIMUM = [
@@ -60,6 +65,8 @@ _MINIMUM = [
     3_000,
     2_000,
     1_500,
+    1_000,
+    1_000,
 ]
 
 #: What shows each rule's purpose: rule, bounds, the property that breaks without it.
@@ -168,6 +175,35 @@ NEEDED_BY_MONEY = [
 ]
 
 
+NEEDED_BY_RUNS = [
+    ("hold_first", _RUNS(1), runs.UNCOUNTED),
+    ("worst", _RUNS(1, budget=1), runs.OVERSPENT),
+    ("count_spent", _RUNS(budget=2), runs.OVERSPENT),
+    ("count_held", _RUNS(width=2, budget=2), runs.OVERSPENT),
+    ("one_write", _RUNS(1, crashes=1), LOST),
+    ("cas", _RUNS(), runs.UNCOUNTED),
+    ("settle", _RUNS(1), runs.MISCHARGED),
+    ("unsure_full", _RUNS(1, troubles=1), runs.UNCOUNTED),
+    ("fold_once", _RUNS(1), runs.MISCHARGED),
+    ("idle", _RUNS(width=2, budget=3), runs.FOR_NOTHING),
+    ("says", _RUNS(1, budget=1), runs.UNSAID),
+    ("only_raised", _RUNS(1, resumes=2), runs.TAKEN_BACK),
+    ("raise_running", _RUNS(1, resumes=1), runs.UNHEARD),
+    ("keep_spent", _RUNS(1, redrives=1), runs.UNCOUNTED),
+    ("sweep", _RUNS(1, crashes=1), LOST),
+    ("fenced", _RUNS(1, stalls=1, redrives=1), runs.UNDONE),
+    ("with_end", _RUNS(1, callback=1, crashes=1), LOST),
+    ("stable_id", _RUNS(1, callback=1, refusals=1), runs.TWICE),
+    ("id_of_round", _RUNS(1, callback=1, redrives=1), runs.DROPPED),
+    ("own_words", _RUNS(1, callback=1, redrives=1), runs.MISQUOTED),
+    ("note_after", _RUNS(1, callback=1), runs.NOBODY),
+    ("only_yes", _RUNS(1, callback=1, refusals=1), runs.NOBODY),
+    ("take_over", _RUNS(1, callback=1, crashes=1), LOST),
+    ("sweep_calls", _RUNS(1, callback=1, crashes=1), LOST),
+    ("letter_first", _RUNS(1, callback=1, crashes=1, refusals=2), runs.NO_LETTER),
+]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("number", range(len(SOUND)))
@@ -208,6 +244,15 @@ def test_without_this_rule_a_fan_in_is_lost_or_doubled(rule: str, bounds: Any, p
     assert property_ in explore(fanin.fanin(without, bounds)).broken
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("rule", "bounds", "property_"), NEEDED_BY_RUNS)
+def test_without_this_rule_a_run_overspends_or_is_told_of_wrongly(
+    rule: str, bounds: Any, property_: str
+) -> None:
+    without = replace(runs_state.Rules(), **{rule: False})
+    assert property_ in explore(runs.runs(without, bounds), until=property_).broken
+
+
 #: Those whose shortest way to a violation is found in seconds: only nightly proofs look for it.
 _FAR = {"known_before", "void_free", "forget_pool", "lost_looks", "void"}
 
@@ -239,5 +284,6 @@ def test_every_rule_is_shown_to_be_needed() -> None:
         (fanin_state.Rules, NEEDED_BY_FANIN),
         (money_state.Rules, NEEDED_BY_MONEY),
         (batch_rules.Rules, NEEDED_BY_BATCH),
+        (runs_state.Rules, NEEDED_BY_RUNS),
     ):
         assert [field.name for field in fields(rules)] == [rule for rule, _, _ in needed]

@@ -26,7 +26,7 @@ module "penstock" {
     point_in_time_recovery = true
   })
 
-  operations = merge({ alerts = ["dead-letters", "error-ratio", "gpu-awake", "latency-p95", "oldest-open", "run-failed", "run-silent", "spend", "sweeper-absent", "undeliverable"] }, var.operations, {
+  operations = merge({ alerts = ["dead-letters", "error-ratio", "gpu-awake", "latency-p95", "oldest-open", "run-failed", "run-out-of-budget", "run-silent", "spend", "sweeper-absent", "undeliverable"] }, var.operations, {
     thresholds = merge({ oldest_open_s = 3600, usd_per_hour = 10 }, try(var.operations.thresholds, {}))
   })
 

@@ -48,7 +48,7 @@ locals {
   }, local.alerts_of_rooms...)
 
   # Those that may be named although what they watch is switched off.
-  switched_alerts = ["gpu-awake", "run-failed", "run-silent", "budget-low", "budget-exhausted", "limit-throttled", "batch-stuck", "batch-stranded", "batch-escalations", "batch-refused", "endpoint-off"]
+  switched_alerts = ["gpu-awake", "run-failed", "run-out-of-budget", "run-silent", "budget-low", "budget-exhausted", "limit-throttled", "batch-stuck", "batch-stranded", "batch-escalations", "batch-refused", "endpoint-off"]
 
   alerts = { for name, alert in local.all_alerts : name => alert if var.alerts == null || contains(coalesce(var.alerts, []), name) }
 }

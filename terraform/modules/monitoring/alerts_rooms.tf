@@ -73,6 +73,12 @@ locals {
       severity = "WARNING"
       text     = "A run has ended without its answers. The label reason says why: too_many_failures is its pipeline's own tolerance, deadline_exceeded its time, malformed its items, reduce_stuck a limit to raise. Look: `penstock run show RUN`; `penstock run redrive RUN` asks again about what failed, and about nothing else."
     }
+    run-out-of-budget = {
+      query    = "sum(increase(${local.log.runs_out}{${local.run}}[10m])) > 0"
+      for_s    = 0
+      severity = "WARNING"
+      text     = "A run's own budget does not hold its next page: it has paused itself, and its deadline goes on passing. `penstock run show RUN` says what the page may cost and what is left; `penstock run resume RUN --budget USD` raises it and goes on. The log lines with action run.out_of_budget say which run."
+    }
     run-silent = {
       query    = "histogram_quantile(0.99, sum by (le) (increase(${local.log.run_silent}_bucket{${local.run}}[30m]))) > ${var.thresholds.run_silent_s}"
       for_s    = 0

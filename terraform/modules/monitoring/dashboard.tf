@@ -56,9 +56,10 @@ locals {
       "mean of {{target}}" = "sum by (target) (increase(${local.log.batch_members}_sum{${local.run}}[1h])) / sum by (target) (increase(${local.log.batch_members}_count{${local.run}}[1h]))"
     } },
     ], !local.with_runs ? [] : [
-    { title = "Runs begun and ended, per hour", unit = "", lines = {
-      "begun"      = "sum(increase(${local.log.run_starts}{${local.run}}[1h]))"
-      "{{status}}" = "sum by (status) (increase(${local.log.runs}{${local.run}}[1h]))"
+    { title = "Runs begun, paused for want of budget, and ended, per hour", unit = "", lines = {
+      "begun"         = "sum(increase(${local.log.run_starts}{${local.run}}[1h]))"
+      "out of budget" = "sum(increase(${local.log.runs_out}{${local.run}}[1h]))"
+      "{{status}}"    = "sum by (status) (increase(${local.log.runs}{${local.run}}[1h]))"
     } },
     { title = "Rows of closed pages, per second", unit = "1/s", lines = {
       "right"  = "sum(rate(${local.log.page_ok}_sum{${local.run}}[10m]))"

@@ -31,6 +31,7 @@ locals {
     }, !local.with_runs ? {} : {
     runs       = { action = "run.finished", labels = ["status", "reason"] }
     run_starts = { action = "run.started", labels = [] }
+    runs_out   = { action = "run.out_of_budget", labels = [] }
   }, { for name, counter in local.of_batches : name => counter if local.with_batches })
 
   of_batches = {

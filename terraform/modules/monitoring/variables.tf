@@ -48,7 +48,7 @@ variable "alerts" {
 
   validation {
     condition     = var.alerts == null || length(setsubtract(coalesce(var.alerts, []), concat(keys(local.all_alerts), local.switched_alerts))) == 0
-    error_message = "There is no alert named ${join(", ", setsubtract(coalesce(var.alerts, []), concat(keys(local.all_alerts), local.switched_alerts)))}; there are ${join(", ", keys(local.all_alerts))}; gpu-awake with an engine; run-failed and run-silent with runs; budget-low and budget-exhausted with budgets; limit-throttled with limits; batch-stuck, batch-stranded, batch-escalations and batch-refused with batches; endpoint-off with callbacks."
+    error_message = "There is no alert named ${join(", ", setsubtract(coalesce(var.alerts, []), concat(keys(local.all_alerts), local.switched_alerts)))}; there are ${join(", ", keys(local.all_alerts))}; gpu-awake with an engine; run-failed, run-out-of-budget and run-silent with runs; budget-low and budget-exhausted with budgets; limit-throttled with limits; batch-stuck, batch-stranded, batch-escalations and batch-refused with batches; endpoint-off with callbacks."
   }
 }
 

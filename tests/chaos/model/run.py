@@ -24,6 +24,8 @@ from tests.chaos.model.money import state as money_state
 from tests.chaos.model.money.model import money
 from tests.chaos.model.request import state as request_state
 from tests.chaos.model.request.model import request
+from tests.chaos.model.runs import state as runs_state
+from tests.chaos.model.runs.model import runs
 
 _Bounds = (
     request_state.Bounds
@@ -32,6 +34,7 @@ _Bounds = (
     | fanin_state.Bounds
     | money_state.Bounds
     | batch_state.Bounds
+    | runs_state.Bounds
 )
 
 #: Each model's bounds by hand.
@@ -84,10 +87,21 @@ MODELS: Mapping[str, tuple[_Bounds, ...]] = {
         batch_state.Bounds(lost=1, lag=1),
         batch_state.Bounds(esc=1),
     ),
+    "runs": (
+        runs_state.Bounds(width=2, crashes=1),
+        runs_state.Bounds(3, width=2, budget=4),
+        runs_state.Bounds(width=2, budget=2, resumes=2, copies=1),
+        runs_state.Bounds(budget=2, resumes=1, drops=1, troubles=1),
+        runs_state.Bounds(1, callback=1, crashes=1, refusals=2),
+        runs_state.Bounds(1, callback=1, redrives=1, crashes=1),
+        runs_state.Bounds(1, callback=1, redrives=1, stalls=1, refusals=1),
+    ),
 }
 
 #: What a bound is that is not given, where it cannot be 0.
-_LEAST: Mapping[str, int] = {"requests": 2, "pages": 1, "members": 1, "links": 1, "instances": 1, "budget": 4}
+_LEAST: Mapping[str, int] = {
+    "requests": 2, "pages": 1, "members": 1, "links": 1, "instances": 1, "budget": 4, "width": 1, "more": 1,
+}  # fmt: skip
 
 #: Every bound that some model has.
 BOUNDS = sorted({f.name for table in MODELS.values() for f in fields(table[0])})
@@ -135,6 +149,8 @@ def model(bounds: _Bounds) -> Model[Any]:
         return money(bounds=bounds)
     if isinstance(bounds, batch_state.Bounds):
         return batch(bounds=bounds)
+    if isinstance(bounds, runs_state.Bounds):
+        return runs(bounds=bounds)
     return life(bounds=bounds)
 
 

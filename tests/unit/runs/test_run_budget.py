@@ -62,6 +62,9 @@ def test_an_exhausted_budget_pauses_the_run_and_more_of_it_goes_on() -> None:
         run = await document(stage, "r")
         assert run["paused"]
         assert "resume the run with more" in run["lacks"]
+        [paused] = stage.log("run.out_of_budget")
+        assert (paused["severity"], paused["run_id"]) == ("WARNING", "r")
+        assert paused["message"] == run["lacks"]
         assert 0 < stage.calls() - before < len(_ITEMS)
         assert run["spent_nano"] <= run["budget_nano"]
         assert "its budget is exhausted" in verb_fault(Verb.RESUME, Run.decode(run))

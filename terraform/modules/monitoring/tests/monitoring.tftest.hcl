@@ -94,8 +94,12 @@ run "with_lanes_that_wait" {
 run "with_runs" {
   variables { rooms = ["runs"] }
   assert {
-    condition     = length(setsubtract(["run-failed", "run-silent"], keys(output.alerts))) == 0 && strcontains(google_monitoring_dashboard.this.dashboard_json, "Runs begun and ended")
+    condition     = length(setsubtract(["run-failed", "run-silent"], keys(output.alerts))) == 0 && strcontains(google_monitoring_dashboard.this.dashboard_json, "Runs begun, paused")
     error_message = "Nobody would notice a run that failed, or one in which nothing moves."
+  }
+  assert {
+    condition     = strcontains(output.alerts["run-out-of-budget"], "user_penstock_runs_out{") && strcontains(google_monitoring_dashboard.this.dashboard_json, "user_penstock_runs_out{") && google_logging_metric.counter["runs_out"].filter == "${local.from_functions} AND jsonPayload.action=\"run.out_of_budget\""
+    error_message = "Nobody would notice a run that has paused itself for want of budget, while its deadline passes."
   }
   assert {
     condition = alltrue([
