@@ -125,7 +125,8 @@ class _Case:
         answered: dict[Key, dict[str, float]] = defaultdict(dict)
         for write in self._e.written:
             for rung in write.fields.get("rungs") or ():
-                answered[_key_of_path(write.path)].setdefault(rung["answer"]["target"], write.at)
+                by = f"judge of {rung['judged']}" if "judged" in rung else rung["answer"]["target"]
+                answered[_key_of_path(write.path)].setdefault(by, write.at)
             if write.fields.get("redrive_count"):
                 reopened[_key_of_path(write.path)].append(write.at)
         for key, calls in by_request.items():

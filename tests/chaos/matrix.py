@@ -38,7 +38,7 @@ from tests.chaos.faults import TRANSIENT, AtSteps, Fault, Plan
 from tests.chaos.loop import run_virtual
 from tests.chaos.money_stage import PRICED, set_limits, with_budgets
 from tests.chaos.pace_stage import with_paces
-from tests.chaos.provider import Reply
+from tests.chaos.provider import JUDGE, Reply
 from tests.chaos.run_stage import ask, mapped, pipeline, with_runs
 from tests.chaos.sums import Sums
 from tests.chaos.tally import Tally
@@ -249,18 +249,35 @@ _CASCADE = Routes(
         )
     },
 )
-_STANDS = Reply(padding=3)
+_STANDS, _ILL = Reply(padding=3), Reply(grade="2")
+_GRADES = PRICED.routes["one"].targets[0].model_copy(update={"name": JUDGE, "model": "model-judge"})
+_JUDGED = Routes(
+    "cascade",
+    {
+        "cascade": Route.model_validate(
+            {
+                "targets": PRICED.routes["two"].targets,
+                "choose": "cascade",
+                "checks": {"b": {"judge": {"target": JUDGE, "at_least": 7}}},
+            }
+        ),
+        "judging": Route(targets=[_GRADES]),
+    },
+)
 
 #: The same of a cascade: an answer that stands, one that its check refuses, and what comes between the two.
 CASCADE_PATHS = tuple(
-    replace(path, seams=(Cascades(),), routes=_CASCADE)
+    replace(path, seams=(Cascades(),), routes=path.routes or _CASCADE)
     for path in (
         Path("cascade that is refused", (_ask(), _ask())),
-        Path("cascade that stands", (_ask(),), (_STANDS,)),
+        Path("cascade that stands", (_ask(),), (_STANDS,) * 9),
         Path("cascade in company", (_ask(), _ask()), at_once=True),
         Path("cascade throttled between", (_ask(cache="off"),), (Reply(), *(_THROTTLED,) * 4)),
         Path("cascade that is long", (_ask(),), (Reply(padding=40_000),) * 2),
         Path("cascade redriven", (_ask(),), (Reply(), _REJECTED), redriven=True),
+        Path("cascade judged and stands", (_ask(),), routes=_JUDGED),
+        Path("cascade judged and refused", (_ask(),), (Reply(), _ILL), routes=_JUDGED),
+        Path("cascade judged under a budget", (_ask(cache="off"),), limits=(_BUDGET,), routes=_JUDGED),
         Path("cascade under a budget", (_ask(cache="off"),), limits=(_BUDGET,)),
     )
 )

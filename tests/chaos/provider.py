@@ -21,6 +21,10 @@ Kind = Literal[
 ]  # fmt: skip
 
 
+#: The target that grades what others answered.
+JUDGE = "judge"
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What the model does with one call; `retry_after_s` goes with `throttled`."""
@@ -30,6 +34,8 @@ class Reply:
     retry_after_s: float | None = None
     #: Characters that the answer is longer than it would be.
     padding: int = 0
+    #: What a judge of a cascade says.
+    grade: str = "9"
 
 
 @dataclass(slots=True)
@@ -116,6 +122,7 @@ def question(request: Request) -> str:
 
 def completion_of(request: Request, target: str, number: int, reply: Reply) -> Completion:
     text = f"{request.tenant}|{target}|{question(request)}|call {number}|" + "x" * reply.padding
+    text = reply.grade if target == JUDGE else text
     finish = {"cut": "length", "withheld": "refusal", "empty": "empty"}.get(reply.kind, "stop")
     return Completion(text, (), finish, Usage(10, 5), "sim-model")
 

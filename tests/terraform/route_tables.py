@@ -102,6 +102,21 @@ BAD: Final[dict[str, tuple[Routes, str]]] = {
                 "name its experiment",
             ),
             ("has weights in order", {"weights": {"n": 1, "m": 1}}, "only choose"),
+            ("has checks in order", {"checks": {"n": {"form": True}}}, "only choose"),
+            ("cascades over one", {"choose": "cascade"}, "2 to 5"),
+            ("looks around", {"choose": "cascade", "checks": {"n": {"matches": "(?=a)"}}}, "no regular"),
+            ("matches half", {"choose": "cascade", "checks": {"n": {"matches": "("}}}, "no regular"),
+            (
+                "has a judge of another house",
+                {"choose": "cascade", "checks": {"n": {"judge": {"target": "x", "at_least": 7}}}},
+                "no target of any route",
+            ),
+            (
+                "wants more than all",
+                {"choose": "cascade", "checks": {"n": {"judge": {"target": "nano", "at_least": 11}}}},
+                "from 1 to 10",
+            ),
+            ("checks nothing", {"choose": "cascade", "checks": {"n": {}}}, "asks nothing"),
         )
     },
     # Fields of a target.
@@ -258,6 +273,19 @@ GOOD: Final[dict[str, Routes]] = {
                 "experiment": "size",
                 "weights": {"n": 9, "small": 1},
                 "targets": [target(name="n"), target(name="small", model="another")],
+            }
+        },
+    },
+    "a cascade": {
+        "default": "a",
+        "routes": {
+            "a": {
+                "choose": "cascade",
+                "checks": {
+                    "n": {"one_of": ["yes", "no"], "matches": "[a-z]+"},
+                    "m": {"judge": {"target": "l", "at_least": 7}},
+                },
+                "targets": [target(name=name, model=name) for name in ("n", "m", "l")],
             }
         },
     },

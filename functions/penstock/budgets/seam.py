@@ -55,6 +55,7 @@ class Budgets(Seam):
         self, s: Services, request: Request, record: Record, target: Target
     ) -> tuple[Record, Sequence[Write]]:
         live = self._live.setdefault(record.owner or "", Live(request))
+        live.request = request  # a judge is asked another question than the request's own
         record = live.noted(record)
         limits = self._known.touching(record.tenant, target.name, target.priced_as)
         if not limits:

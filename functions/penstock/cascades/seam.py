@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
+from penstock.cascades.judge import MOST, grade, question
 from penstock.cascades.verified import is_hopeless, why_not
 from penstock.errors import BadMessage
 from penstock.messages.plan import Plan
 from penstock.messages.request import Request
 from penstock.money.lane import Lane
 from penstock.requests.incoming import Incoming
-from penstock.requests.seams import Seam
+from penstock.requests.seams import Seam, Second
 from penstock.services import Services
 from penstock.targets.cascade import digest
 from penstock.targets.routes import Route
@@ -43,6 +45,24 @@ class Cascades(Seam):
         route = _cascade_of(s, request)
         check = route.checks.get(target) if route is not None else None
         return why_not(check, request.params, completion) if check is not None else None
+
+    def second(
+        self, s: Services, request: Request, target: str, completion: Mapping[str, Any]
+    ) -> Second | None:
+        route = _cascade_of(s, request)
+        check = route.checks.get(target) if route is not None else None
+        if check is None or check.judge is None:
+            return None
+        judge = check.judge
+        asked = question(judge, request, completion)
+        return Second(s.routes.targets[judge.target], asked, partial(_below, judge.at_least))
+
+
+def _below(at_least: int, completion: Mapping[str, Any]) -> str | None:
+    given = grade(completion)
+    if given is None:
+        return "What the judge said of it is no grade."
+    return None if given >= at_least else f"The judge gave it {given} of {MOST}, and {at_least} are needed."
 
 
 def _cascade_of(s: Services, request: Request) -> Route | None:

@@ -15,20 +15,24 @@ class Rung:
     """`answer` was refused for `why`, a sentence without a word of it. `at`: when its call began.
 
     `told`: a result of an earlier life has told of it, and its cost is in the tenant's usage.
+    `judged`: the target about whose answer a judge was asked, of whose own this tells.
     """
 
     answer: Answer
     why: str
     at: datetime
     told: bool = False
+    judged: str | None = None
 
     def encode(self) -> dict[str, Any]:
         said = {"answer": self.answer.encode(), "why": self.why, "at": self.at}
+        said |= {"judged": self.judged} if self.judged is not None else {}
         return said | {"told": True} if self.told else said
 
     @classmethod
     def decode(cls, value: Mapping[str, Any]) -> Rung:
-        return cls(Answer.decode(value["answer"]), value["why"], value["at"], bool(value.get("told")))
+        answer, judged = Answer.decode(value["answer"]), value.get("judged")
+        return cls(answer, value["why"], value["at"], bool(value.get("told")), judged)
 
     def receipt(self) -> dict[str, Any]:
         """What a result tells of it (docs/design.md §2.2): all but what it said."""
@@ -40,7 +44,7 @@ class Rung:
             "usage": answer.usage.encode(),
             "usd": answer.cost.usd,
             "why": self.why,
-        }
+        } | ({"judged": self.judged} if self.judged is not None else {})
 
 
 def on_top(cost: Cost, rungs: Iterable[Rung]) -> Cost:

@@ -64,6 +64,7 @@ class Paces(Seam):
         paces = self._touching(record.tenant, target.name)
         if paces and record.owner:
             live = self._live.setdefault(record.owner, _Live(request))
+            live.request = request  # a judge is asked another question than the request's own
             if live.booked is not None and live.paces != paces:
                 self._give_back(live)
             if live.booked is None and record.turn is None and self._blocked(s, paces) is None:

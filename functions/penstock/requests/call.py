@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from penstock import log
 from penstock.errors import BlobError, FailureClass, ProviderFailure, Reason, StoreError
@@ -22,7 +22,7 @@ from penstock.requests.kept import UNHELD, stand_of, stranded
 from penstock.requests.out import Out
 from penstock.requests.queueing import next_at_once
 from penstock.requests.record import NOT_CALLED, Record
-from penstock.requests.seams import seams_of, with_line
+from penstock.requests.seams import Second, seams_of, with_line
 from penstock.services import Services
 from penstock.targets.gate import GateRefusal
 from penstock.targets.retry import MAX_TRIES, Again, Fail, NextTarget, Park, decide
@@ -38,6 +38,8 @@ class Answered:
 
     completion: Completion
     target: Target
+    #: What else is to be saved with it.
+    also: Callable[[Record], Record] = field(default=lambda record: record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Calls:
         self._targets = targets
         self._late = late
         self._index = min(holder.record.target_index, len(targets) - 1)
+        self.began = began
         self._budget_end = s.clock.monotonic() + s.timing.provider_budget_s
         self._cut_off_at = began + s.timing.self_cancel_s
         self._called = False
@@ -113,6 +116,21 @@ class Calls:
                 self._holder.calling = False
                 outcome = await self._after(failure, target) or self._refusal()
         return outcome
+
+    async def once(self) -> Answered | ProviderFailure | Park:
+        """One call, under the ledger's open line; Park: it may not start now."""
+        target = self._targets[0]
+        if self._must_pause(target) or await self._before(target) is not None:
+            return Park(0)
+        try:
+            made = await self._made(target)
+        except _NotNow:
+            return Park(0)
+        except ProviderFailure as failure:
+            self._holder.calling = False
+            self._failure = failure
+            return failure
+        return made if isinstance(made, Answered) else Park(0)
 
     async def resumed(self) -> Outcome | None:
         """What the call has come to that its provider keeps; None: to nothing, and the next one may start.
@@ -157,9 +175,15 @@ class Calls:
 
     def next_rung(self, record: Record, after: str) -> tuple[Record, list[Write]]:
         """`record`, which keeps the answer of `after`, with the line of the call that comes now."""
-        target = self._targets[self._place(after) + 1]
+        return self._line(record, self._targets[self._place(after) + 1], self._request)
+
+    def line_of(self, record: Record, second: Second) -> tuple[Record, list[Write]]:
+        """The same with that of its judge."""
+        return self._line(record, second.target, second.request)
+
+    def _line(self, record: Record, target: Target, request: Request) -> tuple[Record, list[Write]]:
         line = transitions.calling(record, target.name, self._s.clock.now())
-        return with_line(self._s, self._request, line, target)
+        return with_line(self._s, request, line, target)
 
     def go_on(self, after: str) -> None:
         """That is written: `after`, and those before it, are asked no more."""

@@ -7,12 +7,22 @@ work must never end in Pub/Sub's own dead-letter queue (docs/design.md §3.1).
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import TypeVar
 
 from penstock import log
-from penstock.errors import BadMessage, BlobError, FencedOut, PublishFailed, Reason, StoreError
+from penstock.errors import (
+    BadMessage,
+    BlobError,
+    FencedOut,
+    ProviderFailure,
+    PublishFailed,
+    Reason,
+    StoreError,
+)
 from penstock.leases.holder import Holder
 from penstock.messages.envelope import Envelope
 from penstock.messages.result import Answer
@@ -30,7 +40,7 @@ from penstock.requests.out import Out
 from penstock.requests.queueing import pile_of
 from penstock.requests.record import NOT_CALLED, Record, State
 from penstock.requests.room import NAMED
-from penstock.requests.rungs import went_on
+from penstock.requests.rungs import GoOn, weighed
 from penstock.requests.save import save_answer, save_recovered, save_refusal
 from penstock.requests.seams import check_callback, put_aside, seams_of
 from penstock.requests.unsaved import recovered
@@ -38,6 +48,8 @@ from penstock.requests.waiting import queued
 from penstock.services import Services
 from penstock.targets.retry import Park
 from penstock.verdict import Verdict
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,11 +205,7 @@ async def _call_and_save(s: Services, holder: Holder[Record], incoming: Incoming
     calls = Calls(s, holder, incoming.request, incoming.targets, began, late)
     try:
         async with holder.renewing():
-            outcome = await _within_limit(s, holder, incoming, calls, began)
-            while isinstance(outcome, (Answered, Answer)) and await went_on(
-                s, holder, incoming, calls, outcome
-            ):
-                outcome = await _within_limit(s, holder, incoming, calls, began)
+            outcome = await _ended(s, holder, incoming, calls)
             await _save(s, holder, incoming, calls, outcome)
     except FencedOut:
         log.warning("request.fenced", "Somebody else holds the request; left to them.", **_ids(holder))
@@ -206,16 +214,29 @@ async def _call_and_save(s: Services, holder: Holder[Record], incoming: Incoming
         log.warning("request.unsaved", "Not saved; the sweeper will wake it.", reason=reason, **_ids(holder))
 
 
-async def _within_limit(
-    s: Services, holder: Holder[Record], incoming: Incoming, calls: Calls, began: float
-) -> Ending | None:
-    """What came of the delivery; None when it was cut off: by its own time, or by SIGTERM."""
+async def _ended(s: Services, holder: Holder[Record], incoming: Incoming, calls: Calls) -> Ending | None:
+    """What came of the delivery, once its route's check has seen each answer; None when it was cut off."""
+
+    async def ask(judge: Calls) -> Answered | ProviderFailure | Park | None:
+        return await _within_limit(s, calls.began, judge.once)
+
+    while True:
+        came = await _within_limit(s, calls.began, partial(_outcome, s, holder, incoming, calls))
+        if not isinstance(came, (Answered, Answer)):
+            return came
+        stands = await weighed(s, holder, incoming, calls, came, ask)
+        if not isinstance(stands, GoOn):
+            return stands
+
+
+async def _within_limit(s: Services, began: float, work: Callable[[], Awaitable[_T]]) -> _T | None:
+    """What came of `work`; None when it was cut off: by the delivery's own time, or by SIGTERM."""
     left = s.timing.self_cancel_s - (s.clock.monotonic() - began)
     try:
         async with asyncio.timeout(left) as limit:
             s.deliveries.add(limit)
             try:
-                return await _outcome(s, holder, incoming, calls)
+                return await work()
             finally:
                 s.deliveries.discard(limit)
     except TimeoutError:

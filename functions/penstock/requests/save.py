@@ -44,7 +44,8 @@ async def save_answer(
     key = incoming.key_of(outcome.target) if outcome.completion.whole else None
 
     def change(record: Record, saved: Answer) -> Record:
-        return answered(s, incoming.request, calls.made(record, "ok"), saved, key, calls.provider_ms)
+        ended = calls.made(outcome.also(record), "ok")
+        return answered(s, incoming.request, ended, saved, key, calls.provider_ms)
 
     return await _save(s, holder, incoming.request, answer, key, change)
 
@@ -116,7 +117,8 @@ async def _write(
 ) -> None:
     others = of_seams(s, holder.record, answer)
     if key is not None:
-        whole = replace(answer, cost=on_top(answer.cost, holder.record.rungs or ()))
+        paid = change(holder.record, answer).rungs if holder.record.rungs else ()
+        whole = replace(answer, cost=on_top(answer.cost, paid or ()))
         document = answered_document(whole, s.clock.now(), s.timing)
         others.append(Put(cache_path(holder.record.tenant, key), document))
     await holder.write(lambda record: at_save(s, holder, change(record, answer)), *others)

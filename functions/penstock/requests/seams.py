@@ -6,7 +6,8 @@ struck by the fault matrix as the core's own steps are (tests/chaos/matrix.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from penstock.errors import BadMessage, ProviderFailure
@@ -23,6 +24,15 @@ from penstock.requests.record import Record
 from penstock.services import Services
 from penstock.targets.retry import Fail, Park
 from penstock.targets.routes import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """A judge of an answer: whom to ask, and what; why what it says is against it, None where it is not."""
+
+    target: Target
+    request: Request
+    why_not: Callable[[Mapping[str, Any]], str | None]
 
 
 class Seam:
@@ -115,6 +125,13 @@ class Seam:
     def weigh(self, s: Services, request: Request, target: str, completion: Mapping[str, Any]) -> str | None:
         """Why the answer of `target` does not stand, so that the next one is asked: a sentence without a word
         of it. None: it stands, or is not of this room. It must not raise."""
+        return None
+
+    def second(
+        self, s: Services, request: Request, target: str, completion: Mapping[str, Any]
+    ) -> Second | None:
+        """Who else is to be asked whether that answer, against which nothing speaks, stands. It must not
+        raise."""
         return None
 
     def put_aside(

@@ -132,6 +132,13 @@ def refused(record: Record, rung: Rung) -> Record:
     return record._replace(plan=plan, rungs=rungs, target_index=0, parks=0, takeovers=0)
 
 
+def judged(record: Record, why: str, judge: Rung | None, *, stands: bool) -> Record:
+    """A judge has said of the last of the rungs whether it `stands`: then it is none."""
+    *before, last = record.rungs or ()
+    kept = [] if stands else [replace(last, why=why)]
+    return record._replace(rungs=(*before, *kept, *([judge] if judge is not None else [])) or None)
+
+
 def following(record: Record, key: str, leader: str, until: datetime) -> Record:
     """Waits for `leader`'s answer to the same question; looks by itself at `until`."""
     return set_aside(record, State.FOLLOWING, until)._replace(following=key, leader=leader, flight=None)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from penstock.budgets.worst import Boundless, worst_nano
+from penstock.cascades.judge import question
 from penstock.errors import BadMessage
 from penstock.messages.request import CacheMode, Request
 from penstock.money.estimate import BYTES_PER_TOKEN
@@ -24,6 +25,7 @@ from penstock.runs.rows import Row
 from penstock.runs.template import MissingPath
 from penstock.runs.work import Work, work_of
 from penstock.services import Services
+from penstock.targets.checks import Check
 from penstock.targets.routes import Target
 
 
@@ -125,8 +127,19 @@ class _Unknown(dict[str, Any]):
 
 def _at_most(s: Services, request: Request) -> int:
     worst = [worst_nano(request, target, s.prices) for target in _targets(s, request)]
-    # Each target of a cascade may be paid, of other routes one.
-    return sum(worst) if s.routes.resolve(request.model).choose == "cascade" else max(worst)
+    route = s.routes.resolve(request.model)
+    if route.choose != "cascade":
+        return max(worst)
+    return sum(worst) + sum(_judged_at_most(s, request, name, check) for name, check in route.checks.items())
+
+
+def _judged_at_most(s: Services, request: Request, name: str, check: Check) -> int:
+    """Of a cascade each target may be paid, and each judge, who reads the longest answer."""
+    if check.judge is None:
+        return 0
+    tokens = int(s.routes.targets[name].effective(request.params)["max_tokens"])
+    asked = question(check.judge, request, {"text": "x" * (tokens * BYTES_PER_TOKEN)})
+    return worst_nano(asked, s.routes.targets[check.judge.target], s.prices)
 
 
 def _longest(s: Services, request: Request) -> int:

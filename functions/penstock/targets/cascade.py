@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from penstock.messages.strict_json import canonical
@@ -11,8 +11,8 @@ from penstock.targets.expressions import fault_of
 from penstock.targets.split_faults import meant
 
 if TYPE_CHECKING:
-    from penstock.targets.checks import Check
-    from penstock.targets.routes import Route
+    from penstock.targets.checks import Check, Judge
+    from penstock.targets.routes import Route, Target
 
 #: Each may be paid for one request.
 _MOST_TARGETS = 5
@@ -36,8 +36,8 @@ def digest(route: Route) -> str | None:
     return hashlib.sha256(canonical(rungs)).hexdigest()
 
 
-def cascade_faults(alias: str, route: Route) -> Iterator[str]:
-    """What is wrong with `route`, one sentence a fault."""
+def cascade_faults(alias: str, route: Route, known: Mapping[str, Target]) -> Iterator[str]:
+    """What is wrong with `route`, one sentence a fault; `known`: the targets of all routes."""
     place = f"PENSTOCK_ROUTES: route {alias!r}"
     if route.choose != "cascade":
         yield f"{place} has checks, which only choose: cascade uses: leave them out."
@@ -58,10 +58,25 @@ def cascade_faults(alias: str, route: Route) -> Iterator[str]:
         yield f"{place} has no check for target {name!r}, so that nobody after it is ever asked: add one."
     for name, check in route.checks.items():
         yield from (f"{place} has a check for target {name!r} that {fault}." for fault in _faults_of(check))
+        if check.judge is not None:
+            yield from (
+                f"{place} has a judge for target {name!r} {fault}."
+                for fault in _unfit(check.judge, name, known)
+            )
 
 
 def _faults_of(check: Check) -> Iterator[str]:
     if check.is_empty:
-        yield "asks nothing: say form: true, one_of, matches or json_schema"
+        yield "asks nothing: say form: true, one_of, matches, json_schema or a judge"
     if check.matches is not None and (fault := fault_of(check.matches)):
         yield fault
+
+
+def _unfit(judge: Judge, judged: str, known: Mapping[str, Target]) -> Iterator[str]:
+    target = known.get(judge.target)
+    if target is None:
+        yield "that is no target of any route: name one"
+    elif target.lane != "sync":
+        yield "in a lane that waits: name a target that answers at once"
+    elif judged in known and meant(target) == meant(known[judged]):
+        yield "that is the target itself: models like what they wrote, so name another"

@@ -9,6 +9,19 @@ from pydantic import BaseModel, ConfigDict, Field
 _Text = Annotated[str, Field(min_length=1, max_length=200)]
 
 
+class Judge(BaseModel):
+    """A model that is asked whether an answer will do, once everything else holds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    #: The name of a target, of any route.
+    target: str = Field(min_length=1, max_length=128)
+    #: The lowest grade that will do, of 0 to 10.
+    at_least: int = Field(ge=1, le=10)
+    #: What counts, in a sentence or two.
+    about: str = Field(default="", max_length=2_000)
+
+
 class Check(BaseModel):
     """Everything that is given has to hold."""
 
@@ -23,7 +36,8 @@ class Check(BaseModel):
     matches: _Text | None = None
     #: The answer is JSON of this schema.
     json_schema: dict[str, Any] | None = None
+    judge: Judge | None = None
 
     @property
     def is_empty(self) -> bool:
-        return not (self.form or self.one_of or self.matches or self.json_schema is not None)
+        return not (self.form or self.one_of or self.matches or self.json_schema is not None or self.judge)

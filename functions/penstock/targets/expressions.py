@@ -19,6 +19,8 @@ def fault_of(expression: str) -> str:
         re.compile(expression)
     except re.error as error:
         return f"is no regular expression: {error.msg}"
+    if re.search(r"\(\?[^:]|\\[1-9]", expression):
+        return "looks around, refers back or sets a flag: write it without"
     signs = list(_signs(expression))
     if _repeats_a_repeat(signs):
         return "repeats a group that repeats or varies itself, which may take for ever: write it without"

@@ -215,7 +215,7 @@ def _cross_faults(parsed: _Routes) -> list[str]:
         if route.choose == "cascade" or route.checks:
             from penstock.targets.cascade import cascade_faults  # nobody else needs it
 
-            faults += cascade_faults(alias, route)
+            faults += cascade_faults(alias, route, Routes(parsed.default, parsed.routes).targets)
         for target in route.targets:
             if seen.setdefault(target.name, target) != target:
                 faults.append(

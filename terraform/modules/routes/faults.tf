@@ -9,7 +9,7 @@ locals {
   }
 
   of_route = { for alias, route in var.routes.routes : alias => {
-    "must choose \"order\", \"cheapest\" or \"split\"."                                    = route.choose != null && !try(contains(["order", "cheapest", "split"], route.choose), false)
+    "must choose \"order\", \"cheapest\", \"split\" or \"cascade\"."                       = route.choose != null && !try(contains(["order", "cheapest", "split", "cascade"], route.choose), false)
     "must have a patience of 0 to 2678400 seconds, which are 31 days."                     = route.patience != null && !try(route.patience >= 0 && route.patience <= 2678400, false)
     "must have a confidence above 0 and below 1."                                          = route.confidence != null && !try(route.confidence > 0 && route.confidence < 1, false)
     "has a target in lane batch: let it choose \"cheapest\", which alone keeps deadlines." = coalesce(route.choose, "order") != "cheapest" && anytrue([for target in coalesce(route.targets, []) : coalesce(target.lane, "sync") == "batch"])
@@ -28,7 +28,7 @@ locals {
   } }
 
   faults = concat(
-    flatten([for alias, said in local.of_route : [for sentence, wrong in said : "a route ${sentence}" if wrong]]),
+    flatten([for alias, said in local.of_route : [for sentence, wrong in merge(said, local.of_cascade[alias]) : "a route ${sentence}" if wrong]]),
     [for sentence, wrong in local.of_routes : sentence if wrong],
     distinct(flatten([for number, target in local.targets : [
       for sentence, wrong in merge(local.of_form[number], local.of_kept[number], local.of_access[number], local.of_engine[number]) : "${target.called} ${sentence}" if wrong

@@ -36,12 +36,13 @@ output "routes" {
     default = var.routes.default
     routes = { for alias, route in var.routes.routes : alias => {
       for field, given in {
-        fallback   = route.fallback
+        fallback   = route.choose == "cascade" && !route.fallback ? null : route.fallback
         choose     = route.choose
         patience   = route.patience
         confidence = route.confidence
         experiment = route.experiment
         weights    = route.weights
+        checks     = local.checks[alias]
         targets = [for target in route.targets : { for name, value in {
           name            = target.name
           provider        = target.engine ? (try(var.engine.kind, "") == "tgi" ? "tgi" : "openai") : target.provider

@@ -3,6 +3,7 @@ variable "routes" {
     Which model answers. `default`: the route of requests that name none. `routes`: alias => `targets` in the order they are asked; with `fallback` the next one is asked when one fails in a way that another may not.
     `choose` "cheapest": each request goes to the cheapest target that is likely enough to be in time, and `fallback` speaks of failures alone. `patience`: seconds that a request may take which names no deadline (null: it is answered at once). `confidence`: how likely is enough (0.95).
     `choose` "split": each request draws the target that it asks first, by the `weights` (target => how often) of the `experiment` of that name (docs/quality.md); a redelivery and a redrive stay with it.
+    `choose` "cascade": the next target is asked where an answer does not pass the `checks` of its target (target => `form`, `one_of`, `matches`, `json_schema` as jsonencode makes it, a `judge`; docs/quality.md).
     A target: `name`; `provider` openai (any OpenAI-compatible URL), tgi or offline; `model` as that API names it; `base_url` (null: the provider's own).
     How it is let in: `secret`, one of var.secrets, with `secret_version` ("latest" follows a rotation); or `auth` "id_token" (a private Cloud Run service) or "access_token" (Google's own models), by the functions' identity and without a key.
     `engine = true`: our own engine; provider, base_url and access are filled in. `scales_to_zero`: another engine that sleeps while nobody asks.
@@ -22,6 +23,17 @@ variable "routes" {
       confidence = optional(number)
       experiment = optional(string)
       weights    = optional(map(number))
+      checks = optional(map(object({
+        form        = optional(bool)
+        one_of      = optional(list(string))
+        matches     = optional(string)
+        json_schema = optional(string)
+        judge = optional(object({
+          target   = string
+          at_least = number
+          about    = optional(string)
+        }))
+      })))
       targets = list(object({
         name            = string
         provider        = optional(string)

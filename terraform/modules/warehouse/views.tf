@@ -15,6 +15,7 @@ locals {
         JSON_VALUE(data, '$.experiment') AS experiment,
         JSON_VALUE(data, '$.arm') AS arm,
         CAST(JSON_VALUE(data, '$.fell_back') AS BOOL) AS fell_back,
+        ARRAY_LENGTH(JSON_QUERY_ARRAY(data, '$.cascade')) AS refused_answers,
         CAST(JSON_VALUE(data, '$.cost.usd') AS FLOAT64) AS cost_usd,
         CAST(JSON_VALUE(data, '$.cost.saved_usd') AS FLOAT64) AS saved_usd,
         CAST(JSON_VALUE(data, '$.usage.prompt_tokens') AS INT64) AS prompt_tokens,
