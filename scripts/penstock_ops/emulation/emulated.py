@@ -14,7 +14,7 @@ from penstock.variables import OFF
 from penstock_ops.emulation.emulators import Emulators
 from penstock_ops.processes.awaited import awaited
 from penstock_ops.processes.leash import Leashed
-from penstock_ops.processes.stack import READY_S, tail
+from penstock_ops.processes.stack import READY_S, not_started
 from penstock_ops.terminal.faults import OperatorFault
 from penstock_ops.terminal.topology import Topology, create_on_pubsub
 
@@ -111,7 +111,7 @@ def _bridge(topology: Topology, urls: Mapping[str, str]) -> list[str]:
 
 def _wait_listening(target: str, child: Leashed, port: int) -> None:
     if not awaited(lambda: _listens(port), ended=lambda: child.ended, within_s=READY_S):
-        raise OperatorFault(f"{target} does not start; its last words:\n{tail(child.log)}")
+        raise OperatorFault(not_started(target, child.log, ended=child.ended))
 
 
 def _listens(port: int) -> bool | None:

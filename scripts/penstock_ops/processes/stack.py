@@ -62,6 +62,16 @@ def tail(log: Path, lines: int = 5) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""
 
 
+def not_started(what: str, log: Path, *, ended: bool) -> str:
+    """Why `what`, which logs to `log`, does not listen: it has ended, or is not there within READY_S."""
+    if not ended:
+        return f"{what} was not there within {READY_S:g} s: the machine is busy. Try again; its log is {log}."
+    words = tail(log)
+    return f"{what} does not start; " + (
+        f"its last words:\n{words}" if words else f"{log} says nothing of it."
+    )
+
+
 def refuse_if_served(folder: Path) -> None:
     """Raises OperatorFault when another stack serves `folder`."""
     if running := serving(folder):
@@ -79,4 +89,4 @@ def _wait_ready(process: Leashed, folder: Path, token: str) -> Serving:
     if running is not None:
         return running
     refuse_if_served(folder)
-    raise OperatorFault(f"the local stack does not start; its last words:\n{tail(log_file(folder))}")
+    raise OperatorFault(not_started("the local stack", log_file(folder), ended=process.ended))

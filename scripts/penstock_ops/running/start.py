@@ -28,6 +28,10 @@ from penstock_ops.terminal.console import counted, dollars, print_json, say, std
 from penstock_ops.terminal.faults import Misuse
 from penstock_ops.terminal.system import System, open_system
 
+_UNPRICED = (
+    "What it may cost is unknown: this shell names no model that the price book has. Set PENSTOCK_ROUTES or "
+    "OPENAI_API_KEY as for the functions, or say by --price as what it is estimated: gpt-5.4-nano, for one."
+)
 #: Bytes of items that a message carries itself.
 _INLINE_BYTES = 4 * 1024 * 1024
 
@@ -136,7 +140,7 @@ def _tell(run_id: str, found: Expected, cost: Estimate, lanes: Sums, *, as_json:
     if lanes:
         out.print(of_many(lanes))
     if cost.unknown_price:
-        warn("What it may cost is unknown: the price book has no entry for the models. Give --price NAME.")
+        warn(_UNPRICED)
         return
     most = dollars(cost.input_usd + cost.output_usd_at_most)
     out.print(
