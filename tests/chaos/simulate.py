@@ -147,7 +147,7 @@ async def _live(seed: int, work: Workload) -> Outcome:
     elif work.batches is not None:
         shape = with_batches(shape, MIXED)
     if work.cascades:
-        shape = with_cascade(shape)
+        shape = with_cascade(shape, judged=work.cascades == "judged")
     log = io.StringIO()
     with contextlib.redirect_stdout(log):
         async with world(shape, work.mood, work.plan) as made:

@@ -126,8 +126,8 @@ class Workload:
     paces: tuple[Pace, ...] = ()
     #: Seconds that a batch takes, and by which its listing lags; None: no lane waits.
     batches: tuple[float, float] | None = None
-    #: Whether the route of two targets is a cascade.
-    cascades: bool = False
+    #: What the route of two targets is besides, if it is a cascade.
+    cascades: Literal["", "checked", "judged"] = ""
     #: Seconds that a call takes which its provider keeps; None: there is no such lane.
     kept: float | None = None
 
@@ -155,7 +155,7 @@ def workload(seed: int) -> Workload:
         runs=[_called_back(one) for one in runs_of(rng)] if refuses else runs_of(rng),
         limits=_limits(rng),
         paces=_paces(random.Random(f"paces {seed}")),
-        cascades=random.Random(f"cascades {seed}").random() < 0.25,
+        cascades=random.Random(f"cascades {seed}").choice(("", "", "", "", "", "", "checked", "judged")),
     )
     # Whom a budget touches leaves the lane: tests/unit/budgets.
     work = _batched(work, rng) if rng.random() < 0.12 and not work.limits else work

@@ -172,6 +172,7 @@ def test_a_redrive_keeps_the_rung_and_counts_its_cost_once() -> None:
         assert [rung["target"] for rung in result["cascade"]] == ["cheap"]
         of_the_cheap, of_the_dear = failed["cost"]["usd"], result["cost"]["usd"]
         assert of_the_cheap == result["cascade"][0]["usd"] > 0
+        assert "answer_usd" not in result["cost"]["breakdown"], "the second life paid for one answer alone"
         assert await booked(stage) == pytest.approx(of_the_cheap + of_the_dear)
 
     play(scene, replies=[BAD, Reply("rejected", 0.2), BAD], shape=shape())
