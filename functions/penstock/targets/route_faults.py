@@ -43,6 +43,7 @@ _FORMS: Final[Mapping[str, str]] = {
     "service_tier": "must be a tier's name as the API writes it, such as flex: 1 to 32 of a-z 0-9 _ -",
     "experiment": "must be 1 to 64 characters of A-Z a-z 0-9 . _ - starting with a letter or digit",
     "name": "must be 1 to 128 characters of A-Z a-z 0-9 . _ : / - starting with a letter or digit",
+    "spot": "must be where Google Cloud Batch makes its jobs: projects/P/locations/R",
     "job": "must be the full name of a Cloud Run job: projects/P/locations/R/jobs/J",
     "[key]": "is no alias: 1 to 128 characters of A-Z a-z 0-9 . _ : / - starting with a letter or digit",
 }
