@@ -54,11 +54,11 @@ class Operator:
         changed = dict(self.env) | env
         return Operator({name: value for name, value in changed.items() if value is not None})
 
-    def run(self, *words: str, stdin: str = "") -> Done:
-        """`penstock WORDS…` to its end."""
+    def run(self, *words: str, stdin: str = "", limit_s: float = _LIMIT_S) -> Done:
+        """`penstock WORDS…` to its end, within `limit_s` seconds."""
         ended = subprocess.run(
             [str(PENSTOCK), *words],
-            input=stdin, capture_output=True, text=True, env=self.env, timeout=_LIMIT_S, check=False,
+            input=stdin, capture_output=True, text=True, env=self.env, timeout=limit_s, check=False,
         )  # fmt: skip
         assert "Traceback" not in ended.stderr, ended.stderr
         return Done(ended.returncode, ended.stdout, ended.stderr)

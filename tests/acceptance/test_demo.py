@@ -90,10 +90,11 @@ def test_a_model_answers_when_one_is_configured(newcomer: Operator, model: str, 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(330)
 def test_three_deadlines_buy_three_lanes(newcomer: Operator) -> None:
     """Given nothing configured. If demo shows lanes, I expect a lane for each deadline, and its price beside
     what the same answer costs at once."""
-    groups = newcomer.run("demo", "--lanes", "--json", "Why?").json
+    groups = newcomer.run("demo", "--lanes", "--json", "Why?", limit_s=300).json
 
     assert [(group["deadline"], group["lane"]) for group in groups] == [
         (None, "sync"), ("30m", "sync, tier flex"), ("1d", "batch"),

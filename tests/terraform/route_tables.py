@@ -181,6 +181,7 @@ BAD: Final[dict[str, tuple[Routes, str]]] = {
     ),
     # A machine of one's own for batches.
     "a job of no form": (job(job="drain"), "give it a job, projects/P/locations/R/jobs/J"),
+    "a job and Spot VMs": (job(spot="projects/p/locations/r"), "or a spot, projects/P/locations/R"),
     "no job": (job(job=None), "give it a job, projects/P/locations/R/jobs/J"),
     "no drain": (job(drain=None), "and a drain, gs://BUCKET"),
     "a folder for a job": (job(drain="/tmp/x"), "and a drain, gs://BUCKET"),
@@ -238,6 +239,7 @@ PASTED: Final[dict[str, Routes]] = {
 #: Routes that both take.
 GOOD: Final[dict[str, Routes]] = {
     "batches on a machine of one's own": job(min_lines=50),
+    "batches on Spot VMs": job(job=None, spot="projects/p/locations/r"),
     "kept": one(lane="background"),
     "kept for eight, a snapshot": kept(window="8h", model="gpt-6-luna-2026-11-01"),
     "kept for eight, by its price": kept(window="8h", model="another", price="gpt-6-sol"),

@@ -76,7 +76,7 @@ def _forms(target: Target) -> list[str]:
 
 def _of_auth(target: Target, *, in_cloud: bool) -> list[str]:
     if target.auth == "key":
-        keyless = in_cloud and target.provider == "openai" and not target.secret and target.job is None
+        keyless = in_cloud and target.provider == "openai" and not target.secret and not target.rented
         return [_KEYLESS] if keyless else []
     faults = []
     if target.secret is not None:

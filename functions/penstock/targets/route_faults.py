@@ -30,10 +30,10 @@ _CURES: Final[Mapping[str, str]] = {
     "string_too_short": "must not be empty",
     "string_too_long": "must have at most {max_length} characters",
     "too_short": "must not be empty",
-    "greater_than": "must be greater than {gt:g}",
-    "greater_than_equal": "must be at least {ge:g}",
-    "less_than": "must be less than {lt:g}",
-    "less_than_equal": "must be at most {le:g}",
+    "greater_than": "must be greater than {gt:.12g}",
+    "greater_than_equal": "must be at least {ge:.12g}",
+    "less_than": "must be less than {lt:.12g}",
+    "less_than_equal": "must be at most {le:.12g}",
     "literal_error": "must be {expected}",
 }
 #: What a field with a pattern of its own must be.
@@ -43,6 +43,7 @@ _FORMS: Final[Mapping[str, str]] = {
     "service_tier": "must be a tier's name as the API writes it, such as flex: 1 to 32 of a-z 0-9 _ -",
     "experiment": "must be 1 to 64 characters of A-Z a-z 0-9 . _ - starting with a letter or digit",
     "name": "must be 1 to 128 characters of A-Z a-z 0-9 . _ : / - starting with a letter or digit",
+    "spot": "must be where Google Cloud Batch makes its jobs: projects/P/locations/R",
     "job": "must be the full name of a Cloud Run job: projects/P/locations/R/jobs/J",
     "[key]": "is no alias: 1 to 128 characters of A-Z a-z 0-9 . _ : / - starting with a letter or digit",
 }

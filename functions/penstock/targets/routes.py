@@ -13,6 +13,7 @@ from penstock.messages.request import LONGEST_WAIT_S
 from penstock.money.lane import Lane
 from penstock.targets.address import ADDRESS
 from penstock.targets.checks import Check
+from penstock.targets.job_faults import job_faults
 from penstock.targets.route_faults import faults_of, read_json
 from penstock.timing import Timing
 from penstock.written import MODEL_LIMIT
@@ -60,15 +61,22 @@ class Target(BaseModel):
     window: Literal["2h", "8h"] | None = None
     #: Of a batch: who works it off, within how many seconds, and how much goes into one.
     runner: Literal["openai", "job"] = "openai"
-    #: Of runner job: where its files lie, a bucket or a folder; and the Cloud Run job that works them off,
-    #: without which a process on this machine does, beside the engine at `base_url`.
+    #: Of runner job: where its files lie, a bucket or a folder; and what works them off: a Cloud Run job, or
+    #: jobs of Google Cloud Batch on Spot VMs at `spot`, or a process on this machine, beside the engine at
+    #: `base_url`.
     drain: str | None = Field(default=None, min_length=1, max_length=1024)
     job: str | None = Field(default=None, pattern=r"^projects/[^/]+/locations/[^/]+/jobs/[^/]+$")
+    spot: str | None = Field(default=None, pattern=r"^projects/[^/]+/locations/[^/]+$")
     #: A pile of fewer wakes no machine: who waits in it is asked at once when the time comes.
     min_lines: int = Field(default=1, ge=1, le=50_000)
     window_s: int = Field(default=86_400, ge=60, le=31 * 86_400)
     max_lines: int = Field(default=5_000, ge=1, le=50_000)
     max_bytes: int = Field(default=32 * 1024 * 1024, ge=1024, le=200 * 1000 * 1000)
+
+    @property
+    def rented(self) -> bool:
+        """Whether a machine in the cloud works its batches off, which needs no key."""
+        return self.job is not None or self.spot is not None
 
     @property
     def waits(self) -> bool:
@@ -188,7 +196,7 @@ def single_route(target: Target, *aliases: str) -> Routes:
 
 
 _OPENAI_ALONE: Final = ("max_tokens_as", "service_tier", "prompt_cache")
-_OF_A_BATCH: Final = ("runner", "window_s", "max_lines", "max_bytes", "min_lines", "drain", "job")
+_OF_A_BATCH: Final = ("runner", "window_s", "max_lines", "max_bytes", "min_lines", "drain", "job", "spot")
 
 
 def _cross_faults(parsed: _Routes) -> list[str]:
@@ -265,31 +273,9 @@ def _waiting_faults(alias: str, route: Route) -> list[str]:
                 f"PENSTOCK_ROUTES: target {target.name!r} is in lane batch: give it a max_output, so that "
                 "its price can be told before it is asked."
             )
-        faults += [f"PENSTOCK_ROUTES: target {target.name!r} {fault}" for fault in _job_faults(target)]
+        faults += [f"PENSTOCK_ROUTES: target {target.name!r} {fault}" for fault in job_faults(target)]
         if target.provider != "openai":
             faults.append(
                 f"PENSTOCK_ROUTES: target {target.name!r} is in lane batch, which only an openai server has."
             )
-    return faults
-
-
-def _job_faults(target: Target) -> list[str]:
-    if target.runner != "job":
-        return [
-            f"has a {field}, which only runner: job uses: leave it out."
-            for field in ("drain", "job")
-            if field in target.model_fields_set
-        ]
-    faults = []
-    if target.drain is None:
-        faults.append("has runner: job and needs a drain: gs://BUCKET, or a folder, where its files lie.")
-    if target.job is None and target.base_url is None:
-        faults.append(
-            "has runner: job and needs a job, projects/P/locations/R/jobs/J, or the base_url of an engine "
-            "beside which a process of this machine works its files off."
-        )
-    if target.job is not None and target.drain is not None and not target.drain.startswith("gs://"):
-        faults.append(
-            "has a job on Cloud Run, which reads no folder of this machine: say drain: gs://BUCKET."
-        )
     return faults

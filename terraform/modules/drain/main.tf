@@ -22,6 +22,8 @@ locals {
   weights = "/weights"
   path    = var.settings.weights_path == null ? var.settings.model : "${local.weights}/${trim(coalesce(var.settings.weights_path, "-"), "/")}"
 
+  serve = concat(["vllm", "serve", local.path, "--served-model-name", var.settings.model, "--port", tostring(local.port), "--enable-prompt-tokens-details"], var.settings.args)
+
   mounts = merge(
     { program = { bucket = google_storage_bucket.files.name, path = local.shelf } },
     var.settings.weights_bucket == null ? {} : { weights = { bucket = var.settings.weights_bucket, path = local.weights } },
@@ -68,7 +70,7 @@ resource "google_cloud_run_v2_job" "this" {
       containers {
         image   = var.settings.image
         command = ["python3", "-m", "penstock.drain"]
-        args    = concat(["vllm", "serve", local.path, "--served-model-name", var.settings.model, "--port", tostring(local.port), "--enable-prompt-tokens-details"], var.settings.args)
+        args    = local.serve
 
         dynamic "env" {
           for_each = local.env

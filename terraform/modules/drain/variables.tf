@@ -32,6 +32,7 @@ variable "settings" {
     `image`: an image with vLLM, REGION-docker.pkg.dev/… or docker.io/vllm/vllm-openai, pinned by @sha256:DIGEST.
     `model`: the name that routes see; without `weights_path` also the id on the hub. `weights_bucket`, `weights_path`: an existing bucket and the folder of the model in it, mounted read-only.
     `gpu`: "nvidia-l4" or "nvidia-rtx-pro-6000". `cpu`, `memory`: the GPU's minimum unless set.
+    `spot`: null, or the same on Spot VMs of Google Cloud Batch too, for targets that say so: `machine_type` (the smallest with the GPU), `retries` of a task whose VM was taken away, and `network` with `subnetwork` by their full names for VMs without an address of their own.
     `width`: requests that the engine is asked at once. `args`: more of `vllm serve`'s own.
   EOT
   type = object({
@@ -44,6 +45,7 @@ variable "settings" {
     memory         = optional(string)
     width          = optional(number, 256)
     args           = optional(list(string), [])
+    spot           = optional(object({ machine_type = optional(string), network = optional(string), subnetwork = optional(string), retries = optional(number, 3) }))
   })
   nullable = false
 
@@ -58,6 +60,14 @@ variable "settings" {
   validation {
     condition     = (var.settings.weights_bucket == null) == (var.settings.weights_path == null)
     error_message = "Give weights_bucket and weights_path together, or neither to load from the hub."
+  }
+  validation {
+    condition     = try((var.settings.spot.network == null) == (var.settings.spot.subnetwork == null), true)
+    error_message = "Give spot its network and subnetwork together, or neither for the default network."
+  }
+  validation {
+    condition     = try(var.settings.spot.retries >= 0 && var.settings.spot.retries <= 10 && floor(var.settings.spot.retries) == var.settings.spot.retries, true)
+    error_message = "Set spot's retries to a whole number from 0 to 10: Batch begins a task no more often."
   }
   validation {
     condition     = var.settings.width >= 1 && var.settings.width <= 4096 && floor(var.settings.width) == var.settings.width

@@ -10,8 +10,7 @@ variable "functions" {
     `endpoints`: where callbacks may go, see docs/callbacks.md: name, or tenant/name => `url`, and for another key `version` with the time of the change in `rotated_at`.
     `bills`: accounts at providers whose bills are compared, see docs/money.md: name => `provider` (openai, anthropic, openrouter), and where the account is shared the provider's ids of this deployment's `project` or `key`; `targets`, default: those whose address is the provider's.
     `door`: who may call the front door, see docs/door.md: `callers`, IAM members (default: everybody, since each call shows a key of the door's own), and `keys`, whether calls show such a key.
-    `drain`: null, or a GPU of one's own that works batches off, see modules/drain and docs/lanes.md; with the room batches.
-    `paused`: no requests are delivered and the sweeper rests; messages wait for up to 7 days. What is in flight ends.
+    `drain`: null, or a GPU of one's own that works batches off, see modules/drain and docs/lanes.md; with the room batches. `paused`: no requests are delivered and the sweeper rests; messages wait for up to 7 days. What is in flight ends.
   EOT
   type = object({
     bundle  = string
@@ -69,6 +68,7 @@ variable "functions" {
       memory         = optional(string)
       width          = optional(number, 256)
       args           = optional(list(string), [])
+      spot           = optional(object({ machine_type = optional(string), network = optional(string), subnetwork = optional(string), retries = optional(number, 3) }))
     }))
     paused = optional(bool, false)
   })

@@ -59,14 +59,17 @@ locals {
     "is no openai server, which alone takes service_tier: leave it out."                               = target.service_tier != null && !local.openai[number]
     "is no openai server, which alone takes prompt_cache: leave it out."                               = target.prompt_cache != null && !local.openai[number]
     "must have lane \"sync\", \"background\" or \"batch\"."                                            = target.lane != null && !contains(["sync", "background", "batch"], coalesce(target.lane, "-"))
-    "has a runner, a window_s, a max_lines, a max_bytes, a min_lines, a drain or a job, which only lane batch uses: leave it out." = (
-      coalesce(target.lane, "sync") != "batch" && anytrue([for value in [target.runner, target.window_s, target.max_lines, target.max_bytes, target.min_lines, target.drain, target.job] : value != null])
+    "has a runner, a window_s, a max_lines, a max_bytes, a min_lines, a drain, a job or a spot, which only lane batch uses: leave it out." = (
+      coalesce(target.lane, "sync") != "batch" && anytrue([for value in [target.runner, target.window_s, target.max_lines, target.max_bytes, target.min_lines, target.drain, target.job, target.spot] : value != null])
     )
     "must have runner \"openai\" or \"job\", or none." = target.runner != null && !contains(["openai", "job"], coalesce(target.runner, "-"))
-    "has runner job, which works its files off by a Cloud Run job: give it a job, projects/P/locations/R/jobs/J, and a drain, gs://BUCKET." = (
-      coalesce(target.runner, "-") == "job" && !(can(regex("^projects/[^/]+/locations/[^/]+/jobs/[^/]+$", target.job)) && can(regex("^gs://[^/]+$", target.drain)))
+    "has runner job, which works its files off by a Cloud Run job or on Spot VMs: give it a job, projects/P/locations/R/jobs/J, or a spot, projects/P/locations/R, and a drain, gs://BUCKET." = (
+      coalesce(target.runner, "-") == "job" && !(
+        (target.job == null) != (target.spot == null) && can(regex("^gs://[^/]+$", target.drain)) &&
+        (can(regex("^projects/[^/]+/locations/[^/]+/jobs/[^/]+$", target.job)) || can(regex("^projects/[^/]+/locations/[^/]+$", target.spot)))
+      )
     )
-    "has a job or a drain, which only runner job uses: leave it out." = coalesce(target.runner, "-") != "job" && coalesce(target.lane, "sync") == "batch" && (target.job != null || target.drain != null)
+    "has a job, a spot or a drain, which only runner job uses: leave it out." = coalesce(target.runner, "-") != "job" && coalesce(target.lane, "sync") == "batch" && (target.job != null || target.spot != null || target.drain != null)
     "must have a min_lines that is a whole number from 1 to its max_lines." = target.min_lines != null && !try(
       target.min_lines >= 1 && target.min_lines <= coalesce(target.max_lines, 5000) && floor(target.min_lines) == target.min_lines, false
     )
@@ -86,7 +89,7 @@ locals {
     "must have a secret_version that is latest, a number, or an alias."                             = !can(regex(local.version, target.secret_version))
     "must have auth \"key\", \"id_token\" or \"access_token\"."                                     = !contains(["key", "id_token", "access_token"], coalesce(target.auth, "key"))
     "needs a secret, or auth = \"id_token\" for a private Cloud Run service, or auth = \"access_token\" for Google's own models." = (
-      target.provider == "openai" && target.secret == null && !target.engine && !local.by_identity[number] && target.job == null
+      target.provider == "openai" && target.secret == null && !target.engine && !local.by_identity[number] && target.job == null && target.spot == null
     )
     "has a secret beside its auth: one of them is all it sends." = target.secret != null && local.by_identity[number]
     "needs a base_url for its auth."                             = target.base_url == null && local.by_identity[number]

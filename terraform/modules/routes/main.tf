@@ -67,6 +67,7 @@ output "routes" {
           min_lines       = target.min_lines
           drain           = target.drain
           job             = target.job
+          spot            = target.spot
         } : name => value if value != null }]
     } : field => given if given != null } }
   }

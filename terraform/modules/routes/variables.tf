@@ -12,7 +12,7 @@ variable "routes" {
     `max_output`: tokens of the longest answer where a request sets no max_tokens. `service_tier`: the tier that an openai server is asked for, such as "flex"; the tier that its answer names decides the price. `prompt_cache`: whether OpenAI itself is told which questions begin alike (docs/quality.md).
     `lane` "batch": requests wait in a pile and go out many in a file (docs/lanes.md); of such a one `runner` (openai, or job: a machine of our own, see modules/drain), `window_s`, `max_lines` and `max_bytes` of a batch.
     `lane` "background": the provider keeps the call and is asked after it; `window` "2h" or "8h": what it may take, at that window's price (route: choose "cheapest").
-    Of runner job: `job` and `drain` are modules/drain's outputs; a pile of fewer than `min_lines` wakes no machine.
+    Of runner job: `job` (or `spot`, its files on Spot VMs) and `drain` are modules/drain's outputs; a pile of fewer than `min_lines` wakes no machine.
   EOT
   type = object({
     default = string
@@ -60,6 +60,7 @@ variable "routes" {
         min_lines       = optional(number)
         drain           = optional(string)
         job             = optional(string)
+        spot            = optional(string)
       }))
     }))
   })

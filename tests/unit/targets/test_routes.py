@@ -75,10 +75,18 @@ OWN = {
             (routes(a={"choose": "cheapest", "targets": [target("own", **own), target("one")]}), said)
             for own, said in (
                 (OWN | {"drain": None}, "target 'own' has runner: job and needs a drain"),
-                (OWN | {"job": None}, "needs a job, projects/P/locations/R/jobs/J, or the base_url"),
+                (OWN | {"job": None}, "needs a job, projects/P/locations/R/jobs/J, or a spot"),
                 (OWN | {"drain": "/tmp/x"}, "reads no folder of this machine: say drain: gs://BUCKET."),
                 (OWN | {"runner": "openai"}, "has a drain, which only runner: job uses: leave it out."),
+                (OWN | {"max_bytes": 200_000_001}, "max_bytes must be at most 200000000"),
+                (OWN | {"max_lines": 50_001}, "max_lines must be at most 50000"),
                 (OWN | {"min_lines": 5001}, "has min_lines above its max_lines"),
+                (OWN | {"spot": "projects/p/locations/r"}, "has a job and a spot: say which"),
+                (OWN | {"job": None, "spot": "r"}, "spot must be where Google Cloud Batch makes its jobs"),
+                (
+                    OWN | {"job": None, "spot": "projects/p/locations/r", "drain": "/tmp/x"},
+                    "has jobs on Spot VMs, and what runs there reads no folder",
+                ),
                 (OWN | {"job": "drain"}, "job must be the full name of a Cloud Run job"),
                 ({"drain": "gs://b"}, "has a drain, which only lane: batch uses"),
             )

@@ -70,3 +70,50 @@ run "a_region_without_it" {
   }
   expect_failures = [var.region]
 }
+
+run "no_spot_unless_said" {
+  command = plan
+  assert {
+    condition     = length(google_storage_bucket_object.spot) + length(google_project_iam_member.spot) + length(google_service_account_iam_member.spot) + length(google_project_service.spot) == 0 && output.spot == null
+    error_message = "Nothing of it is there."
+  }
+}
+
+run "the_same_on_spot_vms" {
+  variables {
+    settings = {
+      image = "docker.io/vllm/vllm-openai@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+      model = "some/model"
+      gpu   = "nvidia-l4"
+      spot  = {}
+    }
+  }
+  assert {
+    condition     = output.spot == "projects/my-project-1/locations/us-central1" && google_storage_bucket_object.spot["on"].name == "program/spot.json"
+    error_message = "What a target says, and where the batcher reads the form of a job."
+  }
+  assert {
+    condition     = jsondecode(google_storage_bucket_object.spot["on"].content).allocationPolicy.instances[0].policy.provisioningModel == "SPOT" && jsondecode(google_storage_bucket_object.spot["on"].content).allocationPolicy.instances[0].policy.machineType == "g2-standard-4"
+    error_message = "A Spot VM, the smallest with the GPU."
+  }
+  assert {
+    condition     = jsondecode(google_storage_bucket_object.spot["on"].content).taskGroups[0].taskSpec.lifecyclePolicies[0].actionCondition.exitCodes == [50001] && jsondecode(google_storage_bucket_object.spot["on"].content).taskGroups[0].taskSpec.maxRetryCount == 3
+    error_message = "A task begins again when its VM was taken away, and for no other reason."
+  }
+  assert {
+    condition     = jsondecode(google_storage_bucket_object.spot["on"].content).taskGroups[0].taskSpec.environment.variables.PENSTOCK_DRAIN_SHELF == "gs://my-project-1-drains" && slice(jsondecode(google_storage_bucket_object.spot["on"].content).taskGroups[0].taskSpec.runnables[0].container.commands, 0, 4) == ["-m", "penstock.drain", "vllm", "serve"]
+    error_message = "The same drainer as Cloud Run's."
+  }
+  assert {
+    condition     = google_project_iam_member.spot["roles/batch.jobsEditor"].member == "serviceAccount:batcher@my-project-1.iam.gserviceaccount.com" && google_service_account_iam_member.spot["on"].member == "serviceAccount:batcher@my-project-1.iam.gserviceaccount.com"
+    error_message = "The batcher alone makes its jobs."
+  }
+}
+
+run "half_a_network" {
+  command = plan
+  variables {
+    settings = { image = "docker.io/a/b@sha256:0000000000000000000000000000000000000000000000000000000000000000", model = "m", gpu = "nvidia-l4", spot = { subnetwork = "projects/p/regions/r/subnetworks/s" } }
+  }
+  expect_failures = [var.settings]
+}
