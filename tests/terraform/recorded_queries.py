@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from google.cloud.firestore_v1.types import RunQueryRequest, RunQueryResponse, StructuredQuery
+from google.cloud.firestore_v1.types import (
+    RunAggregationQueryRequest,
+    RunAggregationQueryResponse,
+    RunQueryRequest,
+    RunQueryResponse,
+    StructuredQuery,
+)
 from grpc import (  # type: ignore[import-untyped]  # grpcio publishes no types
     aio,
     method_handlers_generic_handler,
@@ -17,7 +23,8 @@ from penstock.ports import Committed, Cursor, Near, Snapshot, Store, Vector, Wri
 
 
 class QueryRecorder:
-    """A gRPC server on a free port of this machine with Firestore's RunQuery; `queries` is what came."""
+    """A gRPC server on a free port of this machine with Firestore's RunQuery and RunAggregationQuery;
+    `queries` is what came."""
 
     def __init__(self) -> None:
         self.queries: list[StructuredQuery] = []
@@ -30,7 +37,13 @@ class QueryRecorder:
             request_deserializer=RunQueryRequest.deserialize,
             response_serializer=RunQueryResponse.serialize,
         )
-        handler = method_handlers_generic_handler("google.firestore.v1.Firestore", {"RunQuery": run_query})
+        count = unary_stream_rpc_method_handler(
+            self._count,
+            request_deserializer=RunAggregationQueryRequest.deserialize,
+            response_serializer=RunAggregationQueryResponse.serialize,
+        )
+        methods = {"RunQuery": run_query, "RunAggregationQuery": count}
+        handler = method_handlers_generic_handler("google.firestore.v1.Firestore", methods)
         self._server.add_generic_rpc_handlers([handler])
         self.host = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
         await self._server.start()
@@ -43,9 +56,13 @@ class QueryRecorder:
         self.queries.append(request.structured_query)
         yield RunQueryResponse(read_time=datetime(2026, 1, 1, tzinfo=UTC))
 
+    async def _count(self, request: RunAggregationQueryRequest, _: object) -> Any:
+        self.queries.append(request.structured_aggregation_query.structured_query)
+        yield RunAggregationQueryResponse(result={"aggregate_fields": {"n": {"integer_value": 0}}})
+
 
 class RecordingStore:
-    """The Store port on `store`, which answers; `firestore` is sent every search as well."""
+    """The Store port on `store`, which answers; `firestore` is sent every search and count as well."""
 
     def __init__(self, store: Store, firestore: Store) -> None:
         self._store = store
@@ -73,6 +90,7 @@ class RecordingStore:
         return await self._store.find(group, field, low, high, **page)
 
     async def count(self, group: str, field: str, low: str, high: str, *, timeout_s: float) -> int:
+        await self._firestore.count(group, field, low, high, timeout_s=timeout_s)
         return await self._store.count(group, field, low, high, timeout_s=timeout_s)
 
     async def scan(self, collection: str, *, after: str, limit: int, timeout_s: float) -> list[Snapshot]:

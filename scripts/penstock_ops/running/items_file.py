@@ -6,12 +6,15 @@ import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from penstock.errors import BadMessage
 from penstock.messages.strict_json import canonical
 from penstock.runs.rows import Row, item_in
 from penstock_ops.terminal.faults import Misuse
+
+#: Bytes of a CSV's field before the item's own limit is looked at: the library's is below that of an item.
+_FIELD: Final = 2**31 - 1
 
 
 def read_items(path: Path) -> Iterator[bytes]:
@@ -49,6 +52,7 @@ def _items(path: Path) -> Iterator[Any]:
                 raise Misuse(f"{path} must hold a list of items.")
             yield from whole
         case ".csv":
+            csv.field_size_limit(_FIELD)
             with path.open(encoding="utf-8-sig", newline="") as file:
                 yield from csv.DictReader(file, restkey="more", restval="")
         case suffix:

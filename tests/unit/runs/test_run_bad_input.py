@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from penstock.runs import planning
+from tests.chaos.callback_stage import with_callbacks
 from tests.chaos.provider import Reply
 from tests.chaos.run_stage import RUNS, document, mapped, outcome, pipeline, rows, start
 from tests.chaos.stage import Stage, play
@@ -122,3 +123,20 @@ def test_more_items_than_a_message_carries_are_refused() -> None:
         assert "items" in letter.attributes["error"]
 
     play(scene, shape=RUNS)
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [{"endpoint": "nobody"}, {"url": "https://crm.example.com/hooks"}, {"endpoint": "169.254.169.254"}],
+    ids=["not registered", "an address", "an address as a name"],
+)
+def test_a_run_that_nobody_could_be_told_of_is_refused_before_anything_is_paid(
+    callback: dict[str, str],
+) -> None:
+    async def scene(stage: Stage) -> None:
+        await _publish(stage, items=["a"], callback=callback)
+        assert (await stage.letters(), stage.calls()) == (["malformed"], 0)
+        [found] = await stage.world.store.read(["tenants/default/runs/r"], timeout_s=8)
+        assert found.fields is None
+
+    play(scene, shape=with_callbacks(RUNS), checked=False)

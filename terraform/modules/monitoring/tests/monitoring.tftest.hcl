@@ -98,7 +98,7 @@ run "with_runs" {
     error_message = "Nobody would notice a run that failed, or one in which nothing moves."
   }
   assert {
-    condition     = strcontains(output.alerts["run-out-of-budget"], "user_penstock_runs_out{") && strcontains(google_monitoring_dashboard.this.dashboard_json, "user_penstock_runs_out{") && google_logging_metric.counter["runs_out"].filter == "${local.from_functions} AND jsonPayload.action=\"run.out_of_budget\""
+    condition     = strcontains(output.alerts["run-out-of-budget"], "user_penstock_runs_out{") && strcontains(google_monitoring_dashboard.this.dashboard_json, "user_penstock_runs_out{") && endswith(google_logging_metric.counter["runs_out"].filter, " AND jsonPayload.action=\"run.out_of_budget\"")
     error_message = "Nobody would notice a run that has paused itself for want of budget, while its deadline passes."
   }
   assert {
