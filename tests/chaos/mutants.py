@@ -105,7 +105,7 @@ def _run(mutant: Mutant | None, tests: Sequence[str]) -> tuple[bool, str]:
             apply(mutant, functions)
         environment = os.environ | {"PYTHONPATH": str(functions), "PYTHONDONTWRITEBYTECODE": "1"}
         command = [
-            sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly",
+            sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:schemathesis",
             "-o", "addopts=--import-mode=importlib", "--timeout=60",
             "--timeout-method=thread", *tests,
         ]  # fmt: skip
