@@ -12,7 +12,8 @@ def _fields(workspace: Workspace) -> Run:
 
 def test_the_documents_searched_and_expiring_are_terraforms(workspace: Workspace) -> None:
     fields = _fields(workspace).of("google_firestore_field")
-    rows = {collection(row["document"]): row for row in table("document")}
+    written = [row for row in table("document") if not row["by"].startswith("nobody yet")]
+    rows = {collection(row["document"]): row for row in written}
 
     indexed = {
         (field.values["collection"], field.values["field"])

@@ -221,7 +221,7 @@ def _cross_faults(parsed: _Routes) -> list[str]:
 
             faults += split_faults(alias, route, experiments)
         if route.choose == "cascade" or route.checks:
-            from penstock.targets.cascade import cascade_faults  # nobody else needs it
+            from penstock.targets.cascade_faults import cascade_faults  # nobody else needs it
 
             faults += cascade_faults(alias, route, Routes(parsed.default, parsed.routes).targets)
         for target in route.targets:
