@@ -12,14 +12,10 @@ from typing import Any, Final
 from penstock.adapters.providers.failures import ambiguous
 from penstock.adapters.runners.google_api import GoogleApi
 from penstock.adapters.runners.job import Execution
-from penstock.errors import ProviderFailure
 
 #: Names the file that an execution works off.
 NAMES: Final = "PENSTOCK_DRAIN"
 _GARBAGE: Final = ambiguous("Cloud Run told of an execution in a form that its API does not have.")
-#: Of an execution that has ended, or is gone: there is nothing to call back.
-_OVER: Final = frozenset({400, 404, 409})
-_PAGE: Final = "100"
 
 
 class CloudRunMachine:
@@ -39,22 +35,12 @@ class CloudRunMachine:
         return _told(await self._api.call("GET", name, timeout_s=timeout_s))
 
     async def since(self, when: datetime, timeout_s: float) -> list[Execution]:
-        """Page by page to the end: the order of the listing is promised nowhere."""
-        found: list[Execution] = []
-        page: str | None = ""
-        while page is not None:
-            params = {"pageSize": _PAGE} | ({"pageToken": page} if page else {})
-            said = await self._api.call("GET", f"{self._job}/executions", params=params, timeout_s=timeout_s)
-            found += [one for one in map(_told, said.get("executions", [])) if one.created_at >= when]
-            page = said.get("nextPageToken") or None
-        return found
+        listed = self._api.listed(f"{self._job}/executions", "executions", timeout_s=timeout_s)
+        found = [_told(said) async for said in listed]
+        return [one for one in found if one.created_at >= when]
 
     async def cancel(self, name: str, timeout_s: float) -> None:
-        try:
-            await self._api.call("POST", f"{name}:cancel", body={}, timeout_s=timeout_s)
-        except ProviderFailure as failure:
-            if failure.status not in _OVER:
-                raise
+        await self._api.cancel(name, timeout_s=timeout_s)
 
     async def close(self) -> None:
         await self._api.close()

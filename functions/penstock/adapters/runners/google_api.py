@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
 import aiohttp
@@ -13,8 +13,12 @@ from penstock.adapters.providers.connections import CONNECT_S
 from penstock.adapters.providers.failures import ambiguous, of_status
 from penstock.adapters.providers.key import Key
 from penstock.adapters.providers.one_call import call_once
+from penstock.errors import ProviderFailure
 
 _GARBAGE: Final = ambiguous("Google's reply is not the JSON that its API writes.")
+#: Of what has ended, or is gone: there is nothing to call back.
+_OVER: Final = frozenset({400, 404, 409})
+_PAGE: Final = "100"
 
 
 class GoogleApi:
@@ -44,6 +48,26 @@ class GoogleApi:
             return said
 
         return await call_once(ask, key=self._key, timeout_s=timeout_s, of_error=of_error)
+
+    async def listed(
+        self, path: str, field: str, *, timeout_s: float, params: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Any]:
+        """Page by page to the end, for the order of a listing is promised nowhere. Raises ProviderFailure."""
+        page: str | None = ""
+        while page is not None:
+            asked = {"pageSize": _PAGE, **(params or {})} | ({"pageToken": page} if page else {})
+            said = await self.call("GET", path, params=asked, timeout_s=timeout_s)
+            for one in said.get(field, []):
+                yield one
+            page = said.get("nextPageToken") or None
+
+    async def cancel(self, name: str, *, timeout_s: float) -> None:
+        """Call back what runs under `name`; what does not is left as it is. Raises ProviderFailure."""
+        try:
+            await self.call("POST", f"{name}:cancel", body={}, timeout_s=timeout_s)
+        except ProviderFailure as failure:
+            if failure.status not in _OVER:
+                raise
 
     async def close(self) -> None:
         if self._http is not None:

@@ -28,9 +28,6 @@ LABEL: Final = {"penstock": "drain"}
 _NO_FORM: Final = unpaid(f"The form of a job, {FORM} in its drain, is not there, or is no job.")
 _GARBAGE: Final = ambiguous("Google Cloud Batch told of a job in a form that its API does not have.")
 _ENDED: Final = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
-#: Of a job that has ended, or is gone: there is nothing to call back.
-_OVER: Final = frozenset({400, 404, 409})
-_PAGE: Final = "100"
 
 
 class SpotMachine:
@@ -56,24 +53,16 @@ class SpotMachine:
         return _told(await self._api.call("GET", name, timeout_s=timeout_s))
 
     async def since(self, when: datetime, timeout_s: float) -> list[Execution]:
-        """Page by page to the end: the order of the listing is promised nowhere."""
         [(key, value)] = LABEL.items()
-        found: list[Execution] = []
-        page: str | None = ""
-        while page is not None:
-            params = {"pageSize": _PAGE, "filter": f"labels.{key}={value}"}
-            params |= {"pageToken": page} if page else {}
-            said = await self._api.call("GET", self._jobs, params=params, timeout_s=timeout_s)
-            found += [one for one in map(_told, said.get("jobs", [])) if one.created_at >= when]
-            page = said.get("nextPageToken") or None
-        return found
+        ours = {"filter": f"labels.{key}={value}"}
+        found = [
+            _told(said)
+            async for said in self._api.listed(self._jobs, "jobs", timeout_s=timeout_s, params=ours)
+        ]
+        return [one for one in found if one.created_at >= when]
 
     async def cancel(self, name: str, timeout_s: float) -> None:
-        try:
-            await self._api.call("POST", f"{name}:cancel", body={}, timeout_s=timeout_s)
-        except ProviderFailure as failure:
-            if failure.status not in _OVER:
-                raise
+        await self._api.cancel(name, timeout_s=timeout_s)
 
     async def close(self) -> None:
         await self._api.close()
