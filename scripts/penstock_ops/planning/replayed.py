@@ -103,7 +103,7 @@ class Replay:
         answer = row.output_tokens if limit is None else min(row.output_tokens, limit)
         usage = Usage(row.input_tokens, answer, service_tier=None if tier in STANDARD_TIERS else tier)
         usd = self._planner.prices.cost(target.priced_as, usage, Lane(target.lane)).usd
-        return _draw(prior_of(target), self._rng), usd or 0.0
+        return draw(prior_of(target), self._rng), usd or 0.0
 
     def _given_s(self, end_s: float) -> float:
         """How long a lane that waits is waited for."""
@@ -141,7 +141,7 @@ def _request(row: TraceRow, model: str | None, now: datetime, max_wait_s: float 
     )  # fmt: skip
 
 
-def _draw(prior: Prior, rng: random.Random) -> float:
+def draw(prior: Prior, rng: random.Random) -> float:
     """Seconds, from the lognormal through the two quantiles of `prior`."""
     sigma = log(prior.p95_s / prior.median_s) / _NORMAL.inv_cdf(0.95)
     return prior.median_s * exp(sigma * rng.gauss(0.0, 1.0))
