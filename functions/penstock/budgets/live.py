@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from penstock.budgets.accounts import touched
-from penstock.budgets.held import with_outcome
+from penstock.budgets.held import UNTOLD, with_outcome
 from penstock.budgets.pool import Pool, Wish
 from penstock.messages.hold import OPEN, PAID, UNPAID, UNSURE, VOID, Hold
 from penstock.messages.request import Request
@@ -112,12 +112,16 @@ class Live:
         if self._asked and self._asked[-1].charge is None:
             outcome, cost = self._outcome
             nano = self._asked[-1].wish.hold.nano
-            self._asked[-1].charge = {UNPAID: 0, VOID: 0, PAID: cost, UNSURE: nano, OPEN: nano}[outcome]
+            self._asked[-1].charge = _charge(outcome, cost, nano)
         self._outcome = (OPEN, 0)
 
     def _look(self, record: Record) -> None:
         if self._asked and record.holds and _is(record.holds[-1], self._asked[-1].wish.hold):
             self._asked[-1].landed = True
+
+
+def _charge(outcome: str, cost: int, nano: int) -> int:
+    return {UNPAID: 0, VOID: 0, PAID: cost, UNSURE: nano, UNTOLD: nano, OPEN: nano}[outcome]
 
 
 def _is(one: Hold, other: Hold) -> bool:
