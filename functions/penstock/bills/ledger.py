@@ -21,8 +21,8 @@ _BATCH: Final = 300
 
 @dataclass(slots=True)
 class Bought:
-    """What one variant was asked, and what that cost. `unpriced`: answers without a price in the book; `late`:
-    answers of calls that count as perhaps paid, too."""
+    """What one variant was asked, and what that cost. `unpriced`: answers without a price in the book;
+    `late`: answers of calls that count as perhaps paid, too."""
 
     counts: Counts = field(default_factory=Counts)
     nano: int = 0

@@ -1,9 +1,9 @@
 """What a bill makes of a day's doubts: those that may be on it stay charged, the others come back.
 
-Nobody can tell which of several calls a bill means. So of those to one target, on the same accounts, as many of
-the dearest stay as the bill may have: what stays is never less than what was really paid. What was released and
-is on a later bill all the same is charged again. Each decision lies in one write with what it moves, and holds
-only against what it was made of: no counter moves twice for it.
+Nobody can tell which of several calls a bill means. So of those to one target, on the same accounts, as
+many of the dearest stay as the bill may have: what stays is never less than what was really paid. What was
+released and is on a later bill all the same is charged again. Each decision lies in one write with what it
+moves, and holds only against what it was made of: no counter moves twice for it.
 """
 
 from __future__ import annotations

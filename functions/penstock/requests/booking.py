@@ -98,7 +98,12 @@ def _of_whom(answer: Answer, at: datetime) -> _Account:
 def _of_rung(answer: Answer, made: bool) -> dict[str, int]:
     """It answered, and no request: the result counts as that. `made`: by a call that was waited for."""
     usd = answer.cost.usd
-    counted = {"answered": 1, "answered_late": int(not made), "cost_nano_usd": _nano(usd), "cost_unknown": int(usd is None)}
+    counted = {
+        "answered": 1,
+        "answered_late": int(not made),
+        "cost_nano_usd": _nano(usd),
+        "cost_unknown": int(usd is None),
+    }
     return _tokens(answer.usage.encode()) | counted
 
 
