@@ -80,7 +80,7 @@ def _daily(results: list[dict[str, Any]]) -> dict[str, tuple[Any, ...]]:
 
 def _named(result: Any) -> dict[str, Any]:
     """Every target's model by its own name: the simulated one has one for all."""
-    named = json.loads(json.dumps(result)) | {"model": result["target"]}
+    named: dict[str, Any] = json.loads(json.dumps(result)) | {"model": result["target"]}
     return named | {"cascade": [rung | {"model": rung["target"]} for rung in named.get("cascade", [])]}
 
 

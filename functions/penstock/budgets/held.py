@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from penstock.budgets.doubts import doubted
-from penstock.messages.hold import OPEN, UNSURE, VOID, Hold
+from penstock.messages.hold import OPEN, PAID, UNSURE, VOID, Hold
 from penstock.paths import drawn_path
 from penstock.ports import Increment, Merge, ServerTime, Write
 from penstock.requests.record import Record
@@ -71,8 +71,13 @@ def with_hold(record: Record, hold: Hold) -> tuple[Record, list[Write]]:
 def let_go(record: Record) -> tuple[Record, list[Write]]:
     """The record without holds, and what their allotment is charged."""
     spent = charge(record)
+    paid = sum(hold.cost for hold in record.holds or () if hold.outcome == PAID)
     free = record._replace(
-        holds=None, holding=None, held_at=None, charged=(record.charged or 0) + spent or None
+        holds=None,
+        holding=None,
+        held_at=None,
+        charged=(record.charged or 0) + spent or None,
+        charged_paid=(record.charged_paid or 0) + paid or None,
     )
     return free, charged(record)
 
