@@ -135,9 +135,11 @@ class Budgets(Seam):
             task.cancel()
 
     async def _limits(self, s: Services, record: Record, target: Target) -> tuple[Limit, ...]:
-        """Raises StoreUnavailable: nobody can say whether there is a budget."""
-        if self._known.limits is None:
-            await s.pause.current(s.store, s.clock, s.timing)
+        """As fresh as the pause must be: before a call again, minutes after the claim, they may be others.
+
+        Raises StoreUnavailable: nobody can say whether there is a budget.
+        """
+        await s.pause.current(s.store, s.clock, s.timing)
         if self._known.limits is None:
             raise StoreUnavailable("Nobody can say whether there is a budget.")
         return self._known.touching(record.tenant, target.name, target.priced_as)
