@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 from penstock.paths import BATCHES, PILES, request_path
@@ -23,7 +23,7 @@ from penstock_ops.terminal.topology import Topology
 #: The price book's entry that answers are priced by.
 PRICE = "gpt-5.4-nano"
 #: Each lane is a route of its own, and the deadline that makes its requests go by it, in seconds.
-LANES: dict[str, float | None] = {"sync": None, "flex": 1800.0, "batch": 86_400.0}
+LANES: dict[str, float | None] = {"sync": None, "flex": 1800.0, "background": None, "batch": 86_400.0}
 _TOPIC = "llm-batches"
 #: The system's own waits are so much shorter: nobody measures those here.
 _SCALE = 20
@@ -37,14 +37,19 @@ _PAGE = 300
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """`requests` of one lane, all together. `usd`: their answers; `cpu_s`: of all functions."""
+    """`requests` of one lane, all together. `usd`: their answers; `cpu`: seconds by function."""
 
     lane: str
     requests: int
     trip: Trip
-    cpu_s: float
+    cpu: Mapping[str, float]
     usd: float
     seconds: float
+
+    @property
+    def cpu_s(self) -> float:
+        """Of all functions together."""
+        return sum(self.cpu.values())
 
 
 @dataclass
@@ -60,16 +65,17 @@ class LanesRig:
 
         Raises OperatorFault.
         """
-        began, cpu_s = time.monotonic(), self._cpu_s()
+        began, before = time.monotonic(), self._cpu_s()
         self.calls.clear()
         ids = [f"{lane}-{number}" for number in range(begin, begin + count)]
         await self.rig.publish(_question(lane, name) for name in ids)
         usd = await self._done(lane, ids)
         seconds = time.monotonic() - began
-        return Ran(lane, count, trip_of(self.calls), self._cpu_s() - cpu_s, usd, seconds)
+        cpu = {name: after - before[name] for name, after in self._cpu_s().items()}
+        return Ran(lane, count, trip_of(self.calls), cpu, usd, seconds)
 
-    def _cpu_s(self) -> float:
-        return sum(function.cpu_s() for function in self.functions.values())
+    def _cpu_s(self) -> dict[str, float]:
+        return {name: function.cpu_s() for name, function in self.functions.items()}
 
     async def _done(self, lane: str, ids: list[str]) -> float:
         """What the answers of `ids` cost together, once all are confirmed and no batch is open."""
@@ -151,10 +157,11 @@ async def _minutes(rig: Rig, sweeper: Instance) -> None:
 def _routes(url: str) -> str:
     usual = {"provider": "openai", "model": MODEL, "price": PRICE, "base_url": url, "max_output": 200}
     at_once, flex = usual | {"name": "at-once"}, usual | {"name": "flex", "service_tier": "flex"}
-    batch = usual | {"name": "batch", "lane": "batch"}
+    batch, kept = usual | {"name": "batch", "lane": "batch"}, usual | {"name": "kept", "lane": "background"}
     routes = {
         "sync": {"targets": [at_once]},
         "flex": {"choose": "cheapest", "targets": [flex, at_once]},
+        "background": {"targets": [kept]},
         "batch": {"choose": "cheapest", "targets": [batch, at_once]},
     }
     return json.dumps({"default": "sync", "routes": routes})

@@ -9,6 +9,7 @@ from functools import partial
 
 import pytest
 
+from penstock.batches import sealing
 from penstock.paths import BATCHES as GROUP
 from penstock.pause import PAUSE_PATH, Pause
 from penstock.ports import Delete, Put
@@ -365,6 +366,22 @@ def test_many_with_one_deadline_go_out_together_and_each_comes_back_once() -> No
         [found] = await stage.world.store.scan(f"tenants/default/{GROUP}", after="", limit=9, timeout_s=5)
         assert (found.fields or {})["fates"] == {"answered": 40, "without a line": 0}
         assert (found.fields or {})["expires_at"] > stage.world.clock.now() + timedelta(days=30)
+
+    play(scene, shape=ALONE)
+
+
+def test_a_pile_that_is_read_in_pages_goes_out_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No query of it is for all of them: fifty thousand would take longer than a query may."""
+    monkeypatch.setattr(sealing, "PAGE", 2)
+
+    async def scene(stage: Stage) -> None:
+        for number in range(13):
+            await stage.ask(f"r{number}", f"question {number}", max_wait_s=PATIENT)
+        await stage.rest()
+        assert [len(job.lines) for job in stage.world.batches.jobs.values()] == [13]
+        assert sorted(call.request_id for call in stage.world.ledger.calls) == sorted(
+            f"r{number}" for number in range(13)
+        )
 
     play(scene, shape=ALONE)
 
