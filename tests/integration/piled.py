@@ -62,6 +62,18 @@ class Piled:
                 wake = _wake(Wake("default", str(out["name"]), int(out["fence"])), BATCH)
                 await batch(self.batchers[0], wake)
 
+    async def rest(self, names: Sequence[str], rounds: int = 20) -> list[dict[str, Any]]:
+        """The results of these requests, once each has one and no batch is open; the clock goes on."""
+        for _ in range(rounds):
+            await self.work_off()
+            waiting = [one for one in await self.requests(names) if "result" not in one]
+            for one in waiting:
+                wake = Wake("default", str(one["request_id"]), int(one["fence"]))
+                await handle(self.batchers[0], _wake(wake, "request_id"))
+            if not waiting and await self.stages() <= {"over"}:
+                return [one["result"] for one in await self.requests(names)]
+        raise AssertionError(f"not at rest after {rounds} rounds: {await self.stages()}")
+
     async def requests(self, names: Sequence[str]) -> list[dict[str, Any]]:
         found = await self.batchers[0].store.read(
             [request_path("default", name) for name in names], timeout_s=10

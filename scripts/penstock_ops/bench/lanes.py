@@ -9,7 +9,7 @@ from typing import Any
 from penstock.money.pricing import PriceBook
 from penstock_ops.bench.bill import Tariff
 from penstock_ops.bench.lanes_bills import bills_of
-from penstock_ops.bench.lanes_ran import LANES, PRICE, Ran, lanes_rig
+from penstock_ops.bench.lanes_ran import LANES, PRICE, SCALE, Ran, lanes_rig
 from penstock_ops.bench.lanes_usd import Measured
 from penstock_ops.bench.lanes_whole import section_of, whole_batch
 from penstock_ops.bench.meter import read_meter
@@ -68,7 +68,7 @@ def section(ran: list[Ran], tariff: Tariff) -> Section:
         figures=_figures(ran),
         notes=(
             "Counted at the wire between the functions and the emulators, the sweeper's minutes among them, "
-            "twenty to a real one. CPU: of request_handler, response_processor, sweeper and batcher "
+            f"{SCALE} to a real one. CPU: of request_handler, response_processor, sweeper and batcher "
             f"together. Answers: as long as the offline server's, at {PRICE}'s prices. Firestore: reads and "
             "writes alone, in one region.",
         ),
