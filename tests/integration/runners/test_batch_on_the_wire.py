@@ -124,7 +124,8 @@ async def test_a_line_that_was_cut_at_its_length_is_an_answer_that_says_so(
 ) -> None:
     await piled.ask({"a": "[do:answer finish=length] Why?"})
     [result] = await piled.rest(["a"])
-    assert (result["status"], result["completion"]["finish_reason"], paid(model)) == ("completed", "length", 1)
+    told = (result["status"], result["completion"]["finish_reason"])
+    assert (*told, paid(model)) == ("completed", "length", 1)
 
 
 async def test_a_job_that_cannot_be_called_back_is_waited_for_and_collected(
