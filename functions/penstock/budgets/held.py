@@ -26,6 +26,12 @@ def is_void(record: Record) -> bool:
     return record.held_at >= record.holds[-1].lease_end
 
 
+def serves(record: Record, nano: int) -> bool:
+    """Whether its newest hold is of so much at least, came in time, and was not called under."""
+    newest = record.holds[-1] if record.holds else None
+    return newest is not None and newest.outcome == OPEN and newest.nano >= nano and not is_void(record)
+
+
 def with_outcome(record: Record, outcome: str, cost: int = 0) -> Record:
     """What became of the newest hold."""
     if not record.holds:

@@ -28,10 +28,12 @@ class _Asked:
 
 @dataclass(slots=True)
 class Live:
-    """`waits`: it was refused, and is put aside for want of money."""
+    """`request` is what is asked next, once that is known. `waits`: it was refused, and is put aside for want
+    of money. `kept`: the hold of the call that its provider keeps, which an earlier delivery took."""
 
-    request: Request
+    request: Request | None = None
     waits: bool = False
+    kept: Hold | None = None
     _asked: list[_Asked] = field(default_factory=list)
     _outcome: _Outcome = (OPEN, 0)
 
@@ -80,9 +82,8 @@ class Live:
     def noted(self, record: Record) -> Record:
         """`record` with what is known of its newest hold, if that is this delivery's."""
         self._look(record)
-        if not self._asked or not self._asked[-1].landed or self._outcome[0] == OPEN:
-            return record
-        return with_outcome(record, *self._outcome)
+        ours = self._asked[-1].landed if self._asked else self._keeps(record)
+        return with_outcome(record, *self._outcome) if ours and self._outcome[0] != OPEN else record
 
     def settle(self, *, durable: bool) -> None:
         """The delivery is over. `durable`: what it knew is written, so what is not needed may be used."""
@@ -114,6 +115,9 @@ class Live:
             nano = self._asked[-1].wish.hold.nano
             self._asked[-1].charge = {UNPAID: 0, VOID: 0, PAID: cost, UNSURE: nano, OPEN: nano}[outcome]
         self._outcome = (OPEN, 0)
+
+    def _keeps(self, record: Record) -> bool:
+        return self.kept is not None and bool(record.holds) and _is((record.holds or ())[-1], self.kept)
 
     def _look(self, record: Record) -> None:
         if self._asked and record.holds and _is(record.holds[-1], self._asked[-1].wish.hold):
