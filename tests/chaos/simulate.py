@@ -26,7 +26,7 @@ from tests.chaos.evidence import Evidence, collect
 from tests.chaos.lanes_stage import with_every_lane
 from tests.chaos.loop import run_virtual
 from tests.chaos.money_checker import money_violations
-from tests.chaos.money_stage import PRICED, set_limits, with_budgets
+from tests.chaos.money_stage import PRICED, PRICED_LANES, set_limits, with_budgets
 from tests.chaos.pace_stage import with_paces
 from tests.chaos.run_stage import with_runs
 from tests.chaos.sums import Sums
@@ -136,16 +136,18 @@ async def _live(seed: int, work: Workload) -> Outcome:
     shape = Shape(routes, seed=seed, instances=rng.choice((1, 2, 3)), skew_s=0.4, duplicates=work.duplicates)
     if work.runs:
         shape = with_runs(shape)
-    if work.limits:
-        shape = with_budgets(shape)
     if work.paces:
         shape = with_paces(shape, *work.paces)
     if work.refuses:
         shape = with_callbacks(shape, refusing(work.refuses))
-    if work.kept is not None:
+    if work.limits and (work.kept is not None or work.batches is not None):
+        shape = with_every_lane(shape, PRICED_LANES)
+    elif work.kept is not None:
         shape = with_every_lane(shape)
     elif work.batches is not None:
         shape = with_batches(shape, MIXED)
+    if work.limits:
+        shape = with_budgets(shape)
     if work.cascades:
         shape = with_cascade(shape, judged=work.cascades == "judged")
     log = io.StringIO()
