@@ -222,3 +222,17 @@ def test_many_draw_together_and_what_was_drawn_beforehand_goes_back_when_all_are
         assert await counted(stage) == bill(await stage.evidence())
 
     play(scene, shape=ALONE)
+
+
+def test_a_batcher_that_serves_no_requests_knows_of_the_budget() -> None:
+    async def scene(stage: Stage) -> None:
+        await set_limits(stage.world, PLENTY)
+        await stage.ask("r", max_wait_s=PATIENT)
+        await asyncio.sleep(60)
+        assert (await stage.document("r"))["state"] == "queued"
+        stage.world.instances[0].kill()  # the one after it is asked for batches alone
+        await stage.rest()
+        assert asked(stage) == ["lazy"]
+        assert charged_to(await stage.result("r"))[0] > 0
+
+    play(scene, shape=ALONE)
