@@ -169,7 +169,8 @@ async def _live(seed: int, work: Workload) -> Outcome:
                 await asyncio.sleep(max(0.0, sent.at - made.now()))
                 await made.publish(sent.data, sent.attributes)
             await running
-            await made.rest(TROUBLE_S + _rest_s(made))
+            # An operator who sees that money lacks does not wait for the deadlines of a day.
+            await made.rest(TROUBLE_S + (REST_S if work.limits else _rest_s(made)))
             await _end_trouble(made, work)
             spent = await _end_want(made, work, log)
             evidence, still_failing = await _redrive(made, log)
@@ -214,7 +215,7 @@ async def _end_want(made: World, work: Workload, log: io.StringIO) -> list[str]:
     await set_limits(made, *(limit._replace(nano=NANO, on_exhausted="park") for limit in work.limits))
     await asyncio.sleep(10)
     await release(made.operator, 30)
-    await made.rest(REST_S)
+    await made.rest(_rest_s(made))
     return broken
 
 
