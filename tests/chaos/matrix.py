@@ -245,7 +245,8 @@ LANE_MONEY_PATHS = (
         exact=False, limits=(_BUDGET,),
     ),
     Path(
-        "budget too small for kept calls", (_ask(model="alone"), _ask("another", model="alone")),
+        "budget too small for kept calls",
+        (_ask(model="alone", max_wait_s=7000), _ask("another", model="alone", max_wait_s=7000)),
         at_once=True, kept=True, exact=False, limits=(_TIGHT,),
     ),
 )  # fmt: skip

@@ -6,6 +6,8 @@ same write, so that nobody can charge it twice, and whoever closes it finds nobo
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -74,10 +76,15 @@ def let_go(record: Record) -> tuple[Record, list[Merge]]:
     return free, charged(record)
 
 
+def charged_together(records: Iterable[Record]) -> list[Merge]:
+    """The same of several that go away: one increment for each place."""
+    sums: Counter[str] = Counter()
+    for record in records:
+        if record.holding is not None and (spent := charge(record)):
+            sums[drawn_path(record.holding, record.tenant, record.request_id)] += spent
+    return [Merge(path, {DRAWN: Increment(spent)}) for path, spent in sums.items()]
+
+
 def charged(record: Record) -> list[Merge]:
     """The increment that charges its allotment, if it holds anything of one that costs."""
-    spent = charge(record)
-    if record.holding is None or not spent:
-        return []
-    path = drawn_path(record.holding, record.tenant, record.request_id)
-    return [Merge(path, {DRAWN: Increment(spent)})]
+    return charged_together([record])
