@@ -41,7 +41,6 @@ class Batched:
         self, s: Services, record: Record, target: Target, batch: str
     ) -> Park | Fail | None:
         """None: what its line may cost is set apart. Raises StoreError, BlobError."""
-        await s.pause.current(s.store, s.clock, s.timing)  # a batch takes long to be sealed
         limits = await self._known.limits_on(s, record, target)
         if not limits:
             return None

@@ -76,9 +76,9 @@ class Known:
         return touching(self.limits or (), tenant, target, model)
 
     async def limits_on(self, s: Services, record: Record, target: Target) -> tuple[Limit, ...]:
-        """The limits that a call of `record` to `target` is under. Raises StoreUnavailable: nobody knows."""
-        if self.limits is None:
-            await s.pause.current(s.store, s.clock, s.timing)
+        """The limits that a call of `record` to `target` is under, as fresh as the pause must be: before a
+        call again, minutes after the claim, they may be others. Raises StoreUnavailable: nobody knows."""
+        await s.pause.current(s.store, s.clock, s.timing)
         if self.limits is None:
             raise StoreUnavailable("Nobody can say whether there is a budget.")
         return self.touching(record.tenant, target.name, target.priced_as)

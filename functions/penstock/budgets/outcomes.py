@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from penstock.budgets.held import UNTOLD
 from penstock.budgets.worst import paid_nano
 from penstock.errors import FailureClass, ProviderFailure, Reason
 from penstock.messages.completion import Completion, Withheld
@@ -20,7 +21,9 @@ def outcome_of(s: Services, target: Target, lane: Lane, outcome: Completion | Pr
     answer = outcome.completion if isinstance(outcome, Withheld) else outcome
     if isinstance(answer, Completion):
         cost = paid_nano(target.priced_as, answer.usage, s.prices, lane)
-        return (UNSURE, 0) if cost is None else (PAID, cost)
-    if answer.kind is FailureClass.AMBIGUOUS or answer.reason is Reason.CONTENT_REFUSED:
+        return (UNTOLD, 0) if cost is None else (PAID, cost)
+    if answer.kind is FailureClass.AMBIGUOUS:
         return UNSURE, 0
+    if answer.reason is Reason.CONTENT_REFUSED:
+        return UNTOLD, 0
     return UNPAID, 0

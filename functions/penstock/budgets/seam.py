@@ -72,7 +72,7 @@ class Budgets(Seam):
             return record, ()  # it is refused before the call
         if not nano or too_dear(nano, limits):
             return record, ()
-        return with_hold(record, self._wish(s, live, limits, target, nano).hold)
+        return with_hold(record, self._wish(s, live, limits, target, nano).hold, waits=target.waits)
 
     def unclaimed(self, owner: str, *, sure: bool) -> None:
         live = self._live.pop(owner, None)
@@ -182,7 +182,9 @@ class Budgets(Seam):
                 return refused(s, refusal, holder.record, self._known.now(s.clock))
             if not written:
                 hold = wish.hold
-                await holder.write_with(lambda record: with_hold(live.noted(record), hold))  # noqa: B023
+                await holder.write_with(
+                    lambda record: with_hold(live.noted(record), hold, waits=target.waits)  # noqa: B023
+                )
                 live.begin(holder.record)
             if not is_void(holder.record):
                 return None

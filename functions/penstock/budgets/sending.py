@@ -69,7 +69,7 @@ class Sending:
         if asked is None:
             return record, ()
         asked.written = True
-        return with_hold(record, asked.wish.hold)
+        return with_hold(record, asked.wish.hold, waits=True)
 
     def change(self) -> list[Pool]:
         """The limits are others now: what is not stamped yet is drawn for anew. The pools from before."""
