@@ -29,7 +29,7 @@ async def test_a_change_is_seen_although_the_stream_has_gone_silent(
     firestore: str, project: str, store: FirestoreStore
 ) -> None:
     async with CuttingProxy(firestore) as proxy:
-        history = History(project, proxy.host, silence_s=0.5)
+        history = History(project, proxy.host, silence_s=1.5)
         history.watch(_PATH)
         following = asyncio.create_task(history.follow())
         # Given a document whose creation was seen
