@@ -16,7 +16,6 @@ from tests.chaos.faults import Happened
 from tests.chaos.provider import Call
 from tests.chaos.world import INTERNAL, LETTERS, PUBLISHED, RESULTS, TOPICS, World
 
-
 #: Of each tenant.
 _COLLECTIONS = (
     *("requests", "usage", "tally", "runs", "callbacks", "batches"),

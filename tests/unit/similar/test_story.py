@@ -200,7 +200,7 @@ def test_a_judge_opens_nothing_until_it_was_tried() -> None:
         await ask(stage, "r3", "please how do I reset my password please")
         assert (await evidence(stage.world))["open"] == 0
 
-    play(scene, always=Reply(grade="yes"), shape=shape(judge="judging"))
+    play(scene, always=Reply(grade="yes"), shape=shape(judge="judging"), checked=False)
 
 
 def test_drift_closes_and_then_nobody_is_asked_any_more() -> None:
