@@ -296,7 +296,7 @@ _VERIFIED = {"verifier": VERIFIER}
 SIMILAR_PATHS = tuple(
     replace(path, exact=False)
     for path in (
-        Path("similar", _ALIKE, similar={}, opened=True),
+        Path("similar given", _ALIKE, similar={}, opened=True),
         Path("similar in company", _ALIKE, at_once=True, similar={}, opened=True),
         Path("similar and verified", _ALIKE, (Reply(), _YES), similar=_VERIFIED, opened=True),
         Path("similar and refused", _ALIKE, (Reply(), _NO), similar=_VERIFIED, opened=True),
