@@ -20,6 +20,7 @@ from penstock.paths import (
     REQUESTS,
     RESPONSES,
     RUNS,
+    SIMILAR,
 )
 from penstock.ports import Delete, Snapshot
 from penstock.requests.record import Record, State
@@ -192,7 +193,7 @@ async def _delete(system: System, tenant: str, found: Found) -> int:
                     await delete([one.path for one in pages], advance)
             await delete([snapshot.path for snapshot in page], advance)
         for collection in (
-            *("cache", "usage", PILES, BATCHES, CALLBACKS, ENDPOINTS, "reach", EVIDENCE, AUDITS),
+            *("cache", "usage", PILES, BATCHES, CALLBACKS, ENDPOINTS, "reach", SIMILAR, EVIDENCE, AUDITS),
             *_OF_DOOR,
         ):
             async for page in _pages(system, f"tenants/{tenant}/{collection}"):
