@@ -7,28 +7,20 @@ and judge are asked by the tenant's ordinary requests, and the deployment counts
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Set
+from collections.abc import Set
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from penstock.errors import AlreadyExists, PreconditionFailed, PublishFailed
-from penstock.messages.audited import PLANTED
-from penstock.messages.request import CacheMode
 from penstock.money.estimate import estimate_tokens, estimate_usage
 from penstock.parts import Embedders
-from penstock.paths import REQUESTS, cache_path, evidence_path
-from penstock.ports import Create, Snapshot, Update
+from penstock.paths import cache_path
+from penstock.ports import Update
 from penstock.requests.flight import CacheEntry
-from penstock.requests.incoming import Incoming, incoming_wake
-from penstock.requests.record import Record
-from penstock.requests.room import wake_of
-from penstock.requests.stored import record_of
 from penstock.services import Services
-from penstock.similar.audits import audit_message, case_of, first_question
-from penstock.similar.compared import differ
-from penstock.similar.eligible import question_of
+from penstock.similar.audits import case_of, first_question
 from penstock.similar.entry import Entry
 from penstock.similar.evidence import Way, judged
 from penstock.similar.lookup import Look, look_around, looked, stands_alone
@@ -37,6 +29,8 @@ from penstock.similar.ways import way_of
 from penstock.targets.gate import gates
 from penstock.targets.routes import Routes
 from penstock.targets.similarity import Similar
+from penstock_ops.similar.planted import plant
+from penstock_ops.similar.stored import Asked, ended, stored
 from penstock_ops.terminal.console import dollars, print_json, say, stdout
 from penstock_ops.terminal.faults import Misuse, OperatorFault
 from penstock_ops.terminal.routes_named import routes_named
@@ -61,20 +55,6 @@ class Learned:
     failed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A stored result whose question another's answer might have served."""
-
-    found: Snapshot
-    record: Record
-    incoming: Incoming
-    question: str
-
-    @property
-    def answer(self) -> str:
-        return str((self.record.result or {})["completion"]["text"])
-
-
 async def learn(
     alias: str, tenant: str, path: Path | None, since: str | None, planted: int, *, yes: bool, as_json: bool
 ) -> int:
@@ -86,7 +66,7 @@ async def learn(
         say(f"penstock similar learn {alias} → {system.name}, tenant {tenant}")
         s = _with_routes(system, routes)
         way = way_of(alias, routes.routes[alias], routes, s.embedders[similar.embedder].name)
-        asked = sorted([one async for one in _stored(s, tenant, alias, first)], key=_ended)
+        asked = sorted([one async for one in stored(s, tenant, alias, first)], key=ended)
         if not asked:
             raise OperatorFault(f"no stored result of tenant {tenant} by route {alias} may be looked at.")
         _price(s, similar, asked, planted, yes=yes)
@@ -94,7 +74,8 @@ async def learn(
         for one in asked:
             later.discard(one.record.request_id)
             await _learn(s, tenant, way, similar, one, later, done)
-        await _plant(s, tenant, way, similar, asked, planted, done)
+        if similar.judge is not None:
+            done.planted = await plant(s, tenant, way, similar.judge, asked, planted)
         await s.embedders[similar.embedder].close()
     if as_json:
         print_json(asdict(done))
@@ -133,46 +114,7 @@ def _with_routes(system: System, routes: Routes) -> Services:
     return replace(s, routes=routes, gates=made, embedders=Embedders(routes, keyed))
 
 
-async def _stored(s: Services, tenant: str, alias: str, since: datetime | None) -> AsyncIterator[_Asked]:
-    """Results of calls of their own, by that route, with a question of text alone."""
-    after = ""
-    while True:
-        page = await s.store.scan(
-            f"tenants/{tenant}/{REQUESTS}", after=after, limit=_BATCH, timeout_s=s.timing.read_s
-        )
-        for found in page:
-            asked = await _asked(s, alias, since, found)
-            if asked is not None:
-                yield asked
-        if len(page) < _BATCH:
-            return
-        after = page[-1].path.rpartition("/")[2]
-
-
-async def _asked(s: Services, alias: str, since: datetime | None, found: Snapshot) -> _Asked | None:
-    record = record_of(found)
-    if record is None or record.answer_key is None or not record.completed or record.judges is not None:
-        return None
-    result = record.result or {}
-    said = result["completion"]
-    if result["cache"] != "miss" or said is None or said["tool_calls"] or said["finish_reason"] != "stop":
-        return None
-    if since is not None and datetime.fromisoformat(result["completed_at"]) < since:
-        return None
-    incoming = await incoming_wake(s, wake_of(record), record)
-    request = replace(incoming.request, cache=CacheMode.SIMILAR)
-    question = question_of(request)
-    if question is None or (request.model or s.routes.default) != alias or not incoming.targets:
-        return None
-    incoming = replace(incoming, request=request, key=record.answer_key)
-    return _Asked(found, record, incoming, question)
-
-
-def _ended(asked: _Asked) -> str:
-    return str((asked.record.result or {})["completed_at"])
-
-
-def _price(s: Services, similar: Similar, asked: list[_Asked], planted: int, *, yes: bool) -> None:
+def _price(s: Services, similar: Similar, asked: list[Asked], planted: int, *, yes: bool) -> None:
     """Say what it will come to, and ask. Raises OperatorFault where nobody can be asked, or says no."""
     tokens = sum(estimate_tokens(one.question) for one in asked)
     target = s.routes.targets.get(similar.embedder)
@@ -202,7 +144,7 @@ def _usd(s: Services, name: str, tokens: int) -> float | None:
 
 
 async def _learn(
-    s: Services, tenant: str, way: Way, similar: Similar, one: _Asked, later: Set[str], done: Learned
+    s: Services, tenant: str, way: Way, similar: Similar, one: Asked, later: Set[str], done: Learned
 ) -> None:
     look = looked(one.incoming, one.question, way, similar)
     done.looked += 1
@@ -220,7 +162,7 @@ async def _learn(
     done.kept += await _keep(s, tenant, similar, one, look)
 
 
-async def _judge(s: Services, tenant: str, way: Way, one: _Asked, look: Look, done: Learned) -> None:
+async def _judge(s: Services, tenant: str, way: Way, one: Asked, look: Look, done: Learned) -> None:
     """Count it where that needs nobody, else write it down and ask."""
     look.judge = True
     case = case_of(look, one.record)
@@ -250,7 +192,7 @@ async def _judge(s: Services, tenant: str, way: Way, one: _Asked, look: Look, do
         done.failed += 1
 
 
-async def _keep(s: Services, tenant: str, similar: Similar, one: _Asked, look: Look) -> bool:
+async def _keep(s: Services, tenant: str, similar: Similar, one: Asked, look: Look) -> bool:
     """Whether its question is found from now on: for as long as its answer is in the cache."""
     [cached] = await s.store.read([cache_path(tenant, look.key)], timeout_s=s.timing.read_s)
     known = CacheEntry.decode(cached.fields) if cached.fields is not None else None
@@ -262,36 +204,6 @@ async def _keep(s: Services, tenant: str, similar: Similar, one: _Asked, look: L
     put = entry.put(tenant, look.vector, similar.cap)
     await s.store.commit([put], timeout_s=s.timing.commit_s)
     return True
-
-
-async def _plant(
-    s: Services, tenant: str, way: Way, similar: Similar, asked: list[_Asked], planted: int, done: Learned
-) -> None:
-    """Show the judge the answer to another question, half the set away, beside the right one."""
-    await _begin(s, tenant, way)
-    half = max(1, len(asked) // 2)
-    for number in range(planted):
-        one, step = asked[number % len(asked)], half + number // len(asked)
-        other = asked[(number + step) % len(asked)]
-        if differ(one.incoming.request.params, one.answer, other.answer) is False or similar.judge is None:
-            continue
-        audit: dict[str, Any] = {
-            "step": PLANTED, "of": one.record.request_id, "way": asdict(way), "cosine": 0.0,
-        }  # fmt: skip
-        life = f"{tenant}/{one.record.request_id}/{other.record.request_id}/{one.record.created_at}"
-        asking = judging(one.question, one.answer, other.answer)
-        data, attributes = audit_message(s, tenant, similar.judge, life, audit, asking)
-        await s.bus.publish(s.topics.request, data, attributes, timeout_s=s.timing.publish_s)
-        done.planted += 1
-
-
-async def _begin(s: Services, tenant: str, way: Way) -> None:
-    """So that `show` names the way from now on."""
-    create = Create(evidence_path(tenant, way.name), asdict(way))
-    try:
-        await s.store.commit([create], timeout_s=s.timing.commit_s)
-    except AlreadyExists:
-        return
 
 
 def _print(done: Learned) -> None:

@@ -157,7 +157,7 @@ def test_a_verifier_is_asked_before_an_answer_is_given_and_booked_apart() -> Non
 
 
 @pytest.mark.parametrize(
-    "reply", [Reply(grade="no"), Reply(grade="perhaps"), *map(Reply, ("broken", "throttled"))]
+    "reply", [Reply(grade="no"), Reply(grade="perhaps"), Reply("broken"), Reply("throttled")]
 )
 def test_a_verifier_that_does_not_say_yes_is_a_miss(reply: Reply) -> None:
     async def scene(stage: Stage) -> None:
