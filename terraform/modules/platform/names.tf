@@ -50,5 +50,6 @@ locals {
     turns      = "turns"
     allotments = "allotments"
     drawn      = "drawn"
+    doubts     = "doubts"
   }
 }

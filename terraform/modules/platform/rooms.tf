@@ -29,7 +29,7 @@ locals {
         similar = { indexed = { requests = ["similar_of"] }, collections = { similar = { expires = true }, evidence = {}, audits = {} } }
         budgets = {
           indexed     = { requests = ["holding"] }
-          collections = { accounts = {}, allotments = { expires = true, indexed = ["due_at"] }, drawn = {} }
+          collections = { accounts = {}, allotments = { expires = true, indexed = ["due_at"] }, drawn = {}, doubts = { expires = true } }
         }
       }
     }
