@@ -88,7 +88,9 @@ class Services:
     #: Confirmations, which come in crowds and add to the same few documents.
     confirming: Together = field(default_factory=Together)
     #: Counts of what the members of a page say, which wake it in crowds.
-    counts: Shared[int] = field(default_factory=Shared)
+    counts: Shared[int] = field(default_factory=lambda: Shared(at_once=4))
+    #: Closings of pages, which the last of them ask for in crowds; each holds a page's documents in memory.
+    closings: Shared[bool] = field(default_factory=lambda: Shared(at_once=4))
     #: Uniform in [0, 1), for back-off.
     jitter: Callable[[], float] = random.random
     #: Unguessable: owners and write ids.

@@ -29,7 +29,7 @@ async def _settled() -> None:
 
 async def test_who_comes_while_one_is_under_way_shares_the_next_and_never_that_one() -> None:
     # Given a count that has begun
-    shared, count = Shared[int](), Counted()
+    shared, count = Shared[int](at_once=2), Counted()
     first = asyncio.create_task(shared.ask("page", count))
     await _settled()
 
@@ -48,7 +48,7 @@ async def test_who_comes_while_one_is_under_way_shares_the_next_and_never_that_o
 
 
 async def test_two_questions_do_not_wait_for_each_other() -> None:
-    shared, stuck, free = Shared[int](), Counted(), Counted()
+    shared, stuck, free = Shared[int](at_once=2), Counted(), Counted()
     free.go.set()
     waiting = asyncio.create_task(shared.ask("one", stuck))
     await _settled()
@@ -58,7 +58,7 @@ async def test_two_questions_do_not_wait_for_each_other() -> None:
 
 
 async def test_a_failure_is_told_to_each_and_the_next_is_asked_anew() -> None:
-    shared = Shared[int]()
+    shared = Shared[int](at_once=2)
 
     async def out() -> int:
         raise StoreUnavailable("Out.")
@@ -72,7 +72,7 @@ async def test_a_failure_is_told_to_each_and_the_next_is_asked_anew() -> None:
 
 
 async def test_one_that_is_cancelled_does_not_take_the_others_along() -> None:
-    shared, count = Shared[int](), Counted()
+    shared, count = Shared[int](at_once=2), Counted()
     gone, stays = (asyncio.create_task(shared.ask("page", count)) for _ in range(2))
     await _settled()
     gone.cancel()
@@ -80,3 +80,25 @@ async def test_one_that_is_cancelled_does_not_take_the_others_along() -> None:
     assert await stays == 0
     with pytest.raises(asyncio.CancelledError):
         await gone
+
+
+async def test_no_more_are_worked_out_at_once_than_were_allowed_and_who_waits_is_joined() -> None:
+    # Given two that are under way, of two that may be
+    shared, stuck, third = Shared[int](at_once=2), Counted(), Counted()
+    under_way = [asyncio.create_task(shared.ask(key, stuck)) for key in ("one", "another")]
+    await _settled()
+
+    # If more ask for a third thing, one after the other
+    asked = []
+    for _ in range(10):
+        third.there += 1
+        asked.append(asyncio.create_task(shared.ask("third", third)))
+        await _settled()
+
+    # I expect nothing to begin before one of the two has ended, and then one that saw them all
+    assert third.counts == 0
+    stuck.go.set()
+    third.go.set()
+    assert await asyncio.gather(*asked) == [10] * 10
+    assert third.counts == 1
+    await asyncio.gather(*under_way)

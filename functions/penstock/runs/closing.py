@@ -60,9 +60,8 @@ async def look(s: Services, sight: Sight) -> bool:
         if sight.page.state is not PageState.EMITTED or await done(s, sight.page) < sight.page.expected:
             return False
         try:
-            await _close(s, sight)
-        except NotAll:
-            return False
+            if not await _closed_together(s, sight.page):
+                return False
         except (PreconditionFailed, StoreUnavailable):
             pass  # written by somebody else, or by us: see
         again = await look_at(s, sight.page.tenant, sight.page.name)
@@ -95,18 +94,37 @@ async def done(s: Services, page: Page) -> int:
     return await s.counts.ask(name, counted)
 
 
-async def _close(s: Services, sight: Sight) -> None:
-    """Raises NotAll where a member has not ended after all: one may have been redriven."""
+async def _closed_together(s: Services, page: Page) -> bool:
+    """Close the page once for all who see beside each other that its members are done: to read them is what a
+    page costs. False where it is not to be closed: a member may have been redriven, the page given up.
+
+    Who comes while another closes it looks before he does the same."""
+
+    async def closed() -> bool:
+        sight = await look_at(s, page.tenant, page.name)
+        if sight is None or sight.page.state is not PageState.EMITTED:
+            return sight is not None
+        return await _close(s, sight)
+
+    return await s.closings.ask(page.path, closed)
+
+
+async def _close(s: Services, sight: Sight) -> bool:
+    """False where a member has not ended after all."""
     page = sight.page
     work = await work_of(s, sight.run, page)
     found = await members_of(s, work, work.asked)
-    rows = await outcomes(s, work, found)
+    try:
+        rows = await outcomes(s, work, found)
+    except NotAll:
+        return False
     closed = (await freeze(s, sight.run, page, rows, cost=cost_of(found))).close(page)
     if sight.run.budget_nano is not None:
         closed = closed._replace(charged_nano=charged(s, work, found))
     write = Update(page.path, changed_fields(closed, page), sight.found.version)
     await s.store.commit([write], timeout_s=s.timing.commit_s)
     say_closed(closed)
+    return True
 
 
 def say_closed(page: Page) -> None:

@@ -21,7 +21,9 @@ from penstock_ops.processes.leash import Leashed
 READY_S = 60.0
 #: How often a start is tried again when somebody else took the free port in the meantime.
 _STARTS = 3
-_JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Duser.language=en")
+_JVM = ("-XX:+UseSerialGC", "-Duser.language=en")
+#: Compiled at once rather than well: sooner ready, and slower after the first minutes.
+_BRIEF = "-XX:TieredStopAtLevel=1"
 
 _INSTALL = (
     "install them with `gcloud components install pubsub-emulator cloud-firestore-emulator`, "
@@ -68,9 +70,11 @@ class Emulator:
         self._process = process
 
     @classmethod
-    def start(cls, kind: Kind, folder: Path) -> Emulator:
-        """Start it on a free port, its log in `folder`, and wait until it answers. Raises EmulatorFault."""
-        command = (find_java(), *_JVM, "-cp", str(find_jar(kind)), kind.main_class)
+    def start(cls, kind: Kind, folder: Path, *, brief: bool = True) -> Emulator:
+        """Start it on a free port, its log in `folder`, and wait until it answers; `brief`: it works for
+        seconds rather than minutes. Raises EmulatorFault."""
+        jvm = (*_JVM, _BRIEF) if brief else _JVM
+        command = (find_java(), *jvm, "-cp", str(find_jar(kind)), kind.main_class)
         for _ in range(_STARTS):
             port = _free_port()
             log = folder / f"{kind.name.lower().replace('/', '')}-{port}.log"
@@ -114,12 +118,12 @@ class Emulators:
         self.firestore = firestore
 
     @classmethod
-    def start(cls, folder: Path | None = None) -> Emulators:
+    def start(cls, folder: Path | None = None, *, brief: bool = True) -> Emulators:
         """Start both; logs go to `folder` (default: a new temporary one). Raises EmulatorFault."""
         folder = folder or Path(tempfile.mkdtemp(prefix="penstock-emulators-"))
-        pubsub = Emulator.start(PUBSUB, folder)
+        pubsub = Emulator.start(PUBSUB, folder, brief=brief)
         try:
-            return cls(pubsub, Emulator.start(FIRESTORE, folder))
+            return cls(pubsub, Emulator.start(FIRESTORE, folder, brief=brief))
         except BaseException:
             pubsub.stop()
             raise

@@ -61,7 +61,7 @@ def _main(
 def _one(shape: Shape, folder: Path, *, lanes: bool) -> Outcome:
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        emulators = Emulators.start(folder)
+        emulators = Emulators.start(folder, brief=False)
     except EmulatorFault as fault:
         typer.echo(str(fault), err=True)
         raise typer.Exit(2) from None

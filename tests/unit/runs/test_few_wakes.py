@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from penstock.messages.envelope import Envelope
@@ -91,13 +91,20 @@ def test_a_wake_of_a_run_that_finds_nothing_new_wakes_no_page() -> None:
 
 @dataclass
 class _Counting:
-    """A store that says how often it was asked to count."""
+    """A store that says how often it was asked to count, and how often for a page's members."""
 
     store: Any
     counts: list[str]
+    members: list[int] = field(default_factory=list)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.store, name)
+
+    async def read(self, paths: Sequence[str], *, timeout_s: float) -> Any:
+        if len(paths) == CROWD:
+            self.members.append(CROWD)
+            await asyncio.sleep(1)
+        return await self.store.read(paths, timeout_s=timeout_s)
 
     async def count(self, group: str, field: str, low: str, high: str, *, timeout_s: float) -> int:
         self.counts.append(field)
@@ -132,6 +139,28 @@ def test_wakes_of_a_page_that_come_beside_each_other_share_a_count() -> None:
     assert len(wakes) > CROWD
     assert len(counts) < len(wakes) / 2
     assert took[0] < 60
+
+
+def test_who_sees_that_a_page_is_done_while_another_closes_it_does_not_read_its_members_again() -> None:
+    """Given a page of sixty whose members are done about the same time, and a store that takes its time.
+
+    If each of them wakes the page, I expect them to be read when it is asked about and when it is closed.
+    """
+    members: list[int] = []
+
+    async def counted(s: Services, envelope: Envelope) -> Verdict:
+        return await run(replace(s, store=_Counting(s.store, [], members)), envelope)
+
+    async def scene(stage: Stage) -> None:
+        await start(stage.world, "n", [f"ticket {n}" for n in range(CROWD)])
+        await stage.rest()
+        assert await outcome(stage, "n") == ("succeeded", "")
+        wake = Wake("default", page_name("n", 0, "0", 0), ANY_FENCE)
+        await _late(stage, wake.encode(PAGE), LATE)
+        await stage.rest()
+
+    play(scene, shape=replace(RUNS, stories={**RUNS.stories, TOPICS.runs: counted}))
+    assert len(members) == 2
 
 
 async def _status(stage: Stage) -> str | None:

@@ -46,7 +46,7 @@ def _main(
 def _one(shape: Shape, folder: Path) -> Outcome:
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        emulators = Emulators.start(folder)
+        emulators = Emulators.start(folder, brief=False)
     except EmulatorFault as fault:
         typer.echo(str(fault), err=True)
         raise typer.Exit(2) from None

@@ -21,6 +21,9 @@ from tests.chaos.processes.trouble import Planned, Trouble, plan
 
 #: Latency of an answer that is not told otherwise.
 _LATENCY_S = 0.1
+#: Deliveries in flight per function, half of what one takes in the cloud: Google's emulator reads every document
+#: there is for each query, and among many at once none is answered within its time.
+_AT_ONCE = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ def _stage(shape: Shape, emulators: Emulators, folder: Path, model: Model) -> Ru
     return RunStage(
         emulators, f"pen-runs-{shape.seed}-{time.time_ns() % 10**9}", folder, handlers=shape.handlers,
         disorder=disorder, time_scale=shape.time_scale, model=model, run_handlers=shape.run_handlers,
+        max_in_flight=_AT_ONCE,
     )  # fmt: skip
 
 
