@@ -19,6 +19,7 @@ from tests.chaos.explain import unexplained
 from tests.chaos.money_checker import money_violations
 from tests.chaos.pace_checker import pace_violations
 from tests.chaos.run_checker import run_violations
+from tests.chaos.similar_checker import similar_violations
 
 #: In every simulated prompt; must never be seen in a log line.
 SECRET = "PLANTED-SECRET"
@@ -54,6 +55,7 @@ def violations(evidence: Evidence) -> list[str]:
     found += run_violations(evidence) + callback_violations(evidence)
     found += money_violations(evidence)
     found += pace_violations(evidence)
+    found += similar_violations(evidence)
     if SECRET in evidence.log:
         found.append("a prompt stands in a log line")
     return found

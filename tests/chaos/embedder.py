@@ -1,4 +1,4 @@
-"""The simulated embedder: a text becomes the counts of its words, so that texts with the same words are alike."""
+"""The simulated embedder: a text becomes the counts of its words, so that the same words are alike."""
 
 from __future__ import annotations
 

@@ -48,8 +48,10 @@ def way(world: World) -> Way:
 async def judged_before(world: World, n: int = 200, k: int = 0, tenant: str = "default", **more: Any) -> None:
     """So many cases were judged at the lowest threshold, which is open."""
     counts = {"n0": n, "k0": k, "open": 0, "open_for": 0.05, "open_n": n, "open_k": k, "hits": 10_000}
+    counts |= more
+    known = {f"seeded_{name}": counts[name] for name in ("n0", "k0", "hits")}
     ours = way(world)
-    put = Put(evidence_path(tenant, ours.name), asdict(ours) | counts | more)
+    put = Put(evidence_path(tenant, ours.name), asdict(ours) | counts | known)
     await world.store.commit([put], timeout_s=8)
 
 
