@@ -20,12 +20,12 @@ from penstock_ops.terminal.faults import OperatorFault
 _ORDERS, _QUICK_ORDERS, _QUICK = 3, 1, 4_000
 _PATIENCE_S = 60.0
 _NOTES = (
-    "served: of all questions that are no exact repeats, median over the orders (lowest to highest). wrong: of "
-    "what was served in all orders, those of another intent. opened: in how many orders any threshold did.",
-    "Guard, eligibility, evidence, opening, audits and closing are production's own code; the embedder is the "
-    "local one; the intents that the sets come with are the truth, and so the judge is never wrong.",
-    "Verifiers here are stand-ins, for no model is asked. rule: both questions say nearly the same words. drawn: "
-    "a lot that knows the truth, and says yes to 98 % of the right and 1 % of the wrong pairs, as is "
+    "served: of all questions that are no exact repeats, median over the orders (lowest to highest). wrong: "
+    "of what was served in all orders, those of another intent. opened: in how many orders a threshold did.",
+    "Guard, eligibility, evidence, opening, audits and closing are production's own code; the embedder is "
+    "the local one; the intents that the sets come with are the truth, and so the judge is never wrong.",
+    "Verifiers here are stand-ins, for no model is asked. rule: both questions say nearly the same words. "
+    "drawn: a lot that knows the truth, and says yes to 98 % of the right and 1 % of the wrong pairs, as is "
     "published of a yes-or-no model: what a good one would bring, and no measurement of any.",
 )
 
@@ -117,6 +117,8 @@ def _figures(found: Sequence[Row], let: Sequence[Passed]) -> list[Figure]:
         what = f"share of {streams} streams of whose served over {max_wrong:.0%} were wrong"
         told.append(Figure(what, share, "≤ 0.05", share <= 0.05))
     for name in STAND_INS:
-        most = max((one.traps_let / one.traps for one in let if one.verifier == name and one.traps), default=0)
+        most = max(
+            (one.traps_let / one.traps for one in let if one.verifier == name and one.traps), default=0
+        )
         told.append(Figure(f"traps let through at most at any threshold, verifier {name}, share", most))
     return told

@@ -1,4 +1,4 @@
-"""What similar answers come to on public questions: by set, allowed share and verifier, over several orders."""
+"""What similar answers come to on public questions: by set, allowed share and verifier, in several orders."""
 
 from __future__ import annotations
 
@@ -89,8 +89,8 @@ def _replayed(
     found: Embedded, order: Sequence[int], near: Sequence[Near], max_wrong: float, verifier: Verifier | None
 ) -> Tally:
     replay = Replay(max_wrong, verifier)
-    for place, neighbours in zip(order, near, strict=True):
-        replay.ask(found.questions[place], found.vectors[place], neighbours)
+    for place, beside in zip(order, near, strict=True):
+        replay.ask(found.questions[place], found.vectors[place], beside)
     return replay.tally
 
 

@@ -1,5 +1,5 @@
-"""A stream of questions as production would have answered it: guard, evidence, opening, audits and closing are
-its own code; the intents of the questions are the truth, and so the judge is never wrong.
+"""A stream of questions as production would have answered it: guard, evidence, opening, audits and closing
+are its own code; the intents of the questions are the truth, and so the judge is never wrong.
 
 Left out is what needs a model or a clock: an answer is its intent, and nothing expires.
 """
@@ -37,7 +37,7 @@ _TENANT: Final = "bench"
 
 @dataclass(slots=True)
 class Tally:
-    """What became of a stream. `repeats`: exact ones, which the exact cache answers; nothing else counts them.
+    """What became of a stream. `repeats`: exact ones, which the exact cache answers; they count nowhere else.
     `fleeting`: of the `asked`, those that are not eligible, mostly for a word as "today". `wrong`: of the
     `served`, those whose intent is another. `openings`: the thresholds that opened."""
 
@@ -74,8 +74,8 @@ class Replay:
         self._standing = Standing.decode(None)
 
     def ask(self, question: Asked, vector: Any, near: Near | None = None) -> None:
-        """The next question of the stream, with its vector of length 1. `near`: its neighbours where no answer
-        had been given so far, if they are known: until one is they are these."""
+        """The next question of the stream, with its vector of length 1. `near`: its neighbours if no answer
+        had been given so far, where they are known: until one is they are these."""
         if question.text in self._known:
             self.tally.repeats += 1
             return
@@ -154,7 +154,7 @@ class Replay:
 
 
 def neighbours(questions: Sequence[Asked], vectors: Any, order: Sequence[int]) -> list[Near]:
-    """Of each question of a stream, in its `order`, where no answer is ever given: found once for all replays."""
+    """Of each question of a stream in this `order`, if no answer is ever given: once for all replays."""
     shelf, near, known = Shelf(CAP), list[Near](), set[str]()
     for place in order:
         question = questions[place]

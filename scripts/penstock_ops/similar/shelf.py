@@ -10,16 +10,17 @@ from penstock_ops.similar.questions import Asked
 
 
 class Shelf:
-    """Up to `cap` questions. The place of each is its text's hash alone, as in production: a new one takes the
-    place of an old one now and then, long before all places are taken."""
+    """Up to `cap` questions. The place of each is its text's hash alone, as in production: a new one takes
+    the place of an old one now and then, long before all places are taken."""
 
     def __init__(self, cap: int) -> None:
-        self._numpy: Any = importlib.import_module("numpy")
+        self._numpy: Any = None
         self._kept: list[Asked | None] = [None] * cap
         self._vectors: Any = None
 
     def put(self, question: Asked, vector: Any) -> None:
         if self._vectors is None:
+            self._numpy = importlib.import_module("numpy")
             self._vectors = self._numpy.zeros((len(self._kept), len(vector)), dtype="float32")
         place = int(hashlib.sha256(question.text.encode()).hexdigest()[:15], 16) % len(self._kept)
         self._kept[place], self._vectors[place] = question, vector

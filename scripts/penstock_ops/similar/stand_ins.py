@@ -1,4 +1,4 @@
-"""What stands in for a verifier where no model can be asked. Neither is a model, and what they do is said of them.
+"""What stands in for a verifier where no model can be asked. Neither is one, and that is said of them.
 
 A verifier of production is a model that is asked whether one answer serves both questions.
 """
@@ -17,8 +17,8 @@ Verifier = Callable[[str, str, bool], bool]
 
 #: Of the words that either question says, so many must be in both.
 _SHARED: Final = 0.6
-#: How often the drawn one says yes: to pairs that truly mean the same, and to those that do not. It is what the
-#: authors of fow-cache publish of a yes-or-no model (their README, read 2026-11-28).
+#: How often the drawn one says yes: to pairs that truly mean the same, and to those that do not. It is what
+#: the authors of fow-cache publish of a yes-or-no model (their README, read 2026-11-28).
 _YES_TO_SAME: Final = 0.98
 _YES_TO_OTHER: Final = 0.01
 
