@@ -35,7 +35,8 @@ from penstock.settings import Settings, read_settings
 from penstock.switched_on import keepers_of, rooms_of, seams_for, topics_of
 from penstock.targets.gate import gates
 from penstock.targets.pace_faults import unknown_targets
-from penstock.targets.routes import Target
+from penstock.targets.price_faults import price_faults
+from penstock.targets.routes import Routes, Target
 from penstock.timing import Timing
 
 _instance: Services | None = None
@@ -77,7 +78,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Services:
     routes = settings.routes.scaled(settings.time_scale)
     targets = routes.targets
     prices = PriceBook.load(settings.prices)
-    _check_prices(targets, prices)
+    _check_prices(routes, prices)
     _check_budgets(settings, targets, prices)
     _check_limits(settings, targets)
     _check_runners(targets)
@@ -118,28 +119,10 @@ def _check_runners(targets: Mapping[str, Target]) -> None:
         )
 
 
-def _check_prices(targets: Mapping[str, Target], prices: PriceBook) -> None:
-    """A price that is asked for by name must be in the book; one that is only looked up may be unknown."""
-    unknown = [
-        f"PENSTOCK_ROUTES: target {target.name!r} names a price that the price book does not have: leave it "
-        f"out (the cost is then null), or write one of {', '.join(sorted(prices.models))}."
-        for target in targets.values()
-        if target.price is not None and prices.model(target.price) is None
-    ]
-    # Nothing would ever choose such a target: what has no price is no choice beside what has.
-    unknown += [
-        f"PENSTOCK_ROUTES: target {target.name!r} may take {target.window}, and the price book has no price "
-        f"of that window for {target.priced_as}: leave the window out, or name a model that has one."
-        for target in targets.values()
-        if target.window is not None and not _has_window(prices, target)
-    ]
-    if unknown:
-        raise SettingsError(unknown)
-
-
-def _has_window(prices: PriceBook, target: Target) -> bool:
-    entry = prices.model(target.priced_as)
-    return entry is not None and target.window in entry.background
+def _check_prices(routes: Routes, prices: PriceBook) -> None:
+    """Routes that rest on prices must find them."""
+    if faults := price_faults(routes, prices):
+        raise SettingsError(faults)
 
 
 def _check_budgets(settings: Settings, targets: Mapping[str, Target], prices: PriceBook) -> None:

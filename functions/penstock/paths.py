@@ -27,6 +27,8 @@ RUNS = "runs"
 #: What instances have drawn from the accounts of budgets, and how many documents tell what is spent of one.
 ALLOTMENTS = "allotments"
 DRAWN_SHARDS = 8
+#: What was charged of calls that may have been paid, until their day's bill decides.
+DOUBTS = "doubts"
 PILES, BATCHES = "piles", "batches"
 CALLBACKS = "callbacks"
 #: Of a tenant; listed by the operator's command.
@@ -84,6 +86,13 @@ def allotment_path(allotment: str) -> str:
 def drawn_path(allotment: str, tenant: str, request_id: str) -> str:
     """A shard of what was spent of an allotment."""
     return f"{allotment_path(allotment)}/drawn/{_spread(tenant, request_id) % DRAWN_SHARDS}"
+
+
+def doubt_path(day: str, tenant: str, request_id: str, *call: str) -> str:
+    """What one call of a day (`2026-11-21`) was charged that may have been paid: by the order of days, and
+    without a name in it. `call` says which of the request's."""
+    whose = hashlib.sha256(canonical([tenant, request_id, *call])).hexdigest()[:20]
+    return f"{DOUBTS}/{day}~{whose}"
 
 
 def pace_path(scope: str) -> str:

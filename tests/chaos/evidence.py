@@ -113,7 +113,7 @@ async def _dump(world: World, published: Sequence[Carried]) -> dict[str, Mapping
 async def _money(world: World) -> list[Snapshot]:
     """What budgets have left behind."""
     found: list[Snapshot] = []
-    for collection in ("control", "accounts", "allotments"):
+    for collection in ("control", "accounts", "allotments", "doubts"):
         found += await world.store.scan(collection, after="", limit=1_000_000, timeout_s=10)
     for allotment in [snapshot for snapshot in found if snapshot.path.startswith("allotments/")]:
         found += await world.store.scan(f"{allotment.path}/drawn", after="", limit=100, timeout_s=10)

@@ -31,6 +31,7 @@ from penstock.targets.pace import Pace
 from penstock.targets.routes import Route, Routes
 from tests.chaos.background_stage import with_background
 from tests.chaos.batch_stage import with_batches
+from tests.chaos.bill_stage import with_bills
 from tests.chaos.callback_stage import in_turn, register, with_callbacks
 from tests.chaos.checker import SECRET, violations
 from tests.chaos.evidence import Evidence, collect
@@ -77,6 +78,8 @@ class Path:
     routes: Routes | None = None
     #: Under these budgets.
     limits: tuple[Limit, ...] = ()
+    #: Whether the provider's bill is compared in the end.
+    billed: bool = False
     #: Under these shared limits.
     paces: tuple[Pace, ...] = ()
     #: A run instead of requests: its message, and what it is told after how many seconds.
@@ -127,6 +130,15 @@ PATHS = (
 MONEY_PATHS = (
     Path("budget", (_ask(cache="off"),), limits=(_BUDGET,)),
     Path("budget of a fallback", (_ask(model="two"),), (_BROKEN,), limits=(_BUDGET,)),
+    Path("budget and bill", (_ask(cache="off"),), (_BROKEN,), limits=(_BUDGET,), billed=True),
+    Path(
+        "budget, a dead holder and the bill",
+        (_ask(cache="off"),),
+        exact=False,
+        dealt=((1, Fault.KILL_AFTER),),
+        limits=(_BUDGET,),
+        billed=True,
+    ),
     Path(
         "budget too small",
         (_ask(max_wait_s=700), _ask("another", max_wait_s=700)),
@@ -467,6 +479,7 @@ async def _live(path: Path, company: str, plan: Plan) -> Evidence:
         shape = with_similar(shape, **path.similar)
     if path.limits:
         shape = with_budgets(shape)
+    shape, reconciler = with_bills(shape) if path.billed else (shape, None)
     if path.paces:
         shape = with_paces(shape, *path.paces)
     if path.run is not None:
@@ -507,6 +520,9 @@ async def _live(path: Path, company: str, plan: Plan) -> Evidence:
                 await _redrive(made, path.bodies[0])
             await asyncio.sleep(100)  # late copies
             await made.rest(_REST_S)
+            if reconciler is not None:
+                reconciler.world = made
+                await reconciler.wake(_REST_S)
             return await collect(made, log.getvalue())
 
 

@@ -50,7 +50,8 @@ def stranded(documents: Mapping[str, Mapping[str, Any]], billed: int) -> Iterato
         if "closed" not in fields:
             yield f"{path}: at rest, and not closed"
         # A hold whose draw never came about, and whose holder died, was charged though nobody granted it.
-        counted = min(drawn[path], fields["granted"] - fields["returned"])
+        charged = drawn[path] - fields.get("released", 0)
+        counted = min(charged, fields["granted"] - fields["returned"])
         for account in fields["accounts"]:
             spent[account] += counted
     accounts = dict(_of(documents, "accounts/"))

@@ -19,6 +19,7 @@ from penstock.messages.envelope import format_time
 from penstock.money.limits import NANO
 from tests.chaos.background_stage import KEPT
 from tests.chaos.batch_stage import MIXED, with_batches
+from tests.chaos.bill_stage import with_bills
 from tests.chaos.callback_stage import refusing, register, with_callbacks
 from tests.chaos.cascade_stage import with_cascade
 from tests.chaos.checker import violations
@@ -138,8 +139,9 @@ async def _live(seed: int, work: Workload) -> Outcome:
     shape = Shape(routes, seed=seed, instances=rng.choice((1, 2, 3)), skew_s=0.4, duplicates=work.duplicates)
     if work.runs:
         shape = with_runs(shape)
+    reconciler = None
     if work.limits:
-        shape = with_budgets(shape)
+        shape, reconciler = with_bills(with_budgets(shape))
     if work.paces:
         shape = with_paces(shape, *work.paces)
     if work.refuses:
@@ -179,6 +181,11 @@ async def _live(seed: int, work: Workload) -> Outcome:
             await _end_trouble(made, work)
             spent = await _end_want(made, work, log)
             evidence, still_failing = await _redrive(made, log)
+            if reconciler is not None:
+                reconciler.world = made
+                for _ in range(2):  # the second day that it looks, nothing comes back again
+                    await reconciler.wake(REST_S)
+                evidence = await collect(made, log.getvalue())
             return Outcome(seed, violations(evidence) + still_failing + spent, evidence, made.now())
 
 

@@ -14,6 +14,7 @@
 | `unordered`, `unknown`, `truncated`, `empty`, `empty_error_id` | of its files |
 | `no_file_yet` | completed, and its files are told at the second look |
 | `output_gone` | its output file is 404 |
+| `uncancelled` | it is called back in vain: 409 while it goes on |
 """
 
 from __future__ import annotations
@@ -184,13 +185,16 @@ class Batches:
     def reply(self, name: str, asked: Asked) -> tuple[int, dict[str, Any]]:
         """Status and body of the line `name`."""
         behaviour = directive_in(asked.text) or Behaviour()
+        if behaviour.times is not None and self.billed[asked.text] >= behaviour.times:
+            behaviour = Behaviour()
         if behaviour.kind == "status":
-            status = behaviour.number("code", 500)
-            body = error_body("openai", f"It asked: {asked.text}", type="invalid_request_error", code=None)
-        else:
-            status, body = 200, completion(asked, behaviour)
-            self.billed[asked.text] += 1
-        return status, body
+            told = error_body("openai", f"It asked: {asked.text}", type="invalid_request_error", code=None)
+            return behaviour.number("code", 500), told
+        self.billed[asked.text] += 1
+        if behaviour.kind == "garbage":
+            return 200, {"hello": "there"}
+        body = completion(asked, behaviour)
+        return 200, body | {"choices": []} if behaviour.kind == "empty" else body
 
     def _files(self, batch: Batch, answers: list[Any], errors: list[Any]) -> dict[str, Any]:
         if batch.fault == "unordered":
@@ -225,7 +229,7 @@ class Batches:
         found = self.batches.get(http.match_info["id"])
         if found is None:
             return _no_such()
-        if found.body["status"] in _DONE:
+        if found.body["status"] in _DONE or found.fault == "uncancelled":
             body = error_body("openai", "Cannot cancel", type="invalid_request_error", code=None)
             return web.json_response(body, status=409)
         self._end(found, "cancelled", 0)

@@ -190,6 +190,7 @@ def test_collections_are_the_codes(everything: Run) -> None:
         keys.account_path("all", "2026-11"): "accounts",
         keys.allotment_path("a"): "allotments",
         keys.drawn_path("a", "t", "r"): "drawn",
+        keys.doubt_path("2026-11-21", "t", "r"): "doubts",
         keys.callback_path("t", "c"): "callbacks",
         keys.endpoint_path("t", "e"): "endpoints",
         keys.reach_path("t", "e"): "reach",

@@ -87,6 +87,7 @@ def test_its_documents_and_files_are_those_that_the_code_names() -> None:
         TURNS_PATH,
         paths.allotment_path("a"),
         paths.drawn_path("a", "t", "r"),
+        paths.doubt_path("2026-11-21", "t", "r"),
         paths.run_path("t", "r"),
         paths.audit_path("a"),
         paths.bill_path("2026-11-21~openai"),

@@ -40,7 +40,7 @@ RUN = {
 #: Written where budgets are on.
 BUDGETS = {
     *("control/money", "accounts/{scope}~{month}"),
-    *("allotments/{allotment}", "allotments/{allotment}/drawn/{shard}"),
+    *("allotments/{allotment}", "allotments/{allotment}/drawn/{shard}", "doubts/{doubt}"),
 }
 #: Written where shared limits are on (tests/unit/pacing).
 LIMITS = {"paces/{scope}", "turns/{scope}", "control/turns"}

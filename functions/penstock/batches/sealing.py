@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Final, NamedTuple
 
 from penstock import log
 from penstock.batches.members import Entry, read_members, write_members
@@ -21,7 +22,7 @@ from penstock.leases.holder import Holder
 from penstock.leases.lease import Lease
 from penstock.leases.take import take
 from penstock.paths import REQUESTS, batch_path, cache_path, request_path, sharded
-from penstock.ports import Snapshot
+from penstock.ports import Cursor, Snapshot
 from penstock.requests.flight import CacheEntry
 from penstock.requests.orphans import is_for
 from penstock.requests.record import NOT_CALLED, Record, State
@@ -31,17 +32,34 @@ from penstock.requests.waiting import left, sent
 from penstock.services import Services
 from penstock.targets.routes import Target
 
+#: Of those who wait, so many are read at once: each may be a megabyte, and one query has its time limit.
+PAGE: Final = 300
 
-async def candidates(s: Services, pile: Pile, limit: int) -> list[Record]:
+
+class Candidate(NamedTuple):
+    """Who waits, and until when it may: without its payload, of which 50,000 are too many to hold."""
+
+    entry: Entry
+    until: datetime
+
+    @classmethod
+    def of(cls, record: Record) -> Candidate:
+        return cls(Entry.of(record), _until(record))
+
+
+async def candidates(s: Services, pile: Pile, limit: int) -> list[Candidate]:
     """Up to `limit` of those who wait in `pile`, the most urgent of each range first. Raises StoreError."""
-    found: list[Record] = []
+    found: list[Candidate] = []
     for low, high in pile.ranges():
-        left_over = limit - len(found)
-        if left_over > 0:
+        after, more = None, True
+        while more and len(found) < limit:
+            at_most = min(PAGE, limit - len(found))
             some = await s.store.find(
-                REQUESTS, "waits", low, high, limit=left_over, timeout_s=s.timing.read_s
+                REQUESTS, "waits", low, high, after=after, limit=at_most, timeout_s=s.timing.read_s
             )
-            found += [record for record in map(_decoded, some) if record is not None]
+            found += [Candidate.of(record) for record in map(_decoded, some) if record is not None]
+            more = len(some) == at_most
+            after = Cursor((some[-1].fields or {})["waits"], some[-1].path) if some else None
     return found
 
 
@@ -53,13 +71,13 @@ def _decoded(found: Snapshot) -> Record | None:
     return record if record.state is State.QUEUED else None
 
 
-async def begin(s: Services, pile: Pile, target: Target, some: Sequence[Record]) -> Holder[Batch] | None:
+async def begin(s: Services, pile: Pile, target: Target, some: Sequence[Candidate]) -> Holder[Batch] | None:
     """A new batch of the candidates `some`, held. Raises StoreError, BlobError."""
     now, name = s.clock.now(), s.new_id()
-    manifest = await write_members(s, pile.tenant, name, [Entry.of(record) for record in some])
+    manifest = await write_members(s, pile.tenant, name, [one.entry for one in some])
     new = Batch(
         tenant=pile.tenant, name=name, target=target.name, pile=pile.name, stage=Stage.SEALING,
-        manifest=manifest, created_at=now, escalate_at=min(map(_until, some)), members=len(some),
+        manifest=manifest, created_at=now, escalate_at=min(one.until for one in some), members=len(some),
         open_since=sharded(pile.tenant, name, now), fates={},
     )  # fmt: skip
 

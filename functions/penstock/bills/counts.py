@@ -33,10 +33,12 @@ class Theirs:
 
 @dataclass(slots=True)
 class Named:
-    """The parts of one variant's difference, by cause. `left` has no cause yet."""
+    """The parts of one variant's difference, by cause. `left` has no cause yet; `beyond`: calls that the bill
+    has and we are not sure of, below 0 those of ours that it lacks, once the day's edge is told."""
 
     parts: dict[Cause, Counts] = field(default_factory=dict)
     left: Counts = _NONE
+    beyond: int = 0
 
     def take(self, cause: Cause, part: Counts) -> None:
         if any(part):
@@ -56,11 +58,12 @@ def by_variant(book: PriceBook, counted: Sequence[Counted]) -> dict[Variant, Cou
 def named(ours: Day, before: Day, after: Day, theirs: Theirs) -> tuple[dict[Variant, Named], int]:
     """Every variant's difference, and how many calls that may have been paid were."""
     unsure = Counter(ours.unsure)
-    models = _models(ours, before, after)
+    models = models_of(ours, before, after)
     found: dict[Variant, Named] = {}
     for variant in sorted({*ours.bought, *theirs.day}):
-        one = Named(left=_difference(theirs.day, ours, variant))
+        one = Named(left=difference(theirs.day, ours, variant))
         one.take(Cause.DAY_EDGE, _edge(one.left, variant, before, after, theirs))
+        one.beyond = one.left.calls
         one.take(Cause.PERHAPS_PAID, _perhaps_paid(one.left, _drawn(unsure, models, variant, one.left.calls)))
         if one.left.calls > 0:
             one.take(Cause.FOREIGN, _positive(one.left))
@@ -70,7 +73,7 @@ def named(ours: Day, before: Day, after: Day, theirs: Theirs) -> tuple[dict[Vari
     return found, ours.unsure.total() - unsure.total()
 
 
-def _difference(theirs: ByVariant | None, ours: Day, variant: Variant) -> Counts:
+def difference(theirs: ByVariant | None, ours: Day, variant: Variant) -> Counts:
     """Theirs beyond ours; nothing where they do not tell."""
     if theirs is None:
         return _NONE
@@ -81,11 +84,11 @@ def _edge(left: Counts, variant: Variant, before: Day, after: Day, theirs: Their
     """Calls that began on the other side of midnight from where they are billed: billed in the first hour of
     a day, and as many lack on the day before."""
     if left.calls > 0:
-        lacking = _difference(theirs.before, before, variant)
+        lacking = difference(theirs.before, before, variant)
         bound = _NONE.minus(lacking)
         return _at_most(left, bound, theirs.first_hour, variant)
     if left.calls < 0:
-        beyond = _difference(theirs.after, after, variant)
+        beyond = difference(theirs.after, after, variant)
         return _NONE.minus(_at_most(_NONE.minus(left), beyond, theirs.hour_after, variant))
     return _NONE
 
@@ -96,7 +99,8 @@ def _at_most(part: Counts, bound: Counts, hour: ByVariant | None, variant: Varia
     return found if found.calls else _NONE
 
 
-def _models(*days: Day) -> dict[str, set[str]]:
+def models_of(*days: Day) -> dict[str, set[str]]:
+    """Which models each target was answered by."""
     found: dict[str, set[str]] = defaultdict(set)
     for day in days:
         for target, models in day.models.items():

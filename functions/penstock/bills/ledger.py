@@ -21,11 +21,13 @@ _BATCH: Final = 300
 
 @dataclass(slots=True)
 class Bought:
-    """What one variant was asked, and what that cost. `unpriced`: answers without a price in the book."""
+    """What one variant was asked, and what that cost. `unpriced`: answers without a price in the book;
+    `late`: answers of calls that count as perhaps paid, too."""
 
     counts: Counts = field(default_factory=Counts)
     nano: int = 0
     unpriced: int = 0
+    late: int = 0
 
 
 @dataclass(slots=True)
@@ -41,6 +43,9 @@ class Day:
     @property
     def calls(self) -> int:
         return sum(one.counts.calls for one in self.bought.values())
+
+    def late(self, variant: Variant) -> int:
+        return self.bought[variant].late if variant in self.bought else 0
 
     def counts(self, variant: Variant) -> Counts:
         return self.bought[variant].counts if variant in self.bought else Counts()
@@ -74,6 +79,7 @@ def _add(ours: Day, book: PriceBook, target: str, fields: Mapping[str, Any]) -> 
     bought.counts = bought.counts.plus(counts)
     bought.nano += int(fields.get("cost_nano_usd", 0))
     bought.unpriced += int(fields.get("cost_unknown", 0))
+    bought.late += int(fields.get("answered_late", 0))
     ours.models[target].add(model)
 
 

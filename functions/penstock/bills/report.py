@@ -49,7 +49,8 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class Report:
     """A day of an account. `unsure`: calls that may have been paid, by our ledger; `upheld`: as many of them
-    as the bill has."""
+    as the bill has; `kept` and `released`: those that budgets were charged for and that it decided about, and
+    how much of it came back."""
 
     day: date
     account: str
@@ -61,6 +62,9 @@ class Report:
     differences: Sequence[Difference]
     unsure: int = 0
     upheld: int = 0
+    kept: int = 0
+    released: int = 0
+    released_nano: int = 0
 
     @property
     def unknown_nano(self) -> int:
@@ -92,6 +96,9 @@ class Report:
             "unknown_share": self.unknown_share,
             "unsure_calls": self.unsure,
             "unsure_upheld": self.upheld,
+            "budget_kept": self.kept,
+            "budget_released": self.released,
+            "budget_released_nano_usd": self.released_nano,
             "lines": [
                 {
                     "model": line.variant.model,
@@ -125,4 +132,7 @@ class Report:
             differences=[Difference(one["cause"], one["nano"], one["said"]) for one in fields["differences"]],
             unsure=fields["unsure_calls"],
             upheld=fields["unsure_upheld"],
+            kept=fields.get("budget_kept", 0),
+            released=fields.get("budget_released", 0),
+            released_nano=fields.get("budget_released_nano_usd", 0),
         )

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from penstock import log
 from penstock.biller import Account, Biller, Charge, Counted, Counts, Variant
-from penstock.bills.counts import Theirs, by_variant, named
+from penstock.bills.counts import Named, Theirs, by_variant, named
 from penstock.bills.dollars import differences
 from penstock.bills.ledger import Day, ledger
 from penstock.bills.report import TOLERATED, Line, Report
+from penstock.bills.unsure import decided_by
 from penstock.errors import BillError
 from penstock.money.limits import NANO
 from penstock.paths import bill_path
@@ -37,7 +38,9 @@ async def reconciled(s: Services, account: Account, biller: Biller, day: date) -
     theirs = await _theirs(s, biller, day, counted, today)
     if not biller.tells_classes:
         before, ours, after = (_without_classes(one) for one in (before, ours, after))
-    report = _report(s, account, day, (before, ours, after), theirs, charges)
+    counts, upheld = named(ours, before, after, theirs)
+    report = _report(s, account, day, (ours, counts, upheld), theirs, charges)
+    report = await decided_by(s, account, report, (before, ours, after), theirs, counts)
     await s.store.commit([Put(bill_path(report.name), report.encode())], timeout_s=s.timing.commit_s)
     _say(report)
     return report
@@ -72,12 +75,11 @@ def _report(
     s: Services,
     account: Account,
     day: date,
-    days: tuple[Day, Day, Day],
+    found: tuple[Day, Mapping[Variant, Named], int],
     theirs: Theirs,
     charges: Sequence[Charge],
 ) -> Report:
-    before, ours, after = days
-    counts, upheld = named(ours, before, after, theirs)
+    ours, counts, upheld = found
     return Report(
         day=day,
         account=account.name,
@@ -136,6 +138,7 @@ def _without_classes(ours: Day) -> Day:
         one.counts = one.counts.plus(Counts(counts.calls, counts.input, output=counts.output))
         one.nano += bought.nano
         one.unpriced += bought.unpriced
+        one.late += bought.late
     return collapsed
 
 

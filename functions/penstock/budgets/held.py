@@ -9,13 +9,17 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from penstock.messages.hold import OPEN, UNSURE, VOID, Hold
+from penstock.budgets.doubts import doubted
+from penstock.messages.hold import OPEN, PAID, UNSURE, VOID, Hold
 from penstock.paths import drawn_path
-from penstock.ports import Increment, Merge, ServerTime
+from penstock.ports import Increment, Merge, ServerTime, Write
 from penstock.requests.record import Record
 
 #: The field of a shard of what is spent of an allotment.
 DRAWN = "nano"
+#: Of a call that was surely made, and of which nobody says what it cost: it counts in full, as an unsure one
+#: does, and no bill can say that it was not.
+UNTOLD = "untold"
 
 
 def is_void(record: Record) -> bool:
@@ -31,6 +35,8 @@ def with_outcome(record: Record, outcome: str, cost: int = 0) -> Record:
     if not record.holds:
         return record
     newest = replace(record.holds[-1], outcome=outcome, cost=cost)
+    if outcome == UNTOLD:
+        newest = replace(newest, outcome=UNSURE, target="", at=None)
     return record._replace(holds=(*record.holds[:-1], newest))
 
 
@@ -47,31 +53,40 @@ def charge(record: Record) -> int:
     return sum(hold.charge for hold in decided(record).holds or ())
 
 
-def with_hold(record: Record, hold: Hold) -> tuple[Record, list[Merge]]:
-    """The record with a new hold, and what its former allotment is charged where it is another."""
-    writes: list[Merge] = []
+def with_hold(record: Record, hold: Hold) -> tuple[Record, list[Write]]:
+    """The record with a new hold, for the call of the ledger's newest line, and what its former allotment is
+    charged where it is another."""
+    writes: list[Write] = []
     if record.holding not in (None, hold.allotment):
         record, writes = let_go(record)
     known = decided(record)
+    if known.attempts:
+        hold = replace(hold, target=known.attempts[-1].target, at=known.attempts[-1].at)
     return (
         known._replace(holds=(*(known.holds or ()), hold), holding=hold.allotment, held_at=ServerTime()),
         writes,
     )
 
 
-def let_go(record: Record) -> tuple[Record, list[Merge]]:
+def let_go(record: Record) -> tuple[Record, list[Write]]:
     """The record without holds, and what their allotment is charged."""
     spent = charge(record)
+    paid = sum(hold.cost for hold in record.holds or () if hold.outcome == PAID)
     free = record._replace(
-        holds=None, holding=None, held_at=None, charged=(record.charged or 0) + spent or None
+        holds=None,
+        holding=None,
+        held_at=None,
+        charged=(record.charged or 0) + spent or None,
+        charged_paid=(record.charged_paid or 0) + paid or None,
     )
     return free, charged(record)
 
 
-def charged(record: Record) -> list[Merge]:
-    """The increment that charges its allotment, if it holds anything of one that costs."""
+def charged(record: Record) -> list[Write]:
+    """The increment that charges its allotment, if it holds anything of one that costs, and what of that a
+    bill may decide."""
     spent = charge(record)
     if record.holding is None or not spent:
         return []
     path = drawn_path(record.holding, record.tenant, record.request_id)
-    return [Merge(path, {DRAWN: Increment(spent)})]
+    return [Merge(path, {DRAWN: Increment(spent)}), *doubted(decided(record))]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from penstock.budgets.accounts import touched
-from penstock.budgets.held import with_outcome
+from penstock.budgets.held import UNTOLD, with_outcome
 from penstock.budgets.pool import Pool, Wish
 from penstock.messages.hold import OPEN, PAID, UNPAID, UNSURE, VOID, Hold
 from penstock.messages.request import Request
@@ -19,10 +19,12 @@ _Outcome = tuple[str, int]
 
 @dataclass(slots=True)
 class _Asked:
-    """A wish; whether its hold is known to lie in the record; what its allotment is charged for it."""
+    """A wish; whether its hold is known to lie in the record; what became of that, and what its allotment is
+    charged for it, once it is not the newest any more."""
 
     wish: Wish
     landed: bool = False
+    outcome: _Outcome = (OPEN, 0)
     charge: int | None = None
 
 
@@ -78,11 +80,14 @@ class Live:
             self._outcome = (outcome, 0)
 
     def noted(self, record: Record) -> Record:
-        """`record` with what is known of its newest hold, if that is this delivery's."""
+        """`record` with what is known of its newest hold, if that is this delivery's: also where another is
+        asked for since, and did not come to lie there."""
         self._look(record)
-        if not self._asked or not self._asked[-1].landed or self._outcome[0] == OPEN:
+        landed = next((asked for asked in reversed(self._asked) if asked.landed), None)
+        if landed is None or not record.holds or not _is(record.holds[-1], landed.wish.hold):
             return record
-        return with_outcome(record, *self._outcome)
+        outcome = self._outcome if landed is self._asked[-1] else landed.outcome
+        return record if outcome[0] == OPEN else with_outcome(record, *outcome)
 
     def settle(self, *, durable: bool) -> None:
         """The delivery is over. `durable`: what it knew is written, so what is not needed may be used."""
@@ -110,14 +115,18 @@ class Live:
     def _close(self) -> None:
         """The newest wish is not the newest any more."""
         if self._asked and self._asked[-1].charge is None:
-            outcome, cost = self._outcome
+            outcome, cost = self._asked[-1].outcome = self._outcome
             nano = self._asked[-1].wish.hold.nano
-            self._asked[-1].charge = {UNPAID: 0, VOID: 0, PAID: cost, UNSURE: nano, OPEN: nano}[outcome]
+            self._asked[-1].charge = _charge(outcome, cost, nano)
         self._outcome = (OPEN, 0)
 
     def _look(self, record: Record) -> None:
         if self._asked and record.holds and _is(record.holds[-1], self._asked[-1].wish.hold):
             self._asked[-1].landed = True
+
+
+def _charge(outcome: str, cost: int, nano: int) -> int:
+    return {UNPAID: 0, VOID: 0, PAID: cost, UNSURE: nano, UNTOLD: nano, OPEN: nano}[outcome]
 
 
 def _is(one: Hold, other: Hold) -> bool:

@@ -8,6 +8,7 @@ from datetime import date
 from typing import NamedTuple
 
 from penstock.budgets.accounts import GRANTED, RETURNED, Touched, governing
+from penstock.budgets.doubts import undecided
 from penstock.budgets.held import DRAWN
 from penstock.money.limits import Limit
 from penstock.paths import ALLOTMENTS, DRAWN_SHARDS
@@ -19,7 +20,7 @@ _BATCH = 100
 
 
 class Outstanding(NamedTuple):
-    """An allotment that is not closed, and the nano-dollars of it that nobody was charged."""
+    """Nano-dollars, and what they count on: of an allotment that is not closed, what nobody was charged."""
 
     touched: Touched
     nano: int
@@ -53,7 +54,15 @@ async def drawn(s: Services, path: str) -> int:
     return sum(int((shard.fields or {}).get(DRAWN, 0)) for shard in shards)
 
 
-def held_under(limit: Limit, today: date, all_of_them: Iterable[Outstanding]) -> int:
+async def doubtful(s: Services, today: date) -> list[Outstanding]:
+    """What is charged for calls of this month that may have been paid, and that no bill has decided about.
+
+    Raises StoreError.
+    """
+    return [Outstanding(touched, nano) for touched, nano in await undecided(s, today.replace(day=1), today)]
+
+
+def counted_under(limit: Limit, today: date, all_of_them: Iterable[Outstanding]) -> int:
     """What of `all_of_them` counts under `limit` in its period that `today` is in, in nano-dollars."""
     days = [each for each in all_of_them if _is_in(limit, today, each.touched.day)]
     return sum(each.nano for each in days if governing([limit], each.touched))

@@ -24,7 +24,7 @@ def with_receipt(record: Record) -> Record:
 def _receipt(record: Record) -> dict[str, Any]:
     holds = decided(record).holds or ()
     before = record.charged or 0
-    unsure = sum(hold.charge for hold in holds if hold.outcome == UNSURE)
+    unsure = sum(hold.charge for hold in holds if hold.outcome == UNSURE) - (record.charged_paid or 0)
     return {
         "held_usd": _usd(holds[-1].nano) if holds else 0.0,
         "charged_usd": _usd(charge(record) + before),

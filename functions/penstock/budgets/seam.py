@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 
 from penstock.budgets.allotment import Lapsed
-from penstock.budgets.held import charged, is_void, let_go, with_hold
+from penstock.budgets.held import UNTOLD, charged, is_void, let_go, with_hold
 from penstock.budgets.known import Known
 from penstock.budgets.live import Live
 from penstock.budgets.pool import Wish
@@ -135,9 +135,11 @@ class Budgets(Seam):
             task.cancel()
 
     async def _limits(self, s: Services, record: Record, target: Target) -> tuple[Limit, ...]:
-        """Raises StoreUnavailable: nobody can say whether there is a budget."""
-        if self._known.limits is None:
-            await s.pause.current(s.store, s.clock, s.timing)
+        """As fresh as the pause must be: before a call again, minutes after the claim, they may be others.
+
+        Raises StoreUnavailable: nobody can say whether there is a budget.
+        """
+        await s.pause.current(s.store, s.clock, s.timing)
         if self._known.limits is None:
             raise StoreUnavailable("Nobody can say whether there is a budget.")
         return self._known.touching(record.tenant, target.name, target.priced_as)
@@ -195,7 +197,9 @@ def _outcome(s: Services, target: Target, outcome: Completion | ProviderFailure)
     answer = outcome.completion if isinstance(outcome, Withheld) else outcome
     if isinstance(answer, Completion):
         cost = paid_nano(target.priced_as, answer.usage, s.prices)
-        return (UNSURE, 0) if cost is None else (PAID, cost)
-    if answer.kind is FailureClass.AMBIGUOUS or answer.reason is Reason.CONTENT_REFUSED:
+        return (UNTOLD, 0) if cost is None else (PAID, cost)
+    if answer.kind is FailureClass.AMBIGUOUS:
         return UNSURE, 0
+    if answer.reason is Reason.CONTENT_REFUSED:
+        return UNTOLD, 0
     return UNPAID, 0

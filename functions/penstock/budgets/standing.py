@@ -7,7 +7,7 @@ from datetime import date
 from typing import NamedTuple
 
 from penstock.budgets.accounts import GRANTED, RETURNED, detail
-from penstock.budgets.outstanding import held_under, outstanding
+from penstock.budgets.outstanding import counted_under, doubtful, outstanding
 from penstock.money.limits import MONEY_PATH, TENANT, Limit, in_force
 from penstock.paths import account_path
 from penstock.services import Services
@@ -15,22 +15,24 @@ from penstock.services import Services
 
 class Standing(NamedTuple):
     """A budget and its counters, in nano-dollars. `held`: what calls that are under way may cost, and what
-    instances have drawn and not used."""
+    instances have drawn and not used; `unsure`: what was charged for calls that may have been paid, until
+    their bill decides."""
 
     limit: Limit
     granted: int
     returned: int
     held: int = 0
+    unsure: int = 0
 
     @property
     def used(self) -> int:
-        """Spent or held."""
+        """Spent, held or unsure."""
         return self.granted - self.returned
 
     @property
     def spent(self) -> int:
-        """What requests were charged."""
-        return max(0, self.used - self.held)
+        """What requests were charged, and is no doubt."""
+        return max(0, self.used - self.held - self.unsure)
 
     @property
     def left(self) -> int:
@@ -54,10 +56,12 @@ async def standing(s: Services, limits: Sequence[Limit], today: date) -> list[St
     found = await s.store.read(paths, timeout_s=s.timing.read_s) if paths else []
     accounts = {snapshot.path: snapshot.fields or {} for snapshot in found}
     open_now = await outstanding(s) if limits else []
+    unsure = await doubtful(s, today) if limits else []
     rows = []
     for limit in sorted(limits, key=lambda limit: (limit.scope, limit.period, limit.model or "")):
         account = accounts[account_path(limit.scope, f"{today:%Y-%m}")]
         end = detail(limit.period, limit.model, today)
         granted, returned = (int(account.get(name + end, 0)) for name in (GRANTED, RETURNED))
-        rows.append(Standing(limit, granted, returned, held_under(limit, today, open_now)))
+        counted = (counted_under(limit, today, each) for each in (open_now, unsure))
+        rows.append(Standing(limit, granted, returned, *counted))
     return rows

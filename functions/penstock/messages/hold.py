@@ -29,6 +29,9 @@ class Hold:
     outcome: str = OPEN
     #: Nano-dollars; of a paid one alone.
     cost: int = 0
+    #: Whom the call asks, and when the ledger says that it began; empty once it surely was made.
+    target: str = ""
+    at: datetime | None = None
 
     @property
     def charge(self) -> int:
@@ -44,10 +47,18 @@ class Hold:
             "lease_end": self.lease_end,
             "outcome": self.outcome,
         }
-        return line | {"cost": self.cost} if self.outcome == PAID else line
+        line |= {"cost": self.cost} if self.outcome == PAID else {}
+        return line | {"target": self.target, "at": self.at} if self.target else line
 
     @classmethod
     def decode(cls, value: Mapping[str, Any]) -> Hold:
+        """Of this release, or of one that did not note whom it asked."""
         return cls(
-            value["allotment"], value["nano"], value["lease_end"], value["outcome"], value.get("cost", 0)
+            value["allotment"],
+            value["nano"],
+            value["lease_end"],
+            value["outcome"],
+            value.get("cost", 0),
+            value.get("target", ""),
+            value.get("at"),
         )

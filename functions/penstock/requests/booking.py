@@ -40,10 +40,11 @@ def booked(record: Record, now: datetime) -> list[Merge]:
     model: no answer named one. `now` is the day of what no line tells.
     """
     result = record.result or {}
-    counts = {_account(record, result, now): Counter(_of_result(result))}
+    counts = {_account(record, result, now): Counter(_of_result(record, result))}
     for rung in record.rungs or ():
         if not rung.told:
-            counts.setdefault(_of_whom(rung.answer, rung.at), Counter()).update(_of_rung(rung.answer))
+            made = any(line.at == rung.at and line.outcome == "ok" for line in record.attempts)
+            counts.setdefault(_of_whom(rung.answer, rung.at), Counter()).update(_of_rung(rung.answer, made))
     for at, target in _unbooked(record, now):
         account = _Account(_day(at), "", _lane(result), STANDARD, target)
         counts.setdefault(account, Counter())["perhaps_paid"] += 1
@@ -65,13 +66,15 @@ def _account(record: Record, result: Mapping[str, Any], now: datetime) -> _Accou
     return _Account(_day(at), model, _lane(result), tier, target)
 
 
-def _of_result(result: Mapping[str, Any]) -> dict[str, int]:
-    """What one result counts for; money in whole nano-dollars, so that sums stay exact."""
+def _of_result(record: Record, result: Mapping[str, Any]) -> dict[str, int]:
+    """What one result counts for; money in whole nano-dollars, so that sums stay exact. An answer that came
+    late is of a call that is counted as perhaps paid, too."""
     usd = own_usd(result["cost"])
     tokens = result["usage"] if _bought(result) and result["usage"] else {}
     return _tokens(tokens) | {
         "requests": 1,
         "answered": int(bool(tokens)),
+        "answered_late": int(bool(tokens) and _came_late(record)),
         f"status_{result['status']}": 1,
         f"cache_{result['cache']}": 1,
         "cost_nano_usd": _nano(usd),
@@ -92,10 +95,15 @@ def _of_whom(answer: Answer, at: datetime) -> _Account:
     return _Account(_day(at), answer.model[:_NAME], Lane.SYNC.value, tier, answer.target)
 
 
-def _of_rung(answer: Answer) -> dict[str, int]:
-    """It answered, and no request: the result counts as that."""
+def _of_rung(answer: Answer, made: bool) -> dict[str, int]:
+    """It answered, and no request: the result counts as that. `made`: by a call that was waited for."""
     usd = answer.cost.usd
-    counted = {"answered": 1, "cost_nano_usd": _nano(usd), "cost_unknown": int(usd is None)}
+    counted = {
+        "answered": 1,
+        "answered_late": int(not made),
+        "cost_nano_usd": _nano(usd),
+        "cost_unknown": int(usd is None),
+    }
     return _tokens(answer.usage.encode()) | counted
 
 
@@ -106,6 +114,12 @@ def _bought(result: Mapping[str, Any]) -> bool:
 def _last_call(record: Record) -> Attempt | None:
     """The call that brought the answer: the newest that was made."""
     return next((line for line in reversed(record.attempts) if line.outcome != NOT_CALLED), None)
+
+
+def _came_late(record: Record) -> bool:
+    """Whether its answer is that of a call before the newest, which was given up."""
+    called = _last_call(record)
+    return record.completed and (called is None or called.outcome != "ok")
 
 
 def _unbooked(record: Record, now: datetime) -> Iterator[tuple[datetime, str]]:

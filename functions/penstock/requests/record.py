@@ -192,8 +192,10 @@ class Record(NamedTuple):
     holds: tuple[Hold, ...] | None = None
     holding: str | None = None
     held_at: datetime | ServerTime | None = None
-    #: Nano-dollars that earlier allotments were charged for it; and that it is put aside for want of money.
+    #: Nano-dollars that earlier allotments were charged for it, and what of that is known to be paid; and
+    #: that it is put aside for want of money.
     charged: int | None = None
+    charged_paid: int | None = None
     lacks: str | None = None
 
     #: The result message of docs/design.md §2.2 as a map.

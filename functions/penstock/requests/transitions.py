@@ -105,6 +105,7 @@ def reopened(
         takeovers=0,
         sweeps=0,
         charged=None,
+        charged_paid=None,
         rungs=_told(old),
     )
 

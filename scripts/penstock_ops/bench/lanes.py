@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from penstock.money.pricing import PriceBook
 from penstock_ops.bench.bill import Tariff
-from penstock_ops.bench.lanes_ran import LANES, PRICE, Ran, lanes_rig
+from penstock_ops.bench.lanes_bills import bills_of
+from penstock_ops.bench.lanes_ran import LANES, PRICE, SCALE, Ran, lanes_rig
+from penstock_ops.bench.lanes_usd import Measured
+from penstock_ops.bench.lanes_whole import section_of, whole_batch
+from penstock_ops.bench.meter import read_meter
 from penstock_ops.bench.options import Options
 from penstock_ops.bench.report import Figure, Section
 from penstock_ops.bench.rig import Rig
+from penstock_ops.tune.trace import read_trace
 
 _REQUESTS, _QUICK = 400, 60
+#: Of one batch: as many as the Batch API takes.
+_LINES, _QUICK_LINES = 50_000, 2000
+#: Of what a request takes by itself.
+_METERED, _QUICK_METERED = 100, 20
 _WARM_UP = 10
 _MILLION = 1_000_000
 
@@ -20,7 +30,7 @@ _MILLION = 1_000_000
 async def run(rig: Rig, options: Options) -> Section:
     """Each lane by itself on the same functions, which have answered some before."""
     count = _QUICK if options.quick else _REQUESTS
-    options.step.expect(1 + len(LANES))
+    options.step.expect(3 + len(LANES))
     async with lanes_rig(rig) as lanes:
         options.step("the first requests of the functions")
         await lanes.ran("sync", _WARM_UP)
@@ -28,7 +38,15 @@ async def run(rig: Rig, options: Options) -> Section:
         for lane in LANES:
             options.step(f"{count} requests by lane {lane}")
             ran.append(await lanes.ran(lane, count, begin=_WARM_UP))
-    return section(ran, Tariff(PriceBook.load(None)))
+        options.step("a batch of one")
+        alone = await lanes.ran("batch", 1, begin=_WARM_UP + count)
+    lines = _QUICK_LINES if options.quick else _LINES
+    options.step(f"one batch of {lines:,} lines")
+    whole = await whole_batch(rig.folder / "whole", lines)
+    meter = await read_meter(rig, options, count=_QUICK_METERED if options.quick else _METERED)
+    measured = Measured(meter, {one.lane: one for one in ran}, alone)
+    bills = bills_of(measured, PriceBook.load(None), read_trace(options.trace))
+    return replace(section(ran, Tariff(PriceBook.load(None))), then=(section_of(whole), bills))
 
 
 def section(ran: list[Ran], tariff: Tariff) -> Section:
@@ -50,7 +68,7 @@ def section(ran: list[Ran], tariff: Tariff) -> Section:
         figures=_figures(ran),
         notes=(
             "Counted at the wire between the functions and the emulators, the sweeper's minutes among them, "
-            "twenty to a real one. CPU: of request_handler, response_processor, sweeper and batcher "
+            f"{SCALE} to a real one. CPU: of request_handler, response_processor, sweeper and batcher "
             f"together. Answers: as long as the offline server's, at {PRICE}'s prices. Firestore: reads and "
             "writes alone, in one region.",
         ),

@@ -28,7 +28,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """The outcome of one bench. `bars` become a chart: label and value."""
+    """The outcome of one bench. `bars` become a chart: label and value; `then`: further tables of it."""
 
     name: str
     title: str
@@ -38,13 +38,15 @@ class Section:
     notes: Sequence[str] = ()
     bars: Sequence[tuple[str, float]] = ()
     data: dict[str, Any] = field(default_factory=dict)
+    then: Sequence[Section] = ()
 
     def encode(self) -> dict[str, Any]:
         figures = {
             figure.name: {"value": figure.value, "target": figure.target, "met": figure.met}
             for figure in self.figures
         }
-        return {"title": self.title, "figures": figures, **self.data}
+        then = {section.name: section.encode() for section in self.then}
+        return {"title": self.title, "figures": figures, **self.data, **then}
 
     def show(self, console: Console) -> None:
         console.print(f"\n[b]{self.name}[/b]: {self.title}\n")
@@ -56,6 +58,8 @@ class Section:
             console.print(_table(("figure", "measured", "target", "met"), rows))
         for note in self.notes:
             console.print(f"[dim]{note}[/dim]")
+        for section in self.then:
+            section.show(console)
 
 
 _VERDICTS = {True: "yes", False: "[red]NO[/red]", None: ""}

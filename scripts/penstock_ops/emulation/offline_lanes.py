@@ -1,6 +1,7 @@
 """A server on this machine that answers as OpenAI's API does, in every lane; no model is behind it.
 
-What `penstock demo --lanes` asks: chat completions at their tier, files and batches. Cheap lanes take longer.
+What `penstock demo --lanes` and `bench --only lanes` ask: chat completions at their tier, files and batches,
+responses in background. Cheap lanes take longer.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from typing import Any
 from aiohttp import web
 
 from penstock.money.estimate import estimate_usage
+from penstock_ops.emulation.offline_responses import OfflineResponses
 
 #: What it says its model is.
 MODEL = "offline"
 #: How long an answer takes by its tier, and a batch, in seconds.
 _TAKES_S = {"flex": 2.0}
 _AT_ONCE_S, _BATCH_S = 0.2, 3.0
+#: Of a file; the Batch API takes 200 MB.
+_MOST_BYTES = 210_000_000
 _SAYS = (
     "This is Penstock's offline provider, not a model. What is shown here is real all the same: which lane a "
     "request went by, when it was sent, what was kept, and what such an answer costs by the price book."
@@ -47,7 +51,8 @@ class _Server:
         self._batches: dict[str, tuple[dict[str, Any], float]] = {}
 
     def app(self) -> web.Application:
-        app = web.Application()
+        app = web.Application(client_max_size=_MOST_BYTES)
+        app.add_routes(OfflineResponses(_completion).routes())
         app.add_routes([
             web.post("/v1/chat/completions", self._complete),
             web.post("/v1/files", self._upload),

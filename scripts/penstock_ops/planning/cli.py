@@ -40,6 +40,13 @@ def plan(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of what is drawn in a replay.")] = 1,
+    takes: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=MEDIAN,P95",
+            help="Of a replay: the seconds that a target really takes, where they are not as believed.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Data for a program on stdout.")] = False,
 ) -> None:
     """What requests would cost in each lane, and which they would go by, and why. Nothing is published.
@@ -53,6 +60,8 @@ def plan(
       penstock plan --max-wait 1d --file questions.jsonl
 
       penstock plan --max-wait 6h --trace AzureLLMInferenceTrace_conv.csv
+
+    A replay exits 1 where what it foretold is more than 10 % of the dollars or 2 points of misses off.
     """
     from penstock_ops.asking.publish_options import Options
     from penstock_ops.planning.plan import plan
@@ -65,5 +74,7 @@ def plan(
 
         if prompts or file:
             raise Misuse("--trace takes the place of prompts and files: give one or the other.")
-        raise typer.Exit(replay(trace, options, routes, seed, as_json=as_json))
+        raise typer.Exit(replay(trace, options, routes, seed, takes or (), as_json=as_json))
+    if takes:
+        raise Misuse("--takes is of a replay: give it with --trace.")
     raise typer.Exit(plan(prompts or [], file or [], options, routes, as_json=as_json))

@@ -54,13 +54,15 @@ class Went:
 
 
 class Replay:
-    """`speeds` by target: what is known at first, and what is learnt on the way."""
+    """`speeds` by target: what is known at first, and what is learnt on the way. `truth`: what targets really
+    take, by name, where that is not what is believed of them."""
 
     def __init__(
-        self, planner: Planner, speeds: dict[str, Speed], max_wait_s: float | None, seed: int
-    ) -> None:
+        self, planner: Planner, speeds: dict[str, Speed], max_wait_s: float | None, seed: int,
+        truth: Mapping[str, Prior] | None = None,
+    ) -> None:  # fmt: skip
         self._planner = replace(planner, speed_of=lambda target: speeds[target.name])
-        self._speeds, self._max_wait_s = speeds, max_wait_s
+        self._speeds, self._max_wait_s, self._truth = speeds, max_wait_s, truth or {}
         self._rng = random.Random(seed)  # noqa: S311 (a replay that can be repeated, not a secret)
         #: What has not ended yet: when it will, a number that tells equal times apart, of whom, and what.
         self._under_way: list[tuple[datetime, int, str, Seen]] = []
@@ -103,7 +105,7 @@ class Replay:
         answer = row.output_tokens if limit is None else min(row.output_tokens, limit)
         usage = Usage(row.input_tokens, answer, service_tier=None if tier in STANDARD_TIERS else tier)
         usd = self._planner.prices.cost(target.priced_as, usage, Lane(target.lane)).usd
-        return _draw(prior_of(target), self._rng), usd or 0.0
+        return draw(self._truth.get(target.name) or prior_of(target), self._rng), usd or 0.0
 
     def _given_s(self, end_s: float) -> float:
         """How long a lane that waits is waited for."""
@@ -141,10 +143,21 @@ def _request(row: TraceRow, model: str | None, now: datetime, max_wait_s: float 
     )  # fmt: skip
 
 
-def _draw(prior: Prior, rng: random.Random) -> float:
+def draw(prior: Prior, rng: random.Random) -> float:
     """Seconds, from the lognormal through the two quantiles of `prior`."""
     sigma = log(prior.p95_s / prior.median_s) / _NORMAL.inv_cdf(0.95)
     return prior.median_s * exp(sigma * rng.gauss(0.0, 1.0))
+
+
+#: How near what is foretold must come to what is drawn: a share of the dollars, and of the requests.
+NEAR_USD, NEAR_MISSES = 0.10, 0.02
+
+
+def apart(went: Mapping[str, Went]) -> tuple[float, float]:
+    """How far the forecast of all was from what was drawn: as shares of the dollars, and of the requests."""
+    usd, true_usd = (sum(getattr(one, name) for one in went.values()) for name in ("usd", "true_usd"))
+    missed = sum(one.late - one.missed for one in went.values())
+    return (usd / true_usd - 1 if true_usd else 0.0), missed / sum(len(one.took) for one in went.values())
 
 
 def sums(went: Mapping[str, Went]) -> Iterator[Mapping[str, object]]:

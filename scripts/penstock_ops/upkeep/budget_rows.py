@@ -24,7 +24,10 @@ async def budget_rows(system: System, tenant: str | None) -> list[dict[str, Any]
 async def rows_of(system: System, limits: Sequence[Limit], today: date) -> list[dict[str, Any]]:
     return [
         told(one.limit)
-        | {f"{name}_usd": getattr(one, name) / NANO for name in ("used", "spent", "held", "returned", "left")}
+        | {
+            f"{name}_usd": getattr(one, name) / NANO
+            for name in ("used", "spent", "unsure", "held", "returned", "left")
+        }
         for one in await standing(system.services, limits, today)
     ]
 
@@ -42,12 +45,17 @@ def told(limit: Limit) -> dict[str, Any]:
 
 def print_budgets(rows: Sequence[dict[str, Any]]) -> None:
     table = Table("scope", "per", "model", box=None)
-    for name in ("budget", "spent", "held", "left"):
+    for name in ("budget", "spent", "unsure", "held", "left"):
         table.add_column(name, justify="right")
     table.add_column("when exhausted")
     for row in rows:
-        money = (usd(round(row[name] * NANO)) for name in ("usd", "spent_usd", "held_usd", "left_usd"))
+        money = (usd(round(row[f"{name}usd"] * NANO)) for name in ("", "spent_", "unsure_", "held_", "left_"))
         named = (shown(row["scope"]), row["period"], shown(row["model"] or "all"))
         table.add_row(*named, *money, row["on_exhausted"])
     stdout().print(table)
+    if any(row["unsure_usd"] for row in rows):
+        say(
+            "unsure: charged for calls that may have been paid, until `penstock reconcile` finds them on the "
+            "bill of their day, or not."
+        )
     say("held: for calls under way, and drawn by instances; what is not used comes back within minutes.")

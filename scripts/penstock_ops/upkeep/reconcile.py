@@ -118,7 +118,7 @@ async def reconcile(wanted: Asked, *, as_json: bool) -> int:
     if as_json:
         print_json(as_data(report))
     else:
-        _print(report)
+        _print(report, wanted.account)
     return 0 if report.is_explained else 1
 
 
@@ -129,7 +129,7 @@ def as_data(report: Report) -> dict[str, Any]:
     return data | usd | {"at": report.at.isoformat(), "explained": report.is_explained}
 
 
-def _print(report: Report) -> None:
+def _print(report: Report, account: Account) -> None:
     if not report.lines and not report.theirs_nano:
         stdout().print(f"Nothing was asked and nothing billed on {report.day}.")
         return
@@ -140,9 +140,26 @@ def _print(report: Report) -> None:
             f"Of {report.unsure:,} calls that may have been paid, {report.upheld:,} are on the bill.",
             soft_wrap=True,
         )
+    if (decided := _decided(report, account)) is not None:
+        stdout().print(decided, soft_wrap=True)
     if not report.is_explained:
         share = f"{report.unknown_share:.2%} of the bill has no explanation; up to {TOLERATED:.1%} may."
         stdout().print(f"[red]{share}[/red]", soft_wrap=True)
+
+
+def _decided(report: Report, account: Account) -> str | None:
+    """What became of what budgets were charged for them."""
+    if report.kept or report.released:
+        return (
+            f"Budgets were charged for {report.kept + report.released:,} of them: {report.kept:,} stay, and "
+            f"{report.released:,} came back, {dollars(report.released_nano / NANO)}."
+        )
+    if report.unsure > report.upheld and not account.targets:
+        return (
+            "Whose calls are on this bill nobody said, so what budgets were charged for the others stays "
+            "charged: name the targets, --target."
+        )
+    return None
 
 
 def _counts(report: Report) -> Table:

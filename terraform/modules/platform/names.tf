@@ -47,5 +47,6 @@ locals {
     turns      = "turns"
     allotments = "allotments"
     drawn      = "drawn"
+    doubts     = "doubts"
   }
 }

@@ -28,7 +28,7 @@ locals {
         limits  = { indexed = { requests = ["waits"] }, collections = { paces = {}, turns = {} } }
         budgets = {
           indexed     = { requests = ["holding"] }
-          collections = { accounts = {}, allotments = { expires = true, indexed = ["due_at"] }, drawn = {} }
+          collections = { accounts = {}, allotments = { expires = true, indexed = ["due_at"] }, drawn = {}, doubts = { expires = true } }
         }
       }
     }

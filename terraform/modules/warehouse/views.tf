@@ -1,4 +1,6 @@
 locals {
+  results_name = "`${var.project_id}.${google_bigquery_dataset.this.dataset_id}.${google_bigquery_table.results.table_id}`"
+
   # One row per (tenant, request_id, redrive_count): the identity by which every consumer must deduplicate.
   results_sql = <<-EOT
     WITH decoded AS (
@@ -34,21 +36,60 @@ locals {
     QUALIFY ROW_NUMBER() OVER (PARTITION BY tenant, request_id, redrive_count ORDER BY publish_time, message_id) = 1
   EOT
 
-  # A cost of null is a model without a known price: counted apart, never taken for free. Tokens are those that were bought.
+  # A cost of null is a model without a known price: counted apart, never taken for free. Tokens are those that were bought. An answer
+  # that a cascade's check refused was bought of its own model: once, though the results of later redrives tell of it too.
   daily_cost_sql = <<-EOT
+    WITH refused AS (
+      SELECT tenant, request_id, redrive_count, DATE(completed_at) AS day, nth, rung
+      FROM ${local.results_name}, UNNEST(JSON_QUERY_ARRAY(data, '$.cascade')) AS rung WITH OFFSET AS nth
+    ),
+    first_told AS (
+      SELECT *, ROW_NUMBER() OVER (PARTITION BY tenant, request_id, nth ORDER BY redrive_count) AS told
+      FROM refused
+    ),
+    bought AS (
+      SELECT
+        tenant,
+        model,
+        DATE(completed_at) AS day,
+        1 AS results,
+        IF(status = 'failed', 1, 0) AS failed,
+        IF(cache IN ('hit', 'coalesced'), 1, 0) AS from_cache,
+        IF(JSON_QUERY(data, '$.cost.breakdown.answer_usd') IS NULL, cost_usd, CAST(JSON_VALUE(data, '$.cost.breakdown.answer_usd') AS FLOAT64)) AS own_usd,
+        saved_usd,
+        status = 'completed' AS priceable,
+        IF(cache IN ('miss', 'off'), prompt_tokens, 0) AS prompt_tokens,
+        IF(cache IN ('miss', 'off'), completion_tokens, 0) AS completion_tokens
+      FROM ${local.results_name}
+      UNION ALL
+      SELECT
+        tenant,
+        JSON_VALUE(rung, '$.model') AS model,
+        day,
+        0 AS results,
+        0 AS failed,
+        0 AS from_cache,
+        CAST(JSON_VALUE(rung, '$.usd') AS FLOAT64) AS own_usd,
+        0 AS saved_usd,
+        TRUE AS priceable,
+        CAST(JSON_VALUE(rung, '$.usage.prompt_tokens') AS INT64) AS prompt_tokens,
+        CAST(JSON_VALUE(rung, '$.usage.completion_tokens') AS INT64) AS completion_tokens
+      FROM first_told
+      WHERE told = 1
+    )
     SELECT
       tenant,
       model,
-      DATE(completed_at) AS day,
-      COUNT(*) AS results,
-      COUNTIF(status = 'failed') AS failed,
-      COUNTIF(cache IN ('hit', 'coalesced')) AS from_cache,
-      SUM(cost_usd) AS cost_usd,
+      day,
+      SUM(results) AS results,
+      SUM(failed) AS failed,
+      SUM(from_cache) AS from_cache,
+      SUM(own_usd) AS cost_usd,
       SUM(saved_usd) AS saved_usd,
-      COUNTIF(status = 'completed' AND cost_usd IS NULL) AS unpriced,
-      SUM(IF(cache IN ('miss', 'off'), prompt_tokens, 0)) AS prompt_tokens,
-      SUM(IF(cache IN ('miss', 'off'), completion_tokens, 0)) AS completion_tokens
-    FROM `${var.project_id}.${google_bigquery_dataset.this.dataset_id}.${google_bigquery_table.results.table_id}`
+      COUNTIF(priceable AND own_usd IS NULL) AS unpriced,
+      SUM(prompt_tokens) AS prompt_tokens,
+      SUM(completion_tokens) AS completion_tokens
+    FROM bought
     GROUP BY tenant, model, day
   EOT
 }

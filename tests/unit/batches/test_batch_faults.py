@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from penstock.batches.pile import named_by
-from penstock.batches.sealing import begin, seal
+from penstock.batches.sealing import Candidate, begin, seal
 from penstock.batches.work import Work
 from penstock.errors import FailureClass, ProviderFailure
 from penstock.paths import BATCHES as GROUP
@@ -37,7 +37,7 @@ def test_who_left_the_pile_and_came_back_is_not_stamped_by_who_stood_still() -> 
         record = Record.decode(await stage.document("r"))
         assert record.waits is not None
         s = stage.world.instances[0].services
-        chosen = record._replace(fence=record.fence - 1)
+        chosen = Candidate.of(record._replace(fence=record.fence - 1))
         holder = await begin(s, named_by(record.waits), LAZY, [chosen])
         assert holder is not None
         await seal(Work(s, holder, LAZY, s.runners["lazy"], s.clock.monotonic() + 60))

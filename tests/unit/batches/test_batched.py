@@ -9,6 +9,7 @@ from functools import partial
 
 import pytest
 
+from penstock.batches import sealing
 from penstock.paths import BATCHES as GROUP
 from penstock.pause import PAUSE_PATH, Pause
 from penstock.ports import Delete, Put
@@ -326,10 +327,11 @@ def test_a_late_answer_of_an_earlier_life_answers_the_redrive_without_a_call() -
     play(scene, shape=ALONE)
 
 
-def test_who_waits_goes_on_whatever_a_deploy_made_of_the_route() -> None:
+@pytest.mark.parametrize("waiting", ["queued", "sent"])
+def test_who_waits_goes_on_whatever_a_deploy_made_of_the_route(waiting: str) -> None:
     async def scene(stage: Stage) -> None:
         await stage.ask("r", max_wait_s=PATIENT)
-        await asyncio.sleep(20)
+        await until(stage, waiting)
         route = BATCHED.routes["one"].model_copy(
             update={"targets": list(reversed(BATCHED.routes["one"].targets))}
         )
@@ -356,15 +358,32 @@ def test_a_lane_that_a_deploy_took_away_is_left_in_time() -> None:
     play(scene, shape=ALONE, checked=False)
 
 
-def test_many_with_one_deadline_go_out_together_and_each_comes_back_once() -> None:
+@pytest.mark.parametrize("count", [40, pytest.param(300, marks=pytest.mark.long)])
+def test_many_with_one_deadline_go_out_together_and_each_comes_back_once(count: int) -> None:
     async def scene(stage: Stage) -> None:
-        for number in range(40):
+        for number in range(count):
             await stage.ask(f"r{number}", f"question {number}", max_wait_s=PATIENT)
         await stage.rest()
-        assert len(asked(stage)) == 40
+        assert len(asked(stage)) == count
         [found] = await stage.world.store.scan(f"tenants/default/{GROUP}", after="", limit=9, timeout_s=5)
-        assert (found.fields or {})["fates"] == {"answered": 40, "without a line": 0}
+        assert (found.fields or {})["fates"] == {"answered": count, "without a line": 0}
         assert (found.fields or {})["expires_at"] > stage.world.clock.now() + timedelta(days=30)
+
+    play(scene, shape=ALONE)
+
+
+def test_a_pile_that_is_read_in_pages_goes_out_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No query of it is for all of them: fifty thousand would take longer than a query may."""
+    monkeypatch.setattr(sealing, "PAGE", 2)
+
+    async def scene(stage: Stage) -> None:
+        for number in range(13):
+            await stage.ask(f"r{number}", f"question {number}", max_wait_s=PATIENT)
+        await stage.rest()
+        assert [len(job.lines) for job in stage.world.batches.jobs.values()] == [13]
+        assert sorted(call.request_id for call in stage.world.ledger.calls) == sorted(
+            f"r{number}" for number in range(13)
+        )
 
     play(scene, shape=ALONE)
 

@@ -11,7 +11,7 @@ import pytest
 
 from penstock.budgets.releasing import release
 from penstock.money.limits import Limit
-from tests.chaos.faults import AtSteps
+from tests.chaos.faults import AtNamed, AtSteps, Fault
 from tests.chaos.money_stage import BUDGETS, PRICED, money, set_limits
 from tests.chaos.provider import Reply
 from tests.chaos.stage import Stage, play
@@ -217,6 +217,44 @@ def test_a_lowered_budget_voids_what_was_drawn_before() -> None:
         assert stage.calls("late") == 0
 
     play(scene, shape=BUDGETS)
+
+
+def test_a_budget_that_is_halved_under_load_lets_only_what_is_held_be_paid() -> None:
+    # Given fifteen calls under way at a time, of thirty that a budget of 5 million nano-dollars would carry
+    async def scene(stage: Stage) -> None:
+        await set_limits(stage.world, _PLENTY._replace(nano=5_000_000))
+        for number in range(30):
+            await stage.ask(f"r{number}", f"question {number}", cache="off", max_wait_s=1200)
+            await asyncio.sleep(1)
+        await set_limits(stage.world, _PLENTY._replace(nano=1_000_000))
+        await asyncio.sleep(10)
+        heard = await _counted(stage)
+        assert heard > 1_000_000
+        for number in range(30, 40):
+            await stage.ask(f"r{number}", f"question {number}", cache="off", max_wait_s=600)
+        await stage.rest()
+        assert {await stage.reason(f"r{number}") for number in range(30, 40)} == {"deadline_exceeded"}
+        # Then nobody is called twice, and what was held when everybody had heard is all that is counted.
+        assert stage.calls() == 30
+        assert await _counted(stage) <= heard
+
+    play(scene, shape=BUDGETS, always=Reply("hangs"))
+
+
+def test_without_the_store_no_call_is_made_since_no_hold_is_accepted() -> None:
+    # Given a claim that lands, and a store that takes no draw after it for a while
+    plan = AtNamed({("store.commit", nth): Fault.ERROR_BEFORE for nth in range(3, 40)})
+
+    async def scene(stage: Stage) -> None:
+        await set_limits(stage.world, _PLENTY)
+        await stage.ask("r1", cache="off")
+        while plan.counts["store.commit"] < 39:
+            assert stage.calls() == 0
+            await asyncio.sleep(1)
+        await stage.rest()
+        assert (await stage.reason("r1"), stage.calls()) == (None, 1)
+
+    play(scene, shape=replace(BUDGETS, instances=1), plan=plan)
 
 
 def test_a_raised_budget_wakes_who_waits_for_it() -> None:

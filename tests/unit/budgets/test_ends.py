@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from penstock.budgets.closing import Closing
-from penstock.budgets.held import charge, decided, with_hold
-from penstock.messages.hold import OPEN, UNSURE, VOID, Hold
+from penstock.budgets.held import charge, decided, let_go, with_hold, with_outcome
+from penstock.budgets.receipt import with_receipt
+from penstock.messages.hold import OPEN, PAID, UNSURE, VOID, Hold
 from penstock.money.limits import Limit
 from penstock.ports import Create
 from penstock.timing import Timing
@@ -94,6 +95,18 @@ def test_what_was_perhaps_paid_is_charged_when_the_request_is_put_aside() -> Non
         assert account["granted"] - account["returned"] > bill(evidence)
 
     play(scene, shape=BUDGETS, replies=[_BROKEN, _BROKEN])
+
+
+def test_a_receipt_knows_what_was_paid_before_it_was_put_aside() -> None:
+    # Given a refused answer that was paid, and a call that timed out, both let go of before the last call
+    ends = datetime(2026, 11, 21, tzinfo=UTC)
+    held, _ = with_hold(RECORD, Hold("a", 50, ends))
+    held, _ = with_hold(with_outcome(held, PAID, 9), Hold("a", 70, ends))
+    free, _ = let_go(with_outcome(held, UNSURE))
+    last, _ = with_hold(free, Hold("b", 100, ends))
+    told = with_receipt(with_outcome(last, PAID, 30)._replace(result={"cost": {}})).result
+    assert told is not None
+    assert told["cost"]["budget"] == {"held_usd": 100e-9, "charged_usd": 109e-9, "unsure_usd": 70e-9}
 
 
 def test_an_allotment_whose_time_is_not_over_is_left_alone() -> None:

@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from penstock.budgets.accounts import touched
-from penstock.budgets.outstanding import Outstanding, held_under
+from penstock.budgets.outstanding import Outstanding, counted_under
 from penstock.budgets.standing import Standing, limits_of, standing
 from penstock.money.limits import Limit
 from tests.chaos.money_stage import BUDGETS, set_limits
@@ -59,4 +59,4 @@ def test_what_is_held_counts_where_it_was_drawn(limit: Limit, held: int) -> None
         return Outstanding(touched([_ALL], day, "m"), nano)
 
     now = [drawn(_DAY, 4), drawn(date(2026, 1, 30), 3), drawn(date(2026, 2, 1), 9)]
-    assert held_under(limit, _DAY, now) == held
+    assert counted_under(limit, _DAY, now) == held

@@ -135,6 +135,24 @@ def test_one_429_is_heard_by_all() -> None:
     play(scene, shape=paced(Pace("target:a", rpm=600)), replies=[Reply("throttled", 0.1, 40.0)])
 
 
+@pytest.mark.slow
+def test_a_storm_of_429_costs_few_calls_and_no_request() -> None:
+    async def scene(stage: Stage) -> None:
+        await _ask_many(stage, 60)
+        await stage.rest()
+        calls = sorted(stage.world.ledger.calls, key=lambda call: call.at)
+        refused = [call for call in calls if call.kind == "throttled"]
+        # Given a provider that is full for its first thirty calls, each asks for 20 s: ten instances without
+        # a word between them would be refused so often at once
+        assert len(refused) == 30
+        assert len(calls) == 60 + 30
+        assert refused[-1].at - refused[0].at > 4 * 20
+        assert [letter for letter in await stage.letters() if letter] == []
+        assert most_in_a_minute(calls) <= 60
+
+    play(scene, shape=paced(Pace("target:a", rpm=60)), replies=[Reply("throttled", 0.1, 20.0)] * 30)
+
+
 @pytest.mark.long
 def test_after_a_429_less_is_used_and_more_again_by_and_by() -> None:
     async def scene(stage: Stage) -> None:

@@ -21,8 +21,8 @@ from tests.chaos.processes.trouble import Planned, Trouble, plan
 
 #: Latency of an answer that is not told otherwise.
 _LATENCY_S = 0.1
-#: Deliveries in flight per function, half of what one takes in the cloud: Google's emulator reads every document
-#: there is for each query, and among many at once none is answered within its time.
+#: Deliveries in flight per function, half of what one takes in the cloud: Google's emulator reads every
+#: document there is for each query, and among many at once none is answered within its time.
 _AT_ONCE = 40
 
 
