@@ -31,6 +31,7 @@ from penstock.paths import request_path
 from penstock.pause import Pause
 from penstock.ports import Write
 from penstock.requests import transitions
+from penstock.requests.beside import Beside
 from penstock.requests.call import Answered, Calls, Outcome, Refused
 from penstock.requests.claim import ENTERING, Settled, claim
 from penstock.requests.deliver import deliver, log_finished, refuse, tell_undelivered
@@ -273,7 +274,7 @@ async def _instead(s: Services, holder: Holder[Record], incoming: Incoming, call
     if s.draining.is_set() or s.clock.now() >= holder.record.deadline:
         return None
     for seam in seams_of(s):
-        reused = await seam.instead(s, holder, incoming, calls)
+        reused = await seam.instead(s, holder, incoming, Beside(s, holder, calls))
         if reused is not None:
             return reused
     return None

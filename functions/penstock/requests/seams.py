@@ -26,7 +26,7 @@ from penstock.targets.retry import Fail, Park
 from penstock.targets.routes import Target
 
 if TYPE_CHECKING:
-    from penstock.requests.call import Calls
+    from penstock.requests.beside import Beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Seam:
         more. It must not raise."""
 
     async def instead(
-        self, s: Services, holder: Holder[Record], incoming: Incoming, calls: Calls
+        self, s: Services, holder: Holder[Record], incoming: Incoming, beside: Beside
     ) -> Reused | None:
         """An answer in place of the calls that begin now; None: they begin. Raises FencedOut,
         StoreUnavailable of its own ledger lines alone: what else goes wrong is no answer."""

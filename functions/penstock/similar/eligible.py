@@ -23,7 +23,7 @@ _INSTRUCTING: Final = frozenset({"system", "developer"})
 
 
 def question_of(request: Request) -> str | None:
-    """The text by which similar questions are found; None: no other question's answer may stand for its own."""
+    """The text by which similar questions are found; None: no other one's answer may stand for its own."""
     if request.cache is not CacheMode.SIMILAR or request.params.get("tools") or not request.messages:
         return None
     *before, last = request.messages

@@ -31,8 +31,8 @@ def given(candidate: Candidate, paid: Iterable[Rung], prices: PriceBook, cap: in
 
 
 def told(candidate: Candidate, standing: Standing, max_wrong: float) -> dict[str, Any]:
-    """What a result says of the similar answer that it is: whose; and that of n that were judged k were wrong,
-    which allows to say with 95 % confidence that less than `bound` are."""
+    """What a result says of the similar answer that it is: whose; and that of n judged k were wrong, which
+    allows to say with 95 % confidence that less than `bound` are."""
     n, k = standing.count
     source, cosine = candidate.entry.source, round(candidate.cosine, 6)
     return {"source": source, "cosine": cosine, "n": n, "k": k, "bound": max_wrong}

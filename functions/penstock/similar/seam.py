@@ -10,7 +10,7 @@ from penstock import log
 from penstock.leases.holder import Holder
 from penstock.messages.result import Answer, Failure
 from penstock.ports import Write
-from penstock.requests.call import Calls
+from penstock.requests.beside import Beside
 from penstock.requests.incoming import Incoming
 from penstock.requests.record import Record
 from penstock.requests.seams import Reused, Seam
@@ -36,7 +36,7 @@ class Similars(Seam):
         self._looks: dict[str, Look] = {}
 
     async def instead(
-        self, s: Services, holder: Holder[Record], incoming: Incoming, calls: Calls
+        self, s: Services, holder: Holder[Record], incoming: Incoming, beside: Beside
     ) -> Reused | None:
         look = self._begun(s, holder, incoming)
         if look is None:
@@ -51,7 +51,7 @@ class Similars(Seam):
                 "similar.missed", "No similar answer was looked for.", reason=told_why, **_ids(holder)
             )
             return None
-        return await self._given(s, holder, incoming, calls, look)
+        return await self._given(s, holder, incoming, beside, look)
 
     def _begun(self, s: Services, holder: Holder[Record], incoming: Incoming) -> Look | None:
         """The look of this delivery, which begins; None: there is none, or there was one."""
@@ -69,7 +69,7 @@ class Similars(Seam):
         return look
 
     async def _given(
-        self, s: Services, holder: Holder[Record], incoming: Incoming, calls: Calls, look: Look
+        self, s: Services, holder: Holder[Record], incoming: Incoming, beside: Beside, look: Look
     ) -> Reused | None:
         """Its candidate's answer, where it may be given; else, while that is open, or drawn, it is judged."""
         standing, found, similar = look.standing, look.candidate, look.similar
@@ -85,7 +85,7 @@ class Similars(Seam):
         look.why = "It is judged whether a similar answer would do."
         if threshold is None or look.judge:
             return None
-        also = await verify(s, holder, incoming, calls, look)
+        also = await verify(s, incoming, beside, look)
         if also is None:
             return None
         look.given = True
