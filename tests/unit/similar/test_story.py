@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from penstock.money.limits import Limit
+from tests.chaos.checker import SECRET
 from tests.chaos.faults import AtNamed, Fault
+from tests.chaos.money_stage import set_limits, with_budgets
 from tests.chaos.provider import Reply
 from tests.chaos.similar_stage import EMBED, evidence, judged_before, shape
 from tests.chaos.stage import Stage, play
@@ -86,7 +89,12 @@ def test_the_guard_forbids_whatever_the_cosine_is() -> None:
         {"tenant": "acme"},
         {"params": {"max_tokens": 7}},
         {"params": {"response_format": {"type": "json_object"}}},
-        {"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": ALIKE}]},
+        {
+            "messages": [
+                {"role": "system", "content": "Be brief."},
+                {"role": "user", "content": f"{SECRET} {ALIKE}"},
+            ]
+        },
         {"params": {"tools": [{"type": "function", "function": {"name": "f"}}]}},
         {"cache": "use"},
     ],
@@ -288,3 +296,16 @@ def test_a_request_that_asks_for_it_where_there_is_none_is_refused_in_a_sentence
         )
 
     play(scene, shape=shape(), checked=False)
+
+
+def test_a_budget_is_charged_for_the_verifier_alone_where_an_answer_is_given() -> None:
+    async def scene(stage: Stage) -> None:
+        await set_limits(stage.world, Limit("all", "month", None, 1_000_000_000))
+        await judged_before(stage.world)
+        await ask(stage, "r1", FIRST)
+        given = await ask(stage, "r2", ALIKE)
+        [verified] = [call for call in given["similar"]["calls"] if call["role"] == "verification"]
+        assert given["cost"]["budget"]["charged_usd"] == pytest.approx(verified["usd"])
+
+    said = [Reply(), Reply(grade="yes")]
+    play(scene, replies=said, shape=with_budgets(shape(verifier="verifier")))
