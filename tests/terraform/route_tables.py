@@ -69,19 +69,6 @@ def alike(**changes: Any) -> Routes:
 
 #: Name => the routes, and what the plan says of them. The functions refuse each at start too.
 BAD: Final[dict[str, tuple[Routes, str]]] = {
-    "as many wrong as right": (alike(max_wrong=1), "must have a similar.max_wrong above 0 and below 1"),
-    "none may ever be wrong": (alike(max_wrong=0), "must have a similar.max_wrong above 0 and below 1"),
-    "an embedder that is nobody": (alike(embedder="x"), "has a similar.embedder that is no openai server"),
-    "an embedder that is no openai server": (
-        alike(embedder="own"),
-        "has a similar.embedder that is no openai server",
-    ),
-    "a verifier that waits": (alike(verifier="lazy"), "has a similar.verifier that is no target"),
-    "a verifier that is the embedder": (alike(verifier="embedding"), "has a similar.verifier that is no"),
-    "a judge that is nobody": (alike(judge="x"), "has a similar.judge that is neither"),
-    "vectors longer than Firestore's": (alike(dimension=2049), "must have a similar.dimension"),
-    "audits of nothing": (alike(audit=0), "must have a similar.audit"),
-    "room for no question": (alike(cap=0), "must have a similar.cap"),
     # From the field.
     "one name, two targets": (
         several(a=[target(name="n")], b=[target(name="n", model="gpt-5.4-mini")]),
@@ -245,6 +232,19 @@ BAD: Final[dict[str, tuple[Routes, str]]] = {
             "http://metadata.google.internal/v1",
         )
     },
+    "as many wrong as right": (alike(max_wrong=1), "must have a similar.max_wrong above 0 and below 1"),
+    "none may ever be wrong": (alike(max_wrong=0), "must have a similar.max_wrong above 0 and below 1"),
+    "an embedder that is nobody": (alike(embedder="x"), "has a similar.embedder that is no openai server"),
+    "an embedder that is no openai server": (
+        alike(embedder="own"),
+        "has a similar.embedder that is no openai server",
+    ),
+    "a verifier that waits": (alike(verifier="lazy"), "has a similar.verifier that is no target"),
+    "a verifier that is the embedder": (alike(verifier="embedding"), "has a similar.verifier that is no"),
+    "a judge that is nobody": (alike(judge="x"), "has a similar.judge that is neither"),
+    "vectors longer than Firestore's": (alike(dimension=2049), "must have a similar.dimension"),
+    "audits of nothing": (alike(audit=0), "must have a similar.audit"),
+    "room for no question": (alike(cap=0), "must have a similar.cap"),
 }
 
 #: Keys where names belong; each must be refused by both, and shown by neither.
