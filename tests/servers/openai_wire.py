@@ -55,6 +55,7 @@ def count_tokens(text: str) -> int:
 def completion(asked: Asked, behaviour: Behaviour, *, text: str | None = None) -> dict[str, Any]:
     """A `chat.completion` object, shaped by the behaviour's options."""
     options = behaviour.options
+    text = options["says"].replace("_", " ") if "says" in options else text
     said = answer_text(asked, behaviour.number("size", 0) or None) if text is None else text
     message: dict[str, Any] = {"role": "assistant", "content": said, "refusal": None}
     finish = options.get("finish", "stop")

@@ -15,6 +15,7 @@ from penstock.targets.address import ADDRESS
 from penstock.targets.checks import Check
 from penstock.targets.job_faults import job_faults
 from penstock.targets.route_faults import faults_of, read_json
+from penstock.targets.similarity import Similar
 from penstock.timing import Timing
 from penstock.written import MODEL_LIMIT
 
@@ -122,6 +123,8 @@ class Route(BaseModel):
     weights: dict[_Name, _Weight] = Field(default_factory=dict)
     #: Of a cascade: what the answer of each target but the last must be.
     checks: dict[_Name, Check] = Field(default_factory=dict)
+    #: Whether an answer may be that of a similar question, for who asks so (penstock/similar).
+    similar: Similar | None = None
     targets: list[Target] = Field(min_length=1)
 
     @property
@@ -205,6 +208,7 @@ def _cross_faults(parsed: _Routes) -> list[str]:
         faults.append(f"PENSTOCK_ROUTES: default names {parsed.default!r}, which is no route.")
     seen: dict[str, Target] = {}
     experiments: set[str] = set()
+    dimensions: set[int] = set()
     for alias, route in parsed.routes.items():
         faults += [
             f"PENSTOCK_ROUTES: route {alias!r} has a {field}, which only choose: cheapest uses: leave it out."
@@ -224,6 +228,10 @@ def _cross_faults(parsed: _Routes) -> list[str]:
             from penstock.targets.cascade_faults import cascade_faults  # nobody else needs it
 
             faults += cascade_faults(alias, route, Routes(parsed.default, parsed.routes).targets)
+        if route.similar is not None:
+            from penstock.targets.similar_faults import similar_faults  # nobody else needs it
+
+            faults += similar_faults(alias, route.similar, Routes(parsed.default, parsed.routes), dimensions)
         for target in route.targets:
             if seen.setdefault(target.name, target) != target:
                 faults.append(
