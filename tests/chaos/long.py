@@ -16,7 +16,7 @@ from tests.chaos.portions import Run, cores, live_through
 #: Paths that are run together.
 _GROUPS = {
     "requests": matrix.PATHS,
-    "budgets": matrix.MONEY_PATHS,
+    "budgets": (*matrix.MONEY_PATHS, *matrix.LANE_MONEY_PATHS),
     "limits": matrix.PACE_PATHS,
     "splits": matrix.SPLIT_PATHS,
     "cascade": matrix.CASCADE_PATHS,
@@ -24,6 +24,7 @@ _GROUPS = {
     "callbacks": matrix.CALLBACK_PATHS,
     "batches": matrix.BATCH_PATHS,
     "background": matrix.KEPT_PATHS,
+    "similar": matrix.SIMILAR_PATHS,
 }
 #: The exit code after Ctrl-C, as shells have it.
 _INTERRUPTED = 130

@@ -27,9 +27,11 @@ from tests.chaos.evidence import Evidence, collect
 from tests.chaos.lanes_stage import with_every_lane
 from tests.chaos.loop import run_virtual
 from tests.chaos.money_checker import money_violations
-from tests.chaos.money_stage import PRICED, set_limits, with_budgets
+from tests.chaos.money_stage import PRICED, PRICED_LANES, set_limits, with_budgets
 from tests.chaos.pace_stage import with_paces
+from tests.chaos.provider import JUDGE, VERIFIER
 from tests.chaos.run_stage import with_runs
+from tests.chaos.similar_stage import judged_before, with_similar
 from tests.chaos.sums import Sums
 from tests.chaos.workload import ROUTES, TROUBLE_S, Blow, Workload, workload
 from tests.chaos.world import TOPICS, Shape, World, world
@@ -138,18 +140,25 @@ async def _live(seed: int, work: Workload) -> Outcome:
     if work.runs:
         shape = with_runs(shape)
     reconciler = None
-    if work.limits:
-        shape, reconciler = with_bills(with_budgets(shape))
     if work.paces:
         shape = with_paces(shape, *work.paces)
     if work.refuses:
         shape = with_callbacks(shape, refusing(work.refuses))
-    if work.kept is not None:
+    if work.limits and (work.kept is not None or work.batches is not None):
+        shape = with_every_lane(shape, PRICED_LANES)
+    elif work.kept is not None:
         shape = with_every_lane(shape)
     elif work.batches is not None:
         shape = with_batches(shape, MIXED)
+    if work.limits:
+        shape = with_budgets(shape)
+        if work.kept is None and work.batches is None:  # a bill by days says nothing of lanes that wait
+            shape, reconciler = with_bills(shape)
     if work.cascades:
         shape = with_cascade(shape, judged=work.cascades == "judged")
+    if work.similar:
+        asked = {"verifier": VERIFIER, "judge": JUDGE} if work.similar != "open" else {}
+        shape = with_similar(shape, **asked)
     log = io.StringIO()
     with contextlib.redirect_stdout(log):
         async with world(shape, work.mood, work.plan) as made:
@@ -161,6 +170,9 @@ async def _live(seed: int, work: Workload) -> Outcome:
                 made.responses.takes_s = work.kept
             for blow in work.blows:
                 asyncio.get_running_loop().call_later(blow.at, _strike, made, blow)
+            if work.similar in ("open", "verified"):
+                await judged_before(made)
+                await judged_before(made, tenant="acme")
             if work.refuses:
                 await register(made)
                 await register(made, "acme")
@@ -169,7 +181,8 @@ async def _live(seed: int, work: Workload) -> Outcome:
                 await asyncio.sleep(max(0.0, sent.at - made.now()))
                 await made.publish(sent.data, sent.attributes)
             await running
-            await made.rest(TROUBLE_S + _rest_s(made))
+            # An operator who sees that money lacks does not wait for the deadlines of a day.
+            await made.rest(TROUBLE_S + (REST_S if work.limits else _rest_s(made)))
             await _end_trouble(made, work)
             spent = await _end_want(made, work, log)
             evidence, still_failing = await _redrive(made, log)
@@ -219,7 +232,7 @@ async def _end_want(made: World, work: Workload, log: io.StringIO) -> list[str]:
     await set_limits(made, *(limit._replace(nano=NANO, on_exhausted="park") for limit in work.limits))
     await asyncio.sleep(10)
     await release(made.operator, 30)
-    await made.rest(REST_S)
+    await made.rest(_rest_s(made))
     return broken
 
 
