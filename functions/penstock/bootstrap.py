@@ -17,7 +17,17 @@ from penstock import log
 from penstock.clock import SystemClock
 from penstock.errors import SettingsError
 from penstock.money.pricing import PriceBook
-from penstock.parts import Laters, Providers, Runners, blobs_of, bus_of, outlet_of, signing_of, store_of
+from penstock.parts import (
+    Embedders,
+    Laters,
+    Providers,
+    Runners,
+    blobs_of,
+    bus_of,
+    outlet_of,
+    signing_of,
+    store_of,
+)
 from penstock.ports import Clock
 from penstock.requests.seams import seams_of
 from penstock.services import Services
@@ -85,6 +95,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Services:
         gates=gates(routes, clock, timing),
         runners=Runners(targets, settings),
         laters=Laters(targets, settings),
+        embedders=Embedders(routes, settings),
         seams=tuple(seams_for(settings)),
         rooms=tuple(rooms_of(settings)),
         keepers=tuple(keepers_of(settings)),

@@ -11,10 +11,11 @@ from pathlib import Path
 from penstock.adapters.providers.key import Key
 from penstock.later import Later
 from penstock.outlet import Answered, Outlet, Secret
-from penstock.ports import Blobs, Bus, Clock, Provider, Store
+from penstock.ports import Blobs, Bus, Clock, Embedder, Provider, Store
 from penstock.runner import Runner
 from penstock.settings import Settings
-from penstock.targets.routes import Target
+from penstock.targets.routes import Routes, Target
+from penstock.targets.similarity import LOCAL, Similar
 
 
 def store_of(settings: Settings, clock: Clock) -> Store:
@@ -161,6 +162,43 @@ class Laters(Mapping[str, Later]):
         return len(self._built)
 
 
+class Embedders(Mapping[str, Embedder]):
+    """The embedders of the routes that have similar answers, each built when a text is first embedded."""
+
+    def __init__(self, routes: Routes, settings: Settings) -> None:
+        self._routes = routes
+        self._settings = settings
+        self._built: dict[str, Embedder] = {}
+
+    def __getitem__(self, name: str) -> Embedder:
+        if name not in self._built:
+            self._built[name] = self._embedder(name)
+        return self._built[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._built))
+
+    def __len__(self) -> int:
+        return len(self._built)
+
+    def _embedder(self, name: str) -> Embedder:
+        if name == LOCAL:
+            from penstock.adapters.embedders.local import LocalEmbedder
+
+            return LocalEmbedder()
+        from penstock.adapters.embedders.openai import OpenAIEmbedder
+
+        target, similar = self._routes.targets[name], self._asked_by(name)
+        return OpenAIEmbedder(
+            target.model, base_url=target.base_url, key=_key(target, self._settings),
+            dimension=similar.numbers, shortened=similar.dimension is not None,
+        )  # fmt: skip
+
+    def _asked_by(self, name: str) -> Similar:
+        settings = (route.similar for route in self._routes.routes.values())
+        return next(similar for similar in settings if similar is not None and similar.embedder == name)
+
+
 def _runner(target: Target, settings: Settings) -> Runner:
     if target.runner == "job":
         from penstock.adapters.runners.jobs import job_runner
@@ -188,6 +226,7 @@ def _provider(target: Target, settings: Settings) -> Provider:
                 service_tier=target.service_tier,
                 tells_limits=settings.limits is not None,
                 prompt_cache=bool(target.prompt_cache),
+                logprobs=bool(target.logprobs),
             )
         case "tgi":
             from penstock.adapters.providers.tgi import TgiProvider

@@ -38,8 +38,8 @@ DOOR = "door"
 RESPONSES = "responses"
 FILES = "files"
 CLIENT_BATCHES = "client_batches"
-#: Of similar answers: how often they would have been wrong, and each judgement.
-EVIDENCE, AUDITS = "evidence", "audits"
+#: Of similar answers: the questions, how often they would have been wrong, and each judgement.
+SIMILAR, EVIDENCE, AUDITS = "similar", "evidence", "audits"
 #: The door's keys.
 KEYS = "keys"
 #: What was done by way of the console.
@@ -117,6 +117,11 @@ def bill_path(name: str) -> str:
 
 def audit_path(name: str) -> str:
     return f"{AUDIT}/{name}"
+
+
+def similar_path(tenant: str, scope: str, place: int) -> str:
+    """A question of a scope by which similar ones find its answer: there is room for a few of each."""
+    return f"tenants/{tenant}/{SIMILAR}/{scope[:32]}-{place}"
 
 
 def evidence_path(tenant: str, way: str) -> str:

@@ -310,6 +310,33 @@ class Provider(Protocol):
     async def close(self) -> None: ...
 
 
+class Embedded(NamedTuple):
+    """A text as numbers, and the tokens that its embedder bills for it: 0 where it runs here."""
+
+    values: Sequence[float]
+    tokens: int
+
+
+class Embedder(Protocol):
+    """Turns texts into numbers, so that those of similar texts lie near each other."""
+
+    @property
+    def name(self) -> str:
+        """What it is, with all that decides its numbers: those of two names are not to be compared."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """How many numbers a text becomes."""
+        ...
+
+    async def embed(self, text: str, *, timeout_s: float) -> Embedded:
+        """Ask once: no retry inside. Raises ProviderFailure and nothing else; cancellable."""
+        ...
+
+    async def close(self) -> None: ...
+
+
 class Collector(Protocol):
     """Where spans go. Nothing here raises, and nothing waits for the other side but `flush`, which does so
     for moments: what cannot be delivered is lost, and said in the log."""

@@ -13,7 +13,7 @@ from penstock.later import Later
 from penstock.money.pricing import PriceBook
 from penstock.outlet import Outlet, Secret
 from penstock.pause import PauseWatch
-from penstock.ports import Blobs, Bus, Clock, Provider, Store
+from penstock.ports import Blobs, Bus, Clock, Embedder, Provider, Store
 from penstock.runner import Runner
 from penstock.shared import Shared
 from penstock.targets.gate import Gate
@@ -74,6 +74,8 @@ class Services:
     runners: Mapping[str, Runner] = field(default_factory=dict)
     #: Of those whose lane is background.
     laters: Mapping[str, Later] = field(default_factory=dict)
+    #: By the name that a route's `similar` gives: a target's, or `local`.
+    embedders: Mapping[str, Embedder] = field(default_factory=dict)
     #: PENSTOCK_FEEDS as it was read; None: no feeds are read. The room above makes sense of it.
     feeds: str | None = None
     #: PENSTOCK_BILLS as it was read; None: no bills are compared.
@@ -109,6 +111,8 @@ class Services:
             await runner.close()
         for later in self.laters.values():
             await later.close()
+        for embedder in self.embedders.values():
+            await embedder.close()
         if self.outlet is not None:
             await self.outlet.close()
         await self.store.close()

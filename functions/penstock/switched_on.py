@@ -69,6 +69,10 @@ def seams_for(settings: Settings) -> Iterator[Seam]:
         from penstock.cascades.seam import Cascades
 
         yield Cascades()
+    if any(route.similar is not None for route in settings.routes.routes.values()):
+        from penstock.similar.seam import Similars
+
+        yield Similars()
     if any(target.lane == "background" for target in settings.routes.targets.values()):
         from penstock.background.seam import Background
 

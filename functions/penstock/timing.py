@@ -51,6 +51,9 @@ class Timing:
     awake_s: float = 240
     wake_s: float = 30
 
+    #: What the look for a similar question may take of each round trip, before it counts as none.
+    similar_s: float = 10
+
     # Followers and the sweeper.
     follow_s: float = 75
     #: A result still unconfirmed after this is published again, then with doubling back-off up to the cap.

@@ -19,6 +19,7 @@ from tests.chaos.explain import unexplained
 from tests.chaos.money_checker import money_violations
 from tests.chaos.pace_checker import pace_violations
 from tests.chaos.run_checker import run_violations
+from tests.chaos.similar_checker import similar_violations
 
 #: In every simulated prompt; must never be seen in a log line.
 SECRET = "PLANTED-SECRET"
@@ -54,6 +55,7 @@ def violations(evidence: Evidence) -> list[str]:
     found += run_violations(evidence) + callback_violations(evidence)
     found += money_violations(evidence)
     found += pace_violations(evidence)
+    found += similar_violations(evidence)
     if SECRET in evidence.log:
         found.append("a prompt stands in a log line")
     return found
@@ -125,6 +127,8 @@ class _Case:
         answered: dict[Key, dict[str, float]] = defaultdict(dict)
         for write in self._e.written:
             for rung in write.fields.get("rungs") or ():
+                if rung.get("role") == "embedding":
+                    continue  # no call of a model's
                 by = f"judge of {rung['judged']}" if "judged" in rung else rung["answer"]["target"]
                 answered[_key_of_path(write.path)].setdefault(by, write.at)
             if write.fields.get("redrive_count"):
@@ -138,6 +142,8 @@ class _Case:
             result = document.get("result")
             if not result or result["status"] != "completed" or result["completion"] is None:
                 continue
+            if "judges" in document or result["cache"] == "similar":
+                continue  # tests/chaos/similar_checker.py
             tenant, target, asked, _ = result["completion"]["text"].split("|", 3)
             longest = self._e.longest.get(target)
             if "payload" in document and asked != _question(bytes(document["payload"]), longest):

@@ -17,6 +17,12 @@ from tests.chaos.faults import Happened
 from tests.chaos.provider import Call
 from tests.chaos.world import INTERNAL, LETTERS, PUBLISHED, RESULTS, TOPICS, World
 
+#: Of each tenant.
+_COLLECTIONS = (
+    *("requests", "usage", "tally", "runs", "callbacks", "batches"),
+    *("cache", "similar", "evidence", "audits"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Carried:
@@ -96,10 +102,10 @@ async def _carried(world: World, subscription: str) -> list[Carried]:
 
 
 async def _dump(world: World, published: Sequence[Carried]) -> dict[str, Mapping[str, Any]]:
-    """Requests, usage, tallies and runs of the tenants that the published messages name; and the money."""
+    """What the tenants have that the published messages name; and the money."""
     found: list[Snapshot] = []
     for tenant in sorted({"default", *(_tenant(carried) for carried in published)}):
-        for collection in ("requests", "usage", "tally", "runs", "callbacks", "batches"):
+        for collection in _COLLECTIONS:
             path = f"tenants/{tenant}/{collection}"
             found += await world.store.scan(path, after="", limit=1_000_000, timeout_s=10)
     for run in [snapshot for snapshot in found if "/runs/" in snapshot.path]:

@@ -24,6 +24,7 @@ _GROUPS = {
     "callbacks": matrix.CALLBACK_PATHS,
     "batches": matrix.BATCH_PATHS,
     "background": matrix.KEPT_PATHS,
+    "similar": matrix.SIMILAR_PATHS,
 }
 #: The exit code after Ctrl-C, as shells have it.
 _INTERRUPTED = 130

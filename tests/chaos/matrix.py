@@ -39,8 +39,9 @@ from tests.chaos.faults import TRANSIENT, AtSteps, Fault, Plan
 from tests.chaos.loop import run_virtual
 from tests.chaos.money_stage import PRICED, set_limits, with_budgets
 from tests.chaos.pace_stage import with_paces
-from tests.chaos.provider import JUDGE, Reply
+from tests.chaos.provider import JUDGE, VERIFIER, Reply
 from tests.chaos.run_stage import ask, mapped, pipeline, with_runs
+from tests.chaos.similar_stage import judged_before, with_similar
 from tests.chaos.sums import Sums
 from tests.chaos.tally import Tally
 from tests.chaos.workload import CRM, PATIENT, ROUTES
@@ -51,7 +52,8 @@ _REST_S = 8 * 3600.0
 
 #: How the names of steps without an effect begin.
 _READS = (
-    *("store.read", "store.find", "store.count", "store.scan", "blobs.get", "blobs.find"),
+    *("store.read", "store.find", "store.count", "store.scan", "store.nearest", "blobs.get", "blobs.find"),
+    "embedder.embed",
     *("runner.job", "runner.since", "runner.fetch", "later.look"),
 )
 _OF_READS = tuple(fault for fault in Fault if fault not in (Fault.LOST_RESPONSE, Fault.KILL_AFTER))
@@ -91,6 +93,9 @@ class Path:
     then: tuple[tuple[float, dict[str, Any]], ...] = ()
     #: Callbacks are on, and their endpoint answers these before it takes what it is told; None: they are off.
     receives: tuple[int | None, ...] | None = None
+    #: The default route's setting of similar answers, and whether they are open; None: it has none.
+    similar: Mapping[str, Any] | None = None
+    opened: bool = False
 
 
 def _ask(said: str = "hello", **more: Any) -> dict[str, Any]:
@@ -331,9 +336,36 @@ CASCADE_PATHS = tuple(
     )
 )
 
+_ALIKE = (_ask("one two three four", cache="similar"), _ask("four one two three", cache="similar"))
+_YES, _NO = Reply(grade="yes"), Reply(grade="no")
+_VERIFIED = {"verifier": VERIFIER}
+
+#: The same of similar answers: one that is given, with and without a verifier, one that is not, those that
+#: are judged before anything is open, and who follows. A look that fails is a miss, which calls.
+SIMILAR_PATHS = tuple(
+    replace(path, exact=False)
+    for path in (
+        Path("similar given", _ALIKE, similar={}, opened=True),
+        Path("similar in company", _ALIKE, at_once=True, similar={}, opened=True),
+        Path("similar and verified", _ALIKE, (Reply(), _YES), similar=_VERIFIED, opened=True),
+        Path("similar and refused", _ALIKE, (Reply(), _NO), similar=_VERIFIED, opened=True),
+        Path(
+            "similar and judged", _ALIKE, (Reply(), Reply(), _YES, _NO), similar=_VERIFIED | {"judge": JUDGE}
+        ),
+        Path(
+            "similar under a budget",
+            _ALIKE,
+            (Reply(), _YES),
+            limits=(_BUDGET,),
+            similar=_VERIFIED,
+            opened=True,
+        ),
+    )
+)
+
 EVERY_PATH = (
     *PATHS, *MONEY_PATHS, *PACE_PATHS, *SPLIT_PATHS, *CASCADE_PATHS, *RUN_PATHS,
-    *CALLBACK_PATHS, *BATCH_PATHS, *KEPT_PATHS, *LANE_MONEY_PATHS
+    *CALLBACK_PATHS, *BATCH_PATHS, *KEPT_PATHS, *LANE_MONEY_PATHS, *SIMILAR_PATHS,
 )  # fmt: skip
 
 #: How each push is delivered: once; twice at the same time; once more after the lease.
@@ -481,6 +513,8 @@ async def _live(path: Path, company: str, plan: Plan) -> Evidence:
     routes = path.routes or (PRICED if path.limits else ROUTES)
     shape = Shape(routes, seed=7, instances=2, duplicates=likely, later_s=later_s, seams=path.seams)
     reconciler = None
+    if path.similar is not None:
+        shape = with_similar(shape, **path.similar)
     if path.paces:
         shape = with_paces(shape, *path.paces)
     if path.run is not None:
@@ -509,6 +543,8 @@ async def _live(path: Path, company: str, plan: Plan) -> Evidence:
             made.responses.takes_s = 30_000.0 if path.slow else 200.0
             if path.receives is not None:
                 await register(made)
+            if path.opened:
+                await judged_before(made)
             for number, body in enumerate(path.bodies):
                 await made.publish(json.dumps(body | {"request_id": f"r{number}"}).encode(), {})
                 if not path.at_once:

@@ -21,8 +21,9 @@ Kind = Literal[
 ]  # fmt: skip
 
 
-#: The target that grades what others answered.
-JUDGE = "judge"
+#: The target that grades what others answered, or says whether two answers differ; and the one that says
+#: whether one would serve two questions.
+JUDGE, VERIFIER = "judge", "verifier"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,10 @@ class Reply:
     retry_after_s: float | None = None
     #: Characters that the answer is longer than it would be.
     padding: int = 0
-    #: What a judge of a cascade says.
+    #: What a judge says.
     grade: str = "9"
+    #: How likely the answer was to the model.
+    likely: float | None = None
 
 
 @dataclass(slots=True)
@@ -122,9 +125,9 @@ def question(request: Request) -> str:
 
 def completion_of(request: Request, target: str, number: int, reply: Reply) -> Completion:
     text = f"{request.tenant}|{target}|{question(request)}|call {number}|" + "x" * reply.padding
-    text = reply.grade if target == JUDGE else text
+    text = reply.grade if target in (JUDGE, VERIFIER) else text
     finish = {"cut": "length", "withheld": "refusal", "empty": "empty"}.get(reply.kind, "stop")
-    return Completion(text, (), finish, Usage(10, 5), "sim-model")
+    return Completion(text, (), finish, Usage(10, 5), "sim-model", likely=reply.likely)
 
 
 class SimProvider:

@@ -29,7 +29,9 @@ from tests.chaos.loop import run_virtual
 from tests.chaos.money_checker import money_violations
 from tests.chaos.money_stage import PRICED, PRICED_LANES, set_limits, with_budgets
 from tests.chaos.pace_stage import with_paces
+from tests.chaos.provider import JUDGE, VERIFIER
 from tests.chaos.run_stage import with_runs
+from tests.chaos.similar_stage import judged_before, with_similar
 from tests.chaos.sums import Sums
 from tests.chaos.workload import ROUTES, TROUBLE_S, Blow, Workload, workload
 from tests.chaos.world import TOPICS, Shape, World, world
@@ -154,6 +156,9 @@ async def _live(seed: int, work: Workload) -> Outcome:
             shape, reconciler = with_bills(shape)
     if work.cascades:
         shape = with_cascade(shape, judged=work.cascades == "judged")
+    if work.similar:
+        asked = {"verifier": VERIFIER, "judge": JUDGE} if work.similar != "open" else {}
+        shape = with_similar(shape, **asked)
     log = io.StringIO()
     with contextlib.redirect_stdout(log):
         async with world(shape, work.mood, work.plan) as made:
@@ -165,6 +170,9 @@ async def _live(seed: int, work: Workload) -> Outcome:
                 made.responses.takes_s = work.kept
             for blow in work.blows:
                 asyncio.get_running_loop().call_later(blow.at, _strike, made, blow)
+            if work.similar in ("open", "verified"):
+                await judged_before(made)
+                await judged_before(made, tenant="acme")
             if work.refuses:
                 await register(made)
                 await register(made, "acme")

@@ -18,6 +18,7 @@ from tests.chaos.matrix import (
     PACE_PATHS,
     PATHS,
     RUN_PATHS,
+    SIMILAR_PATHS,
     SPLIT_PATHS,
     Path,
     cells,
@@ -67,7 +68,10 @@ def test_every_fault_at_every_step(path: Path, company: str) -> None:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     "path",
-    [*MONEY_PATHS, *PACE_PATHS, *SPLIT_PATHS, *CASCADE_PATHS, *RUN_PATHS, *CALLBACK_PATHS],
+    [
+        *(*MONEY_PATHS, *PACE_PATHS, *SPLIT_PATHS, *CASCADE_PATHS),
+        *(*RUN_PATHS, *CALLBACK_PATHS, *SIMILAR_PATHS),
+    ],
     ids=lambda path: path.name,
 )
 def test_faults_at_the_steps_of_rooms(path: Path) -> None:

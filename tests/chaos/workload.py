@@ -67,12 +67,13 @@ class Mood:
         if "filter" in said:
             return Reply("filtered", 0.5)
         padding = 300_000 if "long answer" in said else 0
+        grade = "yes" if said.startswith("Below are") else "9"  # of verifier and judge
         kind: Kind = "cut" if "cut" in said else "ok"
         if at < self.until and self.weights:
             drawn = self.rng.choices(list(self.weights), list(self.weights.values()))[0]
             kind = drawn if drawn != "ok" else kind
         retry_after = self.rng.choice((None, None, 0.0, 3.0, 60.0, 1e9)) if kind == "throttled" else None
-        return Reply(kind, self.rng.choice((0.1, 1.0, 5.0, 20.0)), retry_after, padding)
+        return Reply(kind, self.rng.choice((0.1, 1.0, 5.0, 20.0)), retry_after, padding, grade)
 
 
 @dataclass(slots=True)
@@ -130,6 +131,8 @@ class Workload:
     cascades: Literal["", "checked", "judged"] = ""
     #: Seconds that a call takes which its provider keeps; None: there is no such lane.
     kept: float | None = None
+    #: How the default route's similar answers stand, if it has any.
+    similar: Literal["", "gathering", "open", "verified"] = ""
 
 
 def workload(seed: int) -> Workload:
@@ -159,7 +162,8 @@ def workload(seed: int) -> Workload:
     )
     work = _batched(work, rng) if rng.random() < 0.12 and not work.limits else work
     work = _kept(work, random.Random(f"kept {seed}"))
-    return _laned(work, random.Random(f"lanes under budgets {seed}")) if work.limits else work
+    work = _laned(work, random.Random(f"lanes under budgets {seed}")) if work.limits else work
+    return _alike(work, random.Random(f"similar {seed}"))
 
 
 def _batched(work: Workload, rng: random.Random) -> Workload:
@@ -194,6 +198,30 @@ def _kept(work: Workload, rng: random.Random) -> Workload:
 def _in_lane(work: Workload, rng: random.Random) -> Workload:
     sent = [_in_background(one, rng) for one in work.sent]
     return replace(work, sent=sent, kept=rng.choice((10.0, 200.0, 3000.0, 1e6)))
+
+
+def _alike(work: Workload, rng: random.Random) -> Workload:
+    """A tenth of the seeds has similar answers, and asks the same in other words."""
+    if work.cascades == "judged" or rng.random() >= 0.1:
+        return work
+    sent = [_in_other_words(one) for one in work.sent]
+    return replace(work, sent=sent, similar=rng.choice(("gathering", "open", "verified")))
+
+
+def _in_other_words(one: Sent) -> Sent:
+    """The same message, if it is for the default route, or another that means the same."""
+    try:
+        body = json.loads(one.data)
+    except ValueError:
+        return one
+    if not isinstance(body, dict) or not {"request_id", "prompt"} <= body.keys() or "model" in body:
+        return one
+    words = ["one", "two", "three", "four", "five"]
+    luck = random.Random(f"{one.data!r}")  # a message that comes twice is the same both times
+    at = luck.randrange(len(words))
+    turned = " ".join([SECRET, *words[at:], *words[:at]])
+    body |= {"prompt": turned, "cache": luck.choice(("similar", "similar", "auto"))}
+    return Sent(one.at, json.dumps(body).encode(), one.attributes)
 
 
 def _in_background(one: Sent, rng: random.Random) -> Sent:

@@ -40,6 +40,7 @@ from penstock.verdict import Verdict
 from tests.chaos.adapters import DELIVERY, SimBlobs, SimBus, SimStore, Tap
 from tests.chaos.batch_provider import SimBatches, SimRunner
 from tests.chaos.callback_receiver import SIGNING, Receiver, Receives, SimOutlet
+from tests.chaos.embedder import SimEmbedder
 from tests.chaos.faults import Happened, NoFaults, Plan
 from tests.chaos.instance import Instance
 from tests.chaos.later_provider import SimLater, SimResponses
@@ -213,6 +214,7 @@ class World:
                 n: SimRunner(self.batches, n, instance) for n, t in targets.items() if t.lane == "batch"
             },
             laters={n: SimLater(self.responses, n, instance) for n, t in targets.items()},
+            embedders={name: SimEmbedder(instance) for name in targets},
             jitter=rng.random,
             new_id=lambda: f"{rng.getrandbits(64):016x}",
             keepers=self.shape.keepers,

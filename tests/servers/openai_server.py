@@ -12,7 +12,7 @@ or as a process (port 0 picks a free one; the first line on stdout is `listening
     python -m tests.servers.openai_server --port 0 --latency 1.0 --ledger calls.jsonl
 
 Served: `POST /v1/chat/completions`, `GET /v1/models`, files and batches (openai_batches.py), responses in
-background (openai_responses.py); for the tester
+background (openai_responses.py), embeddings (openai_embeddings.py); for the tester
 
 | endpoint | meaning |
 | --- | --- |
@@ -54,6 +54,7 @@ from aiohttp import web
 from tests.servers.openai_answers import act
 from tests.servers.openai_batches import Batches
 from tests.servers.openai_behaviour import Behaviour, directive_in
+from tests.servers.openai_embeddings import Embeddings
 from tests.servers.openai_ledger import Call, Ledger
 from tests.servers.openai_responses import Responses
 from tests.servers.openai_wire import Asked, error_body
@@ -85,6 +86,7 @@ class OpenAIServer:
         self.raw: dict[str, bytes] = {}
         self.batches = Batches(self)
         self.responses = Responses(self)
+        self.embeddings = Embeddings(self)
         self.released = asyncio.Event()
         #: The headers and the JSON body of the last call, to see what really went over the wire.
         self.last_headers: Mapping[str, str] = {}
@@ -112,6 +114,7 @@ class OpenAIServer:
                 web.get("/v1/models", self._list_models),
                 *self.batches.routes(),
                 *self.responses.routes(),
+                *self.embeddings.routes(),
                 web.post("/_control", self._control),
                 web.post("/_release", self._release),
                 web.get("/_ledger", self._show_ledger),

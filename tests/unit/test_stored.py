@@ -46,7 +46,10 @@ BUDGETS = {
 LIMITS = {"paces/{scope}", "turns/{scope}", "control/turns"}
 
 #: Written where similar answers are judged (tests/unit/similar).
-SIMILAR = {"tenants/{tenant}/evidence/{way}", "tenants/{tenant}/audits/{request_id}"}
+SIMILAR = {
+    *("tenants/{tenant}/evidence/{way}", "tenants/{tenant}/audits/{request_id}"),
+    "tenants/{tenant}/similar/{scope}-{place}",
+}
 
 #: By the door: what is waited for, and what is not.
 ASKED: dict[str, dict[str, Any]] = {

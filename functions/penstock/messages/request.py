@@ -50,6 +50,8 @@ class CacheMode(StrEnum):
     USE = "use"
     REFRESH = "refresh"
     OFF = "off"
+    #: As `use`; and where its route allows it, the answer of a similar question may stand (docs/similar.md).
+    SIMILAR = "similar"
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,7 +171,7 @@ class Result:
             "cache": self.cache,
             **self._lane(),
             **self._experiment(),
-            **({"cascade": [rung.receipt() for rung in self.rungs]} if self.rungs else {}),
+            **self._beside(),
             "attempts": self.attempts,
             "timings": self.timings.encode(),
             "metadata": dict(self.metadata),
@@ -184,6 +184,12 @@ class Result:
         kept = paid_as.startswith(BACKGROUND)
         named = {"lane": BACKGROUND if kept else SYNC} if kept or self.plan else {}
         return named | ({"plan": self.plan.told()} if self.plan else {})
+
+    def _beside(self) -> dict[str, Any]:
+        """What was paid beside the answer, by whom it was asked for."""
+        checked = [rung.receipt() for rung in self.rungs if rung.role is None]
+        looked = [rung.receipt() for rung in self.rungs if rung.role is not None]
+        return ({"cascade": checked} if checked else {}) | ({"similar": {"calls": looked}} if looked else {})
 
     def _experiment(self) -> dict[str, Any]:
         if self.arm is None:

@@ -1,4 +1,5 @@
-"""A rung: an answer that is paid, and that its route's check refused (docs/quality.md)."""
+"""A rung: an answer that is paid beside the result's own: one that its route's check refused
+(docs/quality.md), or what was asked to find a similar one (docs/similar.md)."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ class Rung:
 
     `told`: a result of an earlier life has told of it, and its cost is in the tenant's usage.
     `judged`: the target about whose answer a judge was asked, of whose own this tells.
+    `role`: what it was asked for beside the route's targets, such as `embedding`; None: it is of a cascade.
     """
 
     answer: Answer
@@ -23,16 +25,18 @@ class Rung:
     at: datetime
     told: bool = False
     judged: str | None = None
+    role: str | None = None
 
     def encode(self) -> dict[str, Any]:
         said = {"answer": self.answer.encode(), "why": self.why, "at": self.at}
         said |= {"judged": self.judged} if self.judged is not None else {}
+        said |= {"role": self.role} if self.role is not None else {}
         return said | {"told": True} if self.told else said
 
     @classmethod
     def decode(cls, value: Mapping[str, Any]) -> Rung:
         answer, judged = Answer.decode(value["answer"]), value.get("judged")
-        return cls(answer, value["why"], value["at"], bool(value.get("told")), judged)
+        return cls(answer, value["why"], value["at"], bool(value.get("told")), judged, value.get("role"))
 
     def receipt(self) -> dict[str, Any]:
         """What a result tells of it (docs/design.md §2.2): all but what it said."""
@@ -44,7 +48,9 @@ class Rung:
             "usage": answer.usage.encode(),
             "usd": answer.cost.usd,
             "why": self.why,
-        } | ({"judged": self.judged} if self.judged is not None else {})
+        } | {
+            name: value for name, value in (("judged", self.judged), ("role", self.role)) if value is not None
+        }
 
 
 def on_top(cost: Cost, rungs: Iterable[Rung]) -> Cost:

@@ -185,6 +185,16 @@ class Calls:
         line = transitions.calling(record, target.name, self._s.clock.now())
         return with_line(self._s, request, line, target)
 
+    async def not_yet(self, why: str) -> None:
+        """The call of the ledger's open line waits for another one: the rooms hear that nothing was paid."""
+        target, unpaid = self._targets[self._index], ProviderFailure(FailureClass.UNPAID, why)
+        for seam in seams_of(self._s):
+            await seam.after_call(self._s, self._holder, target, unpaid)
+
+    def now(self, record: Record) -> tuple[Record, list[Write]]:
+        """`record` with the line of the call that comes now."""
+        return self._line(record, self._targets[self._index], self._request)
+
     def go_on(self, after: str) -> None:
         """That is written: `after`, and those before it, are asked no more."""
         self._targets = self._targets[self._place(after) + 1 :]

@@ -359,6 +359,7 @@ class _Claim:
             self._s.clock.now(),
             parent=self._in.parent,
             plan=self._in.plan,
+            judges=self._in.judges,
         )
 
     def _new_lease(self) -> Lease:

@@ -37,6 +37,17 @@ def reused(
     )  # fmt: skip
 
 
+def stood_in(
+    s: Services, request: Request, record: Record, answer: Answer, cache: str, provider_ms: int
+) -> Record:
+    """Another question's answer is ours (`cache` says how), and nobody finds it under our key."""
+    now = s.clock.now()
+    return transitions.completed(
+        record, request, _with_unsure(answer, record.perhaps_paid), cache=cache, key=None,
+        timings=_timings(record, now, provider_ms), now=now, timing=s.timing,
+    )  # fmt: skip
+
+
 def adopted(s: Services, request: Request, record: Record, leader: Record) -> Record:
     """A follower ends as its leader did: with the leader's completion, or its refusal."""
     outcome = leader.result or {}

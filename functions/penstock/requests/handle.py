@@ -31,6 +31,7 @@ from penstock.paths import request_path
 from penstock.pause import Pause
 from penstock.ports import Write
 from penstock.requests import transitions
+from penstock.requests.beside import Beside
 from penstock.requests.call import Answered, Calls, Outcome, Refused
 from penstock.requests.claim import ENTERING, Settled, claim
 from penstock.requests.deliver import deliver, log_finished, refuse, tell_undelivered
@@ -41,8 +42,8 @@ from penstock.requests.queueing import pile_of
 from penstock.requests.record import NOT_CALLED, Record, State
 from penstock.requests.room import NAMED
 from penstock.requests.rungs import GoOn, weighed
-from penstock.requests.save import save_answer, save_recovered, save_refusal
-from penstock.requests.seams import check_callback, put_aside, seams_of
+from penstock.requests.save import save_answer, save_recovered, save_refusal, save_reused
+from penstock.requests.seams import Reused, check_callback, put_aside, seams_of
 from penstock.requests.unsaved import recovered
 from penstock.requests.waiting import queued
 from penstock.services import Services
@@ -59,8 +60,9 @@ class Wait:
     waits: str
 
 
-#: How a delivery's work may end: called, found to be paid for already, paused, or waiting in a lane.
-Ending = Outcome | Answer | Pause | Wait
+#: How a delivery's work may end: called, found to be paid for already, answered by another question's
+#: answer, paused, or waiting in a lane.
+Ending = Outcome | Answer | Reused | Pause | Wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +266,18 @@ async def _outcome(s: Services, holder: Holder[Record], incoming: Incoming, call
         pile = pile_of(s, holder.record, incoming.targets)
         if pile is not None:
             return Wait(pile)
-    return await calls.run()
+    return await _instead(s, holder, incoming, calls) or await calls.run()
+
+
+async def _instead(s: Services, holder: Holder[Record], incoming: Incoming, calls: Calls) -> Reused | None:
+    """Another question's answer, where a room has one that stands."""
+    if s.draining.is_set() or s.clock.now() >= holder.record.deadline:
+        return None
+    for seam in seams_of(s):
+        reused = await seam.instead(s, holder, incoming, Beside(s, holder, calls))
+        if reused is not None:
+            return reused
+    return None
 
 
 async def _save(
@@ -275,6 +288,8 @@ async def _save(
             await save_answer(s, holder, incoming, calls, outcome)
         case Answer():
             await save_recovered(s, holder, incoming, outcome)
+        case Reused():
+            await save_reused(s, holder, incoming, calls, outcome)
         case Refused():
             await save_refusal(s, holder, incoming, calls, outcome)
         case Park() as park:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from penstock.errors import BadMessage, BlobMissing
 from penstock.messages.completion import BlobRef
@@ -24,6 +26,8 @@ from penstock.targets.routes import Routes, Target
 
 #: Payloads and completions longer than this lie in the bucket, not in the document (docs/design.md §2.3).
 INLINE_LIMIT = 256 * 1024
+#: The attribute of a judge's own message.
+_JUDGES = "penstock_audit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ class Incoming:
     #: What the route chose, where it says `cheapest` or `split`, or what a comparison pinned; `targets` are
     #: those that it names.
     plan: Plan | None = None
+    #: What it judges of another request, where it is a judge's own (messages/audited.py).
+    judges: Mapping[str, Any] | None = None
 
     @property
     def is_new(self) -> bool:
@@ -100,10 +106,13 @@ async def incoming_message(s: Services, envelope: Envelope) -> Incoming:
     ours = parent is not None or count is not None
     request = decode_request(envelope, default_wait_s=s.timing.default_wait_s, member=ours)
     targets = _targets(request, s.routes, kept=parent is not None)
+    if not ours:
+        _check_cache(request, s.routes)
     pin = None if ours else _pin(envelope, s)
     payload_ref = await _store_payload(s, request, envelope.data)
     key = _first_key(request, targets)
-    incoming = Incoming(request, envelope, targets, key, payload_ref, None, count, parent)
+    judges = _judges(envelope) if _JUDGES in envelope.attributes and not ours else None
+    incoming = Incoming(request, envelope, targets, key, payload_ref, None, count, parent, judges=judges)
     return incoming if pin is None else incoming.planned(pin, s.routes)
 
 
@@ -130,6 +139,22 @@ async def incoming_wake(s: Services, wake: Wake, record: Record) -> Incoming:
     key = _first_key(request, targets)
     incoming = Incoming(request, envelope, targets, key, record.payload_ref, wake, None, record.parent)
     return incoming.planned(record.plan, s.routes)
+
+
+def _judges(envelope: Envelope) -> Mapping[str, Any] | None:
+    """Raises BadMessage."""
+    from penstock.messages.audited import audited  # nobody else needs it
+
+    return audited(envelope.attributes)
+
+
+def _check_cache(request: Request, routes: Routes) -> None:
+    """Raises BadMessage where a client asks for what its route does not do."""
+    if request.cache is CacheMode.SIMILAR and routes.resolve(request.model).similar is None:
+        raise BadMessage(
+            "The field cache says similar, and the route of this request has no similar answers switched on: "
+            "say auto, or ask for another model."
+        )
 
 
 def _pin(envelope: Envelope, s: Services) -> Plan | None:

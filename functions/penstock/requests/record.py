@@ -163,8 +163,14 @@ class Record(NamedTuple):
 
     #: What its route chose for it, where the route says `cheapest`, `split` or `cascade`.
     plan: Plan | None = None
-    #: What its route's check refused, in the order in which it was asked.
+    #: What its route's check refused, in the order in which it was asked; and what was paid to find a similar
+    #: answer.
     rungs: tuple[Rung, ...] | None = None
+    #: The similar answer that it was given, or would have been (penstock/similar); of one that was given,
+    #: `similar_of` is found by: whose it is. What it judges of another request, where it is a judge's own.
+    similar: Mapping[str, Any] | None = None
+    similar_of: str | None = None
+    judges: Mapping[str, Any] | None = None
     #: Index into the targets that are asked where the next call goes.
     target_index: int = 0
     #: Calls started, ambiguous ones among them, parkings in a row, take-overs without a saved outcome.

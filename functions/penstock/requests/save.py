@@ -20,11 +20,11 @@ from penstock.paths import cache_path
 from penstock.ports import Put, Write
 from penstock.requests.answers import priced, size_of, spilled
 from penstock.requests.call import Answered, Calls, Refused
-from penstock.requests.conclude import answered, gave_up
+from penstock.requests.conclude import answered, gave_up, stood_in
 from penstock.requests.flight import answered_document
 from penstock.requests.incoming import INLINE_LIMIT, Incoming
 from penstock.requests.record import NOT_CALLED, Record
-from penstock.requests.seams import at_save, seams_of
+from penstock.requests.seams import Reused, at_save, seams_of
 from penstock.requests.unsaved import orphan, set_by
 from penstock.services import Services
 
@@ -57,6 +57,21 @@ async def save_recovered(s: Services, holder: Holder[Record], incoming: Incoming
         return answered(s, incoming.request, record.with_outcome(NOT_CALLED), saved, None, 0)
 
     return await _save(s, holder, incoming.request, answer, None, change)
+
+
+async def save_reused(
+    s: Services, holder: Holder[Record], incoming: Incoming, calls: Calls, reused: Reused
+) -> Record:
+    """Make another question's answer the request's result. It is kept nowhere else: not in the cache, and not
+    for whoever holds the request next. Raises FencedOut, StoreError."""
+
+    def change(record: Record) -> Record:
+        ended = reused.also(record).with_outcome(NOT_CALLED)
+        done = stood_in(s, incoming.request, ended, reused.answer, reused.cache, calls.provider_ms)
+        return at_save(s, holder, done)
+
+    await holder.write(change)
+    return holder.record
 
 
 async def _save(
@@ -117,8 +132,10 @@ async def _write(
 ) -> None:
     others = of_seams(s, holder.record, answer)
     if key is not None:
-        paid = change(holder.record, answer).rungs if holder.record.rungs else ()
-        whole = replace(answer, cost=on_top(answer.cost, paid or ()))
+        rungs = change(holder.record, answer).rungs if holder.record.rungs else ()
+        # What was paid to look for a similar answer is no part of what this one costs.
+        paid = [rung for rung in rungs or () if rung.role is None]
+        whole = replace(answer, cost=on_top(answer.cost, paid))
         document = answered_document(whole, s.clock.now(), s.timing)
         others.append(Put(cache_path(holder.record.tenant, key), document))
     await holder.write(lambda record: at_save(s, holder, change(record, answer)), *others)

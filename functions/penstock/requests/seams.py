@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from penstock.errors import BadMessage, ProviderFailure
 from penstock.leases.holder import Holder
@@ -24,6 +24,19 @@ from penstock.requests.record import Record
 from penstock.services import Services
 from penstock.targets.retry import Fail, Park
 from penstock.targets.routes import Target
+
+if TYPE_CHECKING:
+    from penstock.requests.beside import Beside
+
+
+@dataclass(frozen=True, slots=True)
+class Reused:
+    """An answer of another question, which stands for this one's: `cache` is what the result says of it, and
+    `also` adds to the record what else is saved with it. Nobody inherits it."""
+
+    answer: Answer
+    cache: str
+    also: Callable[[Record], Record]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +130,13 @@ class Seam:
     def unclaimed(self, owner: str, *, sure: bool) -> None:
         """The delivery `owner` leaves its claim without a lease; `sure`: nothing that it wrote can land any
         more. It must not raise."""
+
+    async def instead(
+        self, s: Services, holder: Holder[Record], incoming: Incoming, beside: Beside
+    ) -> Reused | None:
+        """An answer in place of the calls that begin now; None: they begin. Raises FencedOut,
+        StoreUnavailable of its own ledger lines alone: what else goes wrong is no answer."""
+        return None
 
     async def begin(
         self, s: Services, holder: Holder[Record], request: Request, target: Target

@@ -5,8 +5,10 @@ Every function returns the whole next record; what is written is the difference 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from penstock.leases.lease import Lease
 from penstock.messages.completion import BlobRef
@@ -32,6 +34,7 @@ def fresh(
     now: datetime,
     parent: Parent | None = None,
     plan: Plan | None = None,
+    judges: Mapping[str, Any] | None = None,
 ) -> Record:
     """A request nobody knows yet: fence 1, and no lease until `leased`."""
     return Record(
@@ -52,6 +55,7 @@ def fresh(
         parent=parent,
         callback=request.callback,
         plan=plan,
+        judges=judges,
         open_since=sharded(request.tenant, request.request_id, now),
     )
 

@@ -32,6 +32,8 @@ class Way:
     guard: str
     verifier: str
     judge: str
+    #: Who answers.
+    model: str = ""
 
     @property
     def name(self) -> str:
@@ -74,8 +76,13 @@ def judged(
     audit = {"way": way.name, "cosine": cosine, "wrong": wrong, "judged_at": now}
     return [
         Create(audit_of_similar_path(tenant, request_id), audit),
-        Merge(evidence_path(tenant, way.name), asdict(way) | _counted(cosine, wrong=wrong)),
+        counted(tenant, way, cosine, wrong=wrong),
     ]
+
+
+def counted(tenant: str, way: Way, cosine: float, *, wrong: bool) -> Merge:
+    """The judgement alone, for a batch that lands once by itself."""
+    return Merge(evidence_path(tenant, way.name), asdict(way) | _counted(cosine, wrong=wrong))
 
 
 def _counted(cosine: float, *, wrong: bool) -> dict[str, Increment]:

@@ -20,6 +20,8 @@ BETS: Final = (1 / 16, 1 / 8, 1 / 4, 1 / 2)
 #: What the wealth must reach where one threshold is tried, and where a whole grid is.
 ONE_BAR: Final = 1 / ERROR
 GRID_BAR: Final = GRID / ERROR
+#: More than any bar, as a logarithm, and less than a float can hold.
+_MOST: Final = 700.0
 
 
 def wealth(n: int, k: int, delta: float) -> float:
@@ -32,6 +34,18 @@ def wealth(n: int, k: int, delta: float) -> float:
         math.exp(k * math.log(bet) + (n - k) * math.log((1 - bet * delta) / (1 - delta))) for bet in BETS
     )
     return math.fsum(parts) / len(BETS)
+
+
+def alarm(n: int, k: int, delta: float) -> float:
+    """The mirror of `wealth`, for a threshold that is open: its gambler bets that there are many times more
+    wrong ones than delta. While the true share is delta or less it reaches a bar b with probability 1/b at
+    most."""
+    bets = [1 / bet for bet in BETS if delta < bet] or [(1 + 1 / delta) / 2]
+    parts = (
+        math.exp(min(k * math.log(bet) + (n - k) * math.log((1 - bet * delta) / (1 - delta)), _MOST))
+        for bet in bets
+    )
+    return math.fsum(parts) / len(bets)
 
 
 def bounds(delta: float, bar: float = GRID_BAR) -> Iterator[int]:

@@ -15,6 +15,7 @@ from penstock.targets.address import ADDRESS
 from penstock.targets.checks import Check
 from penstock.targets.job_faults import job_faults
 from penstock.targets.route_faults import faults_of, read_json
+from penstock.targets.similarity import Similar
 from penstock.timing import Timing
 from penstock.written import MODEL_LIMIT
 
@@ -50,6 +51,8 @@ class Target(BaseModel):
     service_tier: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_-]{0,31}$")
     #: Whether OpenAI is told which questions begin alike, so that it remembers the beginning.
     prompt_cache: bool | None = None
+    #: Whether an openai server is asked how likely its words were to it, which a cascade's check can go by.
+    logprobs: bool | None = None
     max_concurrency: int = Field(default=200, ge=1, le=10_000)
     price: str | None = None
     #: A self-hosted engine that sleeps while nobody asks: one call wakes it, the others park meanwhile.
@@ -122,6 +125,8 @@ class Route(BaseModel):
     weights: dict[_Name, _Weight] = Field(default_factory=dict)
     #: Of a cascade: what the answer of each target but the last must be.
     checks: dict[_Name, Check] = Field(default_factory=dict)
+    #: Whether an answer may be that of a similar question, for who asks so (penstock/similar).
+    similar: Similar | None = None
     targets: list[Target] = Field(min_length=1)
 
     @property
@@ -195,7 +200,7 @@ def single_route(target: Target, *aliases: str) -> Routes:
     return Routes(aliases[0], dict.fromkeys(aliases, route))
 
 
-_OPENAI_ALONE: Final = ("max_tokens_as", "service_tier", "prompt_cache")
+_OPENAI_ALONE: Final = ("max_tokens_as", "service_tier", "prompt_cache", "logprobs")
 _OF_A_BATCH: Final = ("runner", "window_s", "max_lines", "max_bytes", "min_lines", "drain", "job", "spot")
 
 
@@ -205,6 +210,7 @@ def _cross_faults(parsed: _Routes) -> list[str]:
         faults.append(f"PENSTOCK_ROUTES: default names {parsed.default!r}, which is no route.")
     seen: dict[str, Target] = {}
     experiments: set[str] = set()
+    dimensions: set[int] = set()
     for alias, route in parsed.routes.items():
         faults += [
             f"PENSTOCK_ROUTES: route {alias!r} has a {field}, which only choose: cheapest uses: leave it out."
@@ -224,6 +230,10 @@ def _cross_faults(parsed: _Routes) -> list[str]:
             from penstock.targets.cascade_faults import cascade_faults  # nobody else needs it
 
             faults += cascade_faults(alias, route, Routes(parsed.default, parsed.routes).targets)
+        if route.similar is not None:
+            from penstock.targets.similar_faults import similar_faults  # nobody else needs it
+
+            faults += similar_faults(alias, route.similar, Routes(parsed.default, parsed.routes), dimensions)
         for target in route.targets:
             if seen.setdefault(target.name, target) != target:
                 faults.append(
@@ -263,6 +273,11 @@ def _waiting_faults(alias: str, route: Route) -> list[str]:
             "once for who cannot wait."
         )
     for target in waiting:
+        if target.logprobs is not None:
+            faults.append(
+                f"PENSTOCK_ROUTES: target {target.name!r} is in lane batch, which tells no logprobs: "
+                "leave it out."
+            )
         if target.min_lines > target.max_lines:
             faults.append(
                 f"PENSTOCK_ROUTES: target {target.name!r} has min_lines above its max_lines: "

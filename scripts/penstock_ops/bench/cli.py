@@ -37,10 +37,14 @@ BENCHES = {
     "scale": "cost per request at 1, 2, 4 processes, and beside 1,000 to 100,000 stored requests",
     "runs": "100,000 items in one run, and the same again: seconds, writes, memory, dollars",
     "lanes": "what a request takes in each lane: reads, writes, CPU, dollars, beside each other",
+    "similar": "similar answers on public questions, where they are here: share served, and of it wrong; "
+    "only if it is named",
     "dollars": "a million requests and an idle month, by the price book and the measured use",
 }
 #: Those that run what people deploy today beside ours.
 _COMPARING = frozenset({"billed", "cpu", "dollars"})
+#: Those that ask no instance and need no emulators, but what not everybody has.
+_ALONE = frozenset({"similar"})
 _HELP = (
     """Measure what a request costs here: seconds, CPU, round trips, memory, dollars.
 
@@ -86,7 +90,7 @@ def bench(
     as_json: Annotated[bool, typer.Option("--json", help="Data for a program on stdout.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write the tables to this file too.")] = None,
 ) -> None:
-    names = tuple(only or BENCHES)
+    names = tuple(only or (name for name in BENCHES if name not in _ALONE))
     for name in names:
         if name not in BENCHES:
             raise Misuse(f"{name!r} is no bench; there are {', '.join(BENCHES)}.")
@@ -111,6 +115,9 @@ def bench(
 
 async def _run(name: str, options: Options) -> Section:
     module: Any = importlib.import_module(f"penstock_ops.bench.{name}")
+    if name in _ALONE:
+        found: Section = await module.run(options)
+        return found
     options.step("starting the emulators")
     with emulated() as (emulators, folder):
         async with Rig(emulators, folder).open() as rig:

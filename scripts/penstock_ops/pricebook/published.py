@@ -77,6 +77,8 @@ def _origin(source: str, as_of: str | None) -> Entry:
 def _prices(name: str, price: ModelPrice) -> Entry:
     said = {ours: getattr(price, theirs, None) for ours, theirs in _RATES.items()}
     rates: dict[str, Decimal | TieredPrices] = {ours: rate for ours, rate in said.items() if rate is not None}
+    if rates.keys() == {"input"} and "embedding" in name:
+        rates["output"] = Decimal(0)  # it answers with numbers, and no token
     if not {"input", "output"} <= rates.keys():
         raise OperatorFault(f"{name}: genai-prices has no price for its input or its output.")
     entry: Entry = {ours: _base(rate) for ours, rate in rates.items()}

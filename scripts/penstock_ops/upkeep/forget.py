@@ -21,6 +21,7 @@ from penstock.paths import (
     REQUESTS,
     RESPONSES,
     RUNS,
+    SIMILAR,
 )
 from penstock.ports import Delete, Snapshot, Write
 from penstock.requests.record import Record, State
@@ -198,7 +199,7 @@ async def _delete(system: System, tenant: str, found: Found) -> int:
                     await delete([one.path for one in pages], advance)
             await delete([snapshot.path for snapshot in page], advance)
         for collection in (
-            *("cache", "usage", PILES, BATCHES, CALLBACKS, ENDPOINTS, "reach", EVIDENCE, AUDITS),
+            *("cache", "usage", PILES, BATCHES, CALLBACKS, ENDPOINTS, "reach", SIMILAR, EVIDENCE, AUDITS),
             *_OF_DOOR,
         ):
             async for page in _pages(system, f"tenants/{tenant}/{collection}"):

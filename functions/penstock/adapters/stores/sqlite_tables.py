@@ -6,7 +6,10 @@ from penstock.adapters.sqlite.format import Format
 
 #: The fields that can be searched: exactly those that Terraform leaves indexed in Firestore. A field that is
 #: added here is found in what is written from then on; an upgrade is needed only if it was written before.
-INDEXED = ("due_at", "open_since", "following", "done_in", "laned_in", "waits", "day", "holding")
+INDEXED = (
+    *("due_at", "open_since", "following", "done_in", "laned_in", "waits", "day", "holding"),
+    "similar_of",
+)
 
 _DOCUMENTS = """CREATE TABLE documents (
         path TEXT PRIMARY KEY, parent TEXT NOT NULL, id TEXT NOT NULL,

