@@ -226,6 +226,7 @@ def _provider(target: Target, settings: Settings) -> Provider:
                 service_tier=target.service_tier,
                 tells_limits=settings.limits is not None,
                 prompt_cache=bool(target.prompt_cache),
+                logprobs=bool(target.logprobs),
             )
         case "tgi":
             from penstock.adapters.providers.tgi import TgiProvider

@@ -37,6 +37,8 @@ class Reply:
     padding: int = 0
     #: What a judge says.
     grade: str = "9"
+    #: How likely the answer was to the model.
+    likely: float | None = None
 
 
 @dataclass(slots=True)
@@ -125,7 +127,7 @@ def completion_of(request: Request, target: str, number: int, reply: Reply) -> C
     text = f"{request.tenant}|{target}|{question(request)}|call {number}|" + "x" * reply.padding
     text = reply.grade if target in (JUDGE, VERIFIER) else text
     finish = {"cut": "length", "withheld": "refusal", "empty": "empty"}.get(reply.kind, "stop")
-    return Completion(text, (), finish, Usage(10, 5), "sim-model")
+    return Completion(text, (), finish, Usage(10, 5), "sim-model", likely=reply.likely)
 
 
 class SimProvider:

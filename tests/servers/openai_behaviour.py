@@ -27,7 +27,8 @@ The first word is the kind, the rest are `name=value` options (a value holds no 
 | raw | the bytes that the server's `raw` has under `name=`, as they are, and an end of the connection | yes |
 
 `size=BYTES` of text, `finish=length`, `cached=N` and `reasoning=N` tokens in the usage, `usage=no` for none,
-`tool=NAME` for a tool call instead of text, `says=TEXT` for that text, `encoding=gzip` to compress the reply
+`tool=NAME` for a tool call instead of text, `says=TEXT` for that text, `likely=P` of each of its words where
+that is asked, `encoding=gzip` to compress the reply
 unasked (any other name is only claimed).
 
 Options of every kind: `times=N` (the first N calls for one prompt id, then `answer`) and `latency=SECONDS`.

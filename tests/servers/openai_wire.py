@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -64,12 +65,16 @@ def completion(asked: Asked, behaviour: Behaviour, *, text: str | None = None) -
         calls = [{"id": "call_1", "type": "function", "function": function}]
         message |= {"content": None, "tool_calls": calls}
         finish = "tool_calls"
+    tokens = None
+    if asked.body.get("logprobs") and "likely" in options:
+        logprob = math.log(float(options["likely"]))
+        tokens = {"content": [{"token": word, "logprob": logprob} for word in said.split(" ")]}
     body: dict[str, Any] = {
         "id": f"chatcmpl-{asked.sha256[:12]}",
         "object": "chat.completion",
         "created": 0,
         "model": asked.model,
-        "choices": [{"index": 0, "message": message, "finish_reason": finish, "logprobs": None}],
+        "choices": [{"index": 0, "message": message, "finish_reason": finish, "logprobs": tokens}],
     }
     if options.get("usage") != "no":
         body["usage"] = _usage(asked, said, behaviour)

@@ -131,6 +131,16 @@ BAD: Final[dict[str, tuple[Routes, str]]] = {
                 {"choose": "cascade", "checks": {"n": {"judge": {"target": "nano", "at_least": 11}}}},
                 "from 1 to 10",
             ),
+            (
+                "asks how likely where nobody tells",
+                {"choose": "cascade", "checks": {"nano": {"likely": 0.9}}},
+                "give the target logprobs",
+            ),
+            (
+                "likely as can be",
+                {"choose": "cascade", "checks": {"n": {"likely": 1}}},
+                "above 0 and below 1",
+            ),
             ("checks nothing", {"choose": "cascade", "checks": {"n": {}}}, "asks nothing"),
         )
     },
@@ -157,6 +167,10 @@ BAD: Final[dict[str, tuple[Routes, str]]] = {
     "a prompt cache of another server": (
         one(provider="tgi", secret=None, base_url=RUN, auth="id_token", prompt_cache=True),
         "is no openai server, which alone takes prompt_cache",
+    ),
+    "logprobs of another server": (
+        one(provider="tgi", secret=None, base_url=RUN, auth="id_token", logprobs=True),
+        "is no openai server, which alone takes logprobs",
     ),
     "an empty model": (one(model=""), "must have a model"),
     "a blank model": (one(model=" "), "must have a model"),
@@ -314,9 +328,9 @@ GOOD: Final[dict[str, Routes]] = {
                 "choose": "cascade",
                 "checks": {
                     "n": {"one_of": ["yes", "no"], "matches": "[a-z]+"},
-                    "m": {"judge": {"target": "l", "at_least": 7}},
+                    "m": {"judge": {"target": "l", "at_least": 7}, "likely": 0.9},
                 },
-                "targets": [target(name=name, model=name) for name in ("n", "m", "l")],
+                "targets": [target(name=name, model=name, logprobs=name == "m") for name in ("n", "m", "l")],
             }
         },
     },

@@ -21,7 +21,7 @@ def why_not(check: Check, params: Mapping[str, Any], completion: Mapping[str, An
         return "It is not whole."
     text = completion["text"]
     forms = (_form(check, params, text), _one_of(check, text), _matches(check, text), _schema(check, text))
-    return next((why for why in forms if why), None)
+    return next((why for why in (*forms, _likely(check, completion)) if why), None)
 
 
 def _form(check: Check, params: Mapping[str, Any], text: str) -> str | None:
@@ -50,6 +50,19 @@ def _schema(check: Check, text: str) -> str | None:
         return None
     form = {"type": "json_schema", "json_schema": {"schema": check.json_schema}}
     return _told(fits({"response_format": form}, text), "json_schema")
+
+
+def _likely(check: Check, completion: Mapping[str, Any]) -> str | None:
+    if check.likely is None:
+        return None
+    likely = completion.get("likely")
+    if likely is None:
+        return "Nobody can tell how likely it was to its model."
+    return (
+        None
+        if likely >= check.likely
+        else f"It was {likely:.3f} likely to its model, and {check.likely} is needed."
+    )
 
 
 def _told(fit: bool | None, what: str) -> str | None:

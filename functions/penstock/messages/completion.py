@@ -99,6 +99,7 @@ class Completion:
     """What a provider answered. `model` is the name it reported, `reasoning` the thoughts it showed.
 
     `queued_s`: seconds that the engine says the question waited in its queue; None: it did not say.
+    `likely`: how likely its tokens were, the geometric mean of their probabilities; None: it did not say.
     `told_limits`: what it says of its own limits, where somebody wants to know.
     Printed, it shows nothing that was asked or answered.
     """
@@ -110,6 +111,7 @@ class Completion:
     model: str
     queued_s: float | None = None
     reasoning: str = field(default="", repr=False)
+    likely: float | None = None
     told_limits: ToldLimits | None = None
 
     @property
@@ -119,12 +121,13 @@ class Completion:
 
     def encode(self) -> dict[str, Any]:
         """The `completion` object of a result message (docs/design.md §2.2): no usage, no model."""
-        said = {
+        said: dict[str, Any] = {
             "text": self.text,
             "tool_calls": [call.encode() for call in self.tool_calls],
             "finish_reason": self.finish_reason,
         }
-        return said | {"reasoning": self.reasoning} if self.reasoning else said
+        said |= {"reasoning": self.reasoning} if self.reasoning else {}
+        return said if self.likely is None else said | {"likely": self.likely}
 
 
 class Withheld(ProviderFailure):

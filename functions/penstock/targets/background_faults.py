@@ -42,6 +42,6 @@ def _of_target(target: Target, route: Route) -> Iterator[str]:
         )
     if target.window is not None and target.service_tier is not None:
         yield "has a window, which there is at the standard tier alone: leave service_tier out."
-    for field in ("max_tokens_as", "prompt_cache"):
+    for field in ("max_tokens_as", "prompt_cache", "logprobs"):
         if getattr(target, field) is not None:
             yield f"is in lane background, which has no {field}: leave it out."

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from penstock.messages.strict_json import canonical
 
 if TYPE_CHECKING:
+    from penstock.targets.checks import Check
     from penstock.targets.routes import Route
 
 
@@ -22,8 +23,14 @@ def digest(route: Route) -> str | None:
             "base_url": target.base_url,
             "model": target.model,
             "max_output": target.max_output,
-            "check": route.checks[target.name].model_dump() if target.name in route.checks else None,
+            "check": _told(route.checks[target.name]) if target.name in route.checks else None,
         }
         for target in route.targets
     ]
     return hashlib.sha256(canonical(rungs)).hexdigest()
+
+
+def _told(check: Check) -> dict[str, Any]:
+    """What came later is named where it is used alone: the others keep what is in their cache."""
+    told = check.model_dump()
+    return {name: value for name, value in told.items() if name != "likely" or value is not None}

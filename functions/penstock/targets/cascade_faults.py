@@ -36,6 +36,12 @@ def cascade_faults(alias: str, route: Route, known: Mapping[str, Target]) -> Ite
     unchecked = [name for name in names[:-1] if name not in route.checks]
     for name in unchecked:
         yield f"{place} has no check for target {name!r}, so that nobody after it is ever asked: add one."
+    for target in route.targets:
+        if (check := route.checks.get(target.name)) and check.likely is not None and not target.logprobs:
+            yield (
+                f"{place} has a check of how likely an answer of target {target.name!r} is, which does not "
+                "say it: give the target logprobs: true."
+            )
     for name, check in route.checks.items():
         yield from (f"{place} has a check for target {name!r} that {fault}." for fault in _faults_of(check))
         if check.judge is not None:
@@ -47,7 +53,7 @@ def cascade_faults(alias: str, route: Route, known: Mapping[str, Target]) -> Ite
 
 def _faults_of(check: Check) -> Iterator[str]:
     if check.is_empty:
-        yield "asks nothing: say form: true, one_of, matches, json_schema or a judge"
+        yield "asks nothing: say form: true, one_of, matches, json_schema, likely or a judge"
     if check.matches is not None and (fault := fault_of(check.matches)):
         yield fault
 

@@ -36,8 +36,11 @@ class Check(BaseModel):
     matches: _Text | None = None
     #: The answer is JSON of this schema.
     json_schema: dict[str, Any] | None = None
+    #: Its tokens were at least so likely to the model itself: the geometric mean of their probabilities.
+    likely: float | None = Field(default=None, gt=0, lt=1)
     judge: Judge | None = None
 
     @property
     def is_empty(self) -> bool:
-        return not (self.form or self.one_of or self.matches or self.json_schema is not None or self.judge)
+        asked = (self.form, self.one_of, self.matches, self.json_schema is not None, self.likely, self.judge)
+        return not any(asked)

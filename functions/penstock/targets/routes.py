@@ -51,6 +51,8 @@ class Target(BaseModel):
     service_tier: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_-]{0,31}$")
     #: Whether OpenAI is told which questions begin alike, so that it remembers the beginning.
     prompt_cache: bool | None = None
+    #: Whether an openai server is asked how likely its words were to it, which a cascade's check can go by.
+    logprobs: bool | None = None
     max_concurrency: int = Field(default=200, ge=1, le=10_000)
     price: str | None = None
     #: A self-hosted engine that sleeps while nobody asks: one call wakes it, the others park meanwhile.
@@ -198,7 +200,7 @@ def single_route(target: Target, *aliases: str) -> Routes:
     return Routes(aliases[0], dict.fromkeys(aliases, route))
 
 
-_OPENAI_ALONE: Final = ("max_tokens_as", "service_tier", "prompt_cache")
+_OPENAI_ALONE: Final = ("max_tokens_as", "service_tier", "prompt_cache", "logprobs")
 _OF_A_BATCH: Final = ("runner", "window_s", "max_lines", "max_bytes", "min_lines", "drain", "job", "spot")
 
 
@@ -271,6 +273,11 @@ def _waiting_faults(alias: str, route: Route) -> list[str]:
             "once for who cannot wait."
         )
     for target in waiting:
+        if target.logprobs is not None:
+            faults.append(
+                f"PENSTOCK_ROUTES: target {target.name!r} is in lane batch, which tells no logprobs: "
+                "leave it out."
+            )
         if target.min_lines > target.max_lines:
             faults.append(
                 f"PENSTOCK_ROUTES: target {target.name!r} has min_lines above its max_lines: "

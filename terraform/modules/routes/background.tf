@@ -17,7 +17,7 @@ locals {
     "has a window for which the price book has no price of its model, so that nothing would choose it: leave the window out, or name a model that has one." = (
       local.kept[number] && try(!contains(local.windowed[target.window], local.priced_as[number]), false)
     )
-    "is in lane background, which has no max_tokens_as and no prompt_cache: leave it out." = local.kept[number] && (target.max_tokens_as != null || target.prompt_cache != null)
+    "is in lane background, which has no max_tokens_as, no prompt_cache and no logprobs: leave it out." = local.kept[number] && (target.max_tokens_as != null || target.prompt_cache != null || target.logprobs != null)
     "is in lane background of a route that chooses \"cheapest\": give it a max_output, so that its price can be told before it is asked." = (
       local.kept[number] && target.choose == "cheapest" && target.max_output == null
     )

@@ -58,10 +58,12 @@ locals {
     "must have a service_tier as the API writes it, such as flex: a-z 0-9 _ - and at most 32 of them." = target.service_tier != null && !can(regex("^[a-z][a-z0-9_-]{0,31}$", target.service_tier))
     "is no openai server, which alone takes service_tier: leave it out."                               = target.service_tier != null && !local.openai[number]
     "is no openai server, which alone takes prompt_cache: leave it out."                               = target.prompt_cache != null && !local.openai[number]
+    "is no openai server, which alone takes logprobs: leave it out."                                   = target.logprobs != null && !local.openai[number]
     "must have lane \"sync\", \"background\" or \"batch\"."                                            = target.lane != null && !contains(["sync", "background", "batch"], coalesce(target.lane, "-"))
     "has a runner, a window_s, a max_lines, a max_bytes, a min_lines, a drain, a job or a spot, which only lane batch uses: leave it out." = (
       coalesce(target.lane, "sync") != "batch" && anytrue([for value in [target.runner, target.window_s, target.max_lines, target.max_bytes, target.min_lines, target.drain, target.job, target.spot] : value != null])
     )
+    "is in lane batch, which tells no logprobs: leave it out." = target.logprobs != null && coalesce(target.lane, "sync") == "batch"
     "must have runner \"openai\" or \"job\", or none." = target.runner != null && !contains(["openai", "job"], coalesce(target.runner, "-"))
     "has runner job, which works its files off by a Cloud Run job or on Spot VMs: give it a job, projects/P/locations/R/jobs/J, or a spot, projects/P/locations/R, and a drain, gs://BUCKET." = (
       coalesce(target.runner, "-") == "job" && !(

@@ -59,6 +59,7 @@ output "routes" {
           max_output      = target.max_output
           service_tier    = target.service_tier
           prompt_cache    = target.prompt_cache
+          logprobs        = target.logprobs
           lane            = target.lane
           window          = target.window
           runner          = target.runner

@@ -117,6 +117,22 @@ async def test_a_targets_tier_is_sent_and_no_other(make: MakeProvider, server: O
 
 
 @pytest.mark.parametrize("dialect", ["openai"])
+async def test_how_likely_an_answer_was_is_asked_and_told_where_the_target_says_so(
+    make: MakeProvider, server: OpenAIServer
+) -> None:
+    provider = make(server.base_url, logprobs=True)
+    told = await provider.complete(ask("[do:answer likely=0.9] hi"), timeout_s=LONG)
+    assert server.last_body["logprobs"] is True
+    assert told.likely == pytest.approx(0.9)
+    assert told.encode()["likely"] == told.likely
+    # A server that takes the question and does not answer it tells nothing.
+    assert (await provider.complete(ask("hello"), timeout_s=LONG)).likely is None
+    untold = await make(server.base_url).complete(ask("[do:answer likely=0.9] hi"), timeout_s=LONG)
+    assert "logprobs" not in server.last_body
+    assert "likely" not in untold.encode()
+
+
+@pytest.mark.parametrize("dialect", ["openai"])
 async def test_openai_alone_is_told_which_questions_begin_alike(
     make: MakeProvider, server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

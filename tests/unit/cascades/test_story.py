@@ -77,6 +77,33 @@ def test_an_answer_that_its_check_refuses_leads_on_and_both_are_told_and_paid() 
     play(scene, replies=[BAD, BAD], shape=shape())
 
 
+TELLS = Target(name="cheap", provider="openai", model="gpt-5.4-nano", logprobs=True)
+
+
+@pytest.mark.parametrize("cheap", [Reply(likely=0.79), Reply()], ids=["too unlikely", "untold"])
+def test_an_answer_that_is_not_likely_enough_to_its_model_leads_on(cheap: Reply) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.ask("r1")
+        await stage.rest()
+        result = await stage.result("r1")
+        assert (result["target"], asked(stage)) == ("dear", ["cheap", "dear"])
+        assert "likely" in result["cascade"][0]["why"]
+
+    play(scene, replies=[cheap, Reply()], shape=shape(cascade(TELLS, DEAR, check={"likely": 0.8})))
+
+
+def test_a_likely_answer_stands_also_where_the_store_does_not_take_it_at_first() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.ask("r1", cache="off")
+        await stage.rest()
+        result = await stage.result("r1")
+        assert (result["target"], asked(stage)) == ("cheap", ["cheap"])
+        assert result["completion"]["likely"] == 0.8
+
+    routes = cascade(TELLS, DEAR, check={"likely": 0.8})
+    play(scene, replies=[Reply(likely=0.8)], plan=Unreachable("store", 0.5, 130.0), shape=shape(routes))
+
+
 def test_every_target_may_refuse_in_turn_and_the_last_answer_stands_whatever_it_is() -> None:
     async def scene(stage: Stage) -> None:
         await stage.ask("r1")

@@ -9,6 +9,7 @@ import pytest
 
 from penstock.cascades.verified import why_not
 from penstock.errors import SettingsError
+from penstock.targets.cascade import digest
 from penstock.targets.checks import Check
 from penstock.targets.routes import parse_routes
 
@@ -35,10 +36,27 @@ def said(text: str, **more: Any) -> dict[str, Any]:
         ({"json_schema": OBJECT}, "n = 1", "It is not of json_schema."),
         ({"json_schema": {"oneOf": []}}, "1", "Nobody can tell whether it is of json_schema."),
         ({"one_of": ["1"], "matches": "2"}, "1", "It does not match."),
+        ({"likely": 0.9}, "1", "Nobody can tell how likely it was to its model."),
     ],
 )
 def test_everything_that_a_check_says_has_to_hold(check: dict[str, Any], text: str, why: str | None) -> None:
     assert why_not(Check.model_validate(check), ASKED, said(text)) == why
+
+
+@pytest.mark.parametrize(("told", "stands"), [(1.0, True), (0.9, True), (0.899, False), (0.0, False)])
+def test_an_answer_has_to_be_so_likely_to_its_own_model(told: float, stands: bool) -> None:
+    assert (why_not(Check(likely=0.9), {}, said("a", likely=told)) is None) == stands
+    assert why_not(Check(likely=0.9, one_of=["b"]), {}, said("a", likely=told)) == "It is none of one_of."
+
+
+def test_what_a_check_may_say_since_leaves_the_others_their_cache() -> None:
+    as_before = "c6e7ad164d2a926ce0d6c6b86b77e0542c54ca8da647290fc57a416dfb91ec07"
+    assert digest(parse_routes(routes()).resolve(None)) == as_before
+    more = {"checks": {"small": {"form": True, "likely": 0.9}}, "targets": _TELLS}
+    others = {"checks": {"small": {"form": True, "likely": 0.8}}, "targets": _TELLS}
+    assert (
+        len({as_before, *(digest(parse_routes(routes(**one)).resolve(None)) for one in (more, others))}) == 3
+    )
 
 
 def test_what_is_cut_off_or_calls_a_tool_does_not_stand() -> None:
@@ -57,6 +75,10 @@ def test_a_cascade_is_read() -> None:
     assert parse_routes(routes()).resolve(None).checks["small"].form
 
 
+_TELLS = [
+    {"name": "small", "provider": "openai", "model": "small", "logprobs": True},
+    {"name": "large", "provider": "openai", "model": "large"},
+]
 _TWICE = [{"name": name, "provider": "openai", "model": "m"} for name in ("small", "large")]
 _WAITS = [
     {"name": "small", "provider": "openai", "model": "m"},
@@ -73,6 +95,9 @@ _WAITS = [
         ({"checks": {"small": {"form": False}}}, "asks nothing"),
         ({"checks": {"small": {"form": True}, "large": {"form": True}}}, "for its last target"),
         ({"checks": {"small": {"form": True}, "huge": {"form": True}}}, "none of its targets"),
+        ({"checks": {"small": {"likely": 0.9}}}, "give the target logprobs: true"),
+        ({"checks": {"small": {"likely": 1.0}}, "targets": _TELLS}, "likely must be less than 1"),
+        ({"checks": {"small": {"likely": 0}}, "targets": _TELLS}, "likely must be greater than 0"),
         ({"checks": {"small": {"forms": True}}}, "checks.small.forms is not a known field"),
         ({"checks": {"small": {"form": "yes"}}}, "checks.small.form must be true or false"),
         ({"checks": {"small": {"one_of": [""]}}}, "must not be empty"),

@@ -35,6 +35,7 @@ def text(*targets: dict[str, Any], **route: Any) -> str:
             "at the standard tier alone",
         ),
         (text(kept(prompt_cache=True)), "which has no prompt_cache"),
+        (text(kept(logprobs=True)), "which has no logprobs"),
         (text(kept(max_tokens_as="max_tokens")), "which has no max_tokens_as"),
         (text(kept(max_lines=9)), "which only lane: batch uses"),
     ],

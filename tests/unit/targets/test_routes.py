@@ -145,6 +145,11 @@ OWN = {
             routes(a={"targets": [target("one", provider="offline", prompt_cache=True)]}),
             "alone takes prompt_cache",
         ),
+        (
+            routes(a={"targets": [target("one", provider="offline", logprobs=True)]}),
+            "alone takes logprobs",
+        ),
+        (routes(a={"targets": [target("one", lane="batch", logprobs=True)]}), "which tells no logprobs"),
         (routes(a={"targets": [target("one", prompt_cache="yes")]}), "prompt_cache must be true or false"),
         (routes(a={"targets": [target("one", max_output=0)]}), "max_output must be at least 1"),
         (routes(a={"targets": [target("one", max_output=1.5)]}), "max_output must be a whole number"),

@@ -19,6 +19,7 @@ from penstock.adapters.providers.failures import (
 )
 from penstock.adapters.providers.finish_reason import ERROR, REFUSED, finish_reason
 from penstock.adapters.providers.finish_reason import FILTERED as BY_FILTER
+from penstock.adapters.providers.likelihood import likely
 from penstock.adapters.providers.reply_packing import unreadable_packing
 from penstock.adapters.providers.reply_text import decoded, is_web_page
 from penstock.adapters.providers.reply_usage import stated_usage
@@ -77,6 +78,7 @@ def completion_of(body: Any, request: Request, *, model: str) -> Completion:
         usage=stated_usage(body, choice, lambda: _guess(request, given, calls)),
         model=_model(body.get("model")) or model,
         reasoning=given.reasoning,
+        likely=likely(choice),
     )
     if given.refusal or finish in (REFUSED, BY_FILTER):
         raise _withheld(answer, given)

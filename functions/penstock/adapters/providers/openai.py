@@ -34,8 +34,8 @@ class OpenAIProvider:
 
     `key` None sends no secret (a server of one's own without a key). `max_tokens_as`: the server's name for
     the limit of an answer, where address and model do not tell it (params.py). `service_tier`: sent where it
-    is set. `prompt_cache`: whether OpenAI itself is told which questions begin alike. `now` is the wall
-    clock, for the dates in Retry-After.
+    is set. `prompt_cache`: whether OpenAI itself is told which questions begin alike. `logprobs`: whether it
+    is asked how likely its words were. `now` is the wall clock, for the dates in Retry-After.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class OpenAIProvider:
         service_tier: str | None = None,
         tells_limits: bool = False,
         prompt_cache: bool = False,
+        logprobs: bool = False,
         max_reply_bytes: int = MAX_REPLY_BYTES,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
@@ -55,6 +56,7 @@ class OpenAIProvider:
         self._max_tokens_as, self._tells_limits = max_tokens_as, tells_limits
         #: Said, because some servers and proxies stream unless they are told not to.
         self._always = {"stream": False} | ({"service_tier": service_tier} if service_tier else {})
+        self._always |= {"logprobs": True} if logprobs else {}
         self._key_of: Callable[[Request], str | None] | None = None
         if prompt_cache:
             from penstock.adapters.providers.prompt_cache import prompt_cache_key, takes_key
