@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import tests.examples  # noqa: F401 - registers the profile that --hypothesis-profile may name
-from penstock_ops.emulation.emulators import EmulatorMissing, Emulators
+from penstock_ops.emulation.emulators import Emulator, EmulatorMissing, Emulators
+from tests.servers.firestore_wire.process import start_firestore
 
 _MISSING = "EMULATORS MISSING"
 
@@ -63,6 +64,31 @@ def emulators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulators]:
         pytest.skip(f"{_MISSING}: {missing}")
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def firestore_wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """Our own Firestore, with indexes and without Java; one per xdist worker, as the emulators."""
+    running = start_firestore(tmp_path_factory.mktemp("firestore"))
+    yield running
+    running.stop()
+
+
+#: Whoever speaks Firestore's wire: Google's emulator, and ours, of which it is the witness.
+FIRESTORES = [pytest.param("firestore", marks=pytest.mark.emulators), "wire"]
+
+
+def firestore_of(request: pytest.FixtureRequest, name: str) -> str:
+    """`host:port` of the one of FIRESTORES called `name`."""
+    if name == "wire":
+        return str(request.getfixturevalue("firestore_wire").host)
+    return str(request.getfixturevalue("emulators").firestore.host)
+
+
+@pytest.fixture(params=FIRESTORES)
+def firestore(request: pytest.FixtureRequest) -> str:
+    """`host:port` of a Firestore."""
+    return firestore_of(request, request.param)
 
 
 @pytest.fixture

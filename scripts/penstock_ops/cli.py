@@ -21,6 +21,7 @@ from penstock_ops.keys.cli import add_keys
 from penstock_ops.learning.cli import add_learning
 from penstock_ops.planning.cli import add_plan
 from penstock_ops.running.cli import add_runs
+from penstock_ops.similar.cli import add_similar
 from penstock_ops.terminal.faults import exit_code, sentence
 from penstock_ops.terminal.mounted import Tools
 from penstock_ops.terminal.shown import printable
@@ -151,7 +152,7 @@ def publish(
         list[str] | None,
         typer.Option("--metadata", "-m", help="NAME=VALUE, echoed in the result; repeatable."),
     ] = None,
-    cache: Annotated[str | None, typer.Option(help="auto, use, refresh or off.")] = None,
+    cache: Annotated[str | None, typer.Option(help="auto, use, refresh, off or similar.")] = None,
     deadline: Annotated[str | None, typer.Option(help="No answer is paid after this RFC 3339 time.")] = None,
     max_wait: Annotated[str | None, typer.Option(help="The same as a duration: 90, 10m, 2h, 1d.")] = None,
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Wait for the results and show them.")] = False,
@@ -234,6 +235,7 @@ add_callbacks(app)
 add_keys(app)
 add_compare(app)
 add_learning(app)
+add_similar(app)
 
 
 def _run(verb: Callable[[], Coroutine[Any, Any, int]]) -> None:

@@ -86,3 +86,11 @@ def test_the_table_has_every_lane_at_every_rate_that_leaves_some() -> None:
     assert [row[:2] for row in told.rows] == [
         (rate, lane) for rate in ("full", "1/10", "1/100") for lane in ("sync", "background", "batch", "job")
     ]
+
+
+def test_what_the_same_time_takes_without_requests_is_taken_off() -> None:
+    # Given ten idle seconds of 20 reads and a tenth of a second of the sweeper
+    idle = Ran("idle", 0, Trip(20, 0), {"sweeper": 0.1, "batcher": 0.0}, 0.0, 10.0)
+    one = Ran("batch", 1, Trip(50, 9, 1, 2), {"sweeper": 0.25, "batcher": 0.5}, 0.1, 20.0)
+    assert one.beside(idle).trip == Trip(10, 9, 1, 2)
+    assert one.beside(idle).cpu == pytest.approx({"sweeper": 0.05, "batcher": 0.5})

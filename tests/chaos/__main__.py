@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import sys
+import tempfile
+from pathlib import Path
 
+from penstock_ops.emulation.emulators import FIRESTORE, Emulator
 from tests.chaos import long, mutants, storm
 from tests.chaos.model import run as model
 from tests.chaos.pace_processes import count
@@ -32,6 +36,9 @@ def main() -> int:
     six.add_argument("--instances", type=int, default=10)
     six.add_argument("--minutes", type=int, default=3)
     six.add_argument("--scale", type=float, default=1.0, help="how many times shorter a minute is")
+    six.add_argument(
+        "--emulator", action="store_true", help="their store is Google's Firestore emulator, not a folder"
+    )
     said = parser.parse_args()
     match said.verb:
         case "simulate" | "matrix":
@@ -46,8 +53,15 @@ def main() -> int:
 
 
 def _limits(said: argparse.Namespace) -> int:
-    counted = asyncio.run(count(said.limit_rpm, said.instances, said.minutes, said.scale))
-    print(f"{said.instances} instances: {counted}")
+    with contextlib.ExitStack() as stack:
+        host = ""
+        if said.emulator:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="penstock-limits-")))
+            emulator = Emulator.start(FIRESTORE, folder)
+            stack.callback(emulator.stop)
+            host = emulator.host
+        counted = asyncio.run(count(said.limit_rpm, said.instances, said.minutes, said.scale, host))
+    print(f"{said.instances} instances{' on the Firestore emulator' * said.emulator}: {counted}")
     # Before the first sweep only who came first has a slot.
     idle = any(calls < 0.9 * counted.rpm for calls in counted.by_minute[2:])
     return int(counted.most > counted.rpm or idle)

@@ -48,15 +48,18 @@ class Written:
 
 @dataclass(slots=True)
 class Tap:
-    """Every committed write to a request's document, oldest first; and the same of the pages of runs."""
+    """Every committed write to a request's document, oldest first; and the same of the pages of runs. `draws`
+    counts those to allotments."""
 
     written: list[Written] = field(default_factory=list)
     paged: list[Written] = field(default_factory=list)
+    draws: int = 0
 
     def note(self, writes: Sequence[Write]) -> None:
         now = asyncio.get_running_loop().time()
         for write in writes:
             collections = write.path.split("/")[2::2]
+            self.draws += write.path.startswith("allotments/") and not collections
             noted = Create | Update if collections == ["requests"] else Create | Update | Put | Merge
             if isinstance(write, noted) and collections in (["requests"], ["runs", "pages"]):
                 tapped = self.written if collections == ["requests"] else self.paged

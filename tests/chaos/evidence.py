@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from penstock.money.lane import Lane
 from penstock.ports import Snapshot
 from penstock.targets.pace import Pace
 from tests.chaos.adapters import Written
@@ -52,8 +53,8 @@ class Evidence:
     #: What was written to the pages of runs, and what these have in the bucket, by address.
     paged: Sequence[Written] = ()
     blobs: Mapping[str, bytes] = field(default_factory=dict)
-    #: The price book's entry of each target.
-    priced: Mapping[str, str] = field(default_factory=dict)
+    #: The price book's entry of each target, and the lane that its calls are made in.
+    priced: Mapping[str, tuple[str, Lane]] = field(default_factory=dict)
     #: What endpoints were told.
     received: Sequence[Received] = ()
     #: The shared limits; and the targets whose lane waits, for a line of a batch is no call.
@@ -79,7 +80,10 @@ async def collect(world: World, log: str) -> Evidence:
         crashes=world.crashes,
         log=log,
         longest={name: t.max_output for name, t in world.shape.routes.targets.items() if t.max_output},
-        priced={name: target.priced_as for name, target in world.shape.routes.targets.items()},
+        priced={
+            name: (target.priced_as, Lane.BATCH if target.lane == "batch" else target.asked_in)
+            for name, target in world.shape.routes.targets.items()
+        },
         paged=world.tap.paged,
         received=world.receiver.arrived,
         paces=world.shape.paces,

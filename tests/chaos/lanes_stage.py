@@ -22,11 +22,11 @@ class _Lanes(Lanes):
         super().__init__(EVERY_LANE)
 
 
-def with_every_lane(shape: Shape) -> Shape:
+def with_every_lane(shape: Shape, routes: Routes = EVERY_LANE) -> Shape:
     """The same deployment with piles and calls that are kept, beside the routes of the other simulations."""
     return replace(
         shape,
-        routes=EVERY_LANE,
+        routes=routes,
         rooms=(*shape.rooms, PilesRoom(), BatchesRoom()),
         seams=(*shape.seams, _Lanes, Piles, Background),
         stories={**shape.stories, TOPICS.batches: batch},

@@ -16,7 +16,7 @@ from tests.chaos.portions import Run, cores, live_through
 #: Paths that are run together.
 _GROUPS = {
     "requests": matrix.PATHS,
-    "budgets": matrix.MONEY_PATHS,
+    "budgets": (*matrix.MONEY_PATHS, *matrix.LANE_MONEY_PATHS),
     "limits": matrix.PACE_PATHS,
     "splits": matrix.SPLIT_PATHS,
     "cascade": matrix.CASCADE_PATHS,

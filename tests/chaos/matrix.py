@@ -231,6 +231,43 @@ KEPT_PATHS = (
     ),
 )
 
+_TIGHT = _BUDGET._replace(nano=1_500_000)
+
+#: The same of lanes that wait under budgets: what a line and a kept call hold, and are charged.
+LANE_MONEY_PATHS = (
+    Path("budget of a batch", (_wait(), _wait("another")), at_once=True, batched=True, limits=(_BUDGET,)),
+    Path(
+        "budget of a batch unpaid", (_wait(), _wait("another")), (_THROTTLED,), at_once=True, batched=True,
+        limits=(_BUDGET,),
+    ),
+    Path(
+        "budget of a batch without a line", (_wait(),), (_NO_LINE,), at_once=True, batched=True,
+        limits=(_BUDGET,),
+    ),
+    Path(
+        "budget of a batch called back", (_wait(max_wait_s=7900),), at_once=True, batched=True, slow=True,
+        limits=(_BUDGET,),
+    ),
+    Path(
+        "budget too small for a batch", (_wait(), _wait("another"), _wait("a third")), at_once=True,
+        batched=True, exact=False, limits=(_TIGHT,),
+    ),
+    Path("budget of a kept call", (_ask(model="alone"),), kept=True, limits=(_BUDGET,)),
+    Path(
+        "budget of a kept call that fails", (_ask(model="alone"),), (Reply("broken"),), kept=True,
+        exact=False, limits=(_BUDGET,),
+    ),
+    Path(
+        "budget of a kept call called back", (_ask(model="chooses", max_wait_s=3600),), kept=True, slow=True,
+        exact=False, limits=(_BUDGET,),
+    ),
+    Path(
+        "budget too small for kept calls",
+        (_ask(model="alone", max_wait_s=7000), _ask("another", model="alone", max_wait_s=7000)),
+        at_once=True, kept=True, exact=False, limits=(_TIGHT,),
+    ),
+)  # fmt: skip
+
 #: The same of callbacks: taken at once, and after two refusals; of a failure, and of a run.
 CALLBACK_PATHS = (
     Path("callback", (_ask(callback=CRM),), receives=()),
@@ -328,7 +365,7 @@ SIMILAR_PATHS = tuple(
 
 EVERY_PATH = (
     *PATHS, *MONEY_PATHS, *PACE_PATHS, *SPLIT_PATHS, *CASCADE_PATHS, *RUN_PATHS,
-    *CALLBACK_PATHS, *BATCH_PATHS, *KEPT_PATHS, *SIMILAR_PATHS
+    *CALLBACK_PATHS, *BATCH_PATHS, *KEPT_PATHS, *LANE_MONEY_PATHS, *SIMILAR_PATHS,
 )  # fmt: skip
 
 #: How each push is delivered: once; twice at the same time; once more after the lease.
@@ -475,11 +512,9 @@ async def _live(path: Path, company: str, plan: Plan) -> Evidence:
     likely, later_s = COMPANY[company]
     routes = path.routes or (PRICED if path.limits else ROUTES)
     shape = Shape(routes, seed=7, instances=2, duplicates=likely, later_s=later_s, seams=path.seams)
+    reconciler = None
     if path.similar is not None:
         shape = with_similar(shape, **path.similar)
-    if path.limits:
-        shape = with_budgets(shape)
-    shape, reconciler = with_bills(shape) if path.billed else (shape, None)
     if path.paces:
         shape = with_paces(shape, *path.paces)
     if path.run is not None:
@@ -488,6 +523,10 @@ async def _live(path: Path, company: str, plan: Plan) -> Evidence:
         shape = with_batches(shape)
     if path.kept:
         shape = with_background(shape)
+    if path.limits:
+        shape = with_budgets(shape)
+    if path.billed:
+        shape, reconciler = with_bills(shape)
     if path.receives is not None:
         shape = with_callbacks(shape, in_turn(*path.receives))
     replies = iter(path.replies)

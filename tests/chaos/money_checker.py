@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from penstock.messages.completion import Usage
+from penstock.money.lane import Lane
 from tests.chaos.evidence import Evidence
 from tests.chaos.provider import Call
 from tests.chaos.world import PRICES
@@ -21,7 +22,7 @@ USED = Usage(10, 5)
 def bill(evidence: Evidence, scope: str = "all") -> int:
     """What the provider bills for the calls of a scope, in nano-dollars: its own sum."""
     calls = [call for call in evidence.calls if call.paid and scope in ("all", *_scopes(call))]
-    return sum(_nano(evidence.priced[call.target]) for call in calls)
+    return sum(_nano(*evidence.priced[call.target]) for call in calls)
 
 
 def money_violations(evidence: Evidence) -> Iterator[str]:
@@ -72,5 +73,5 @@ def _scopes(call: Call) -> tuple[str, str]:
     return f"tenant:{call.tenant}", f"target:{call.target}"
 
 
-def _nano(price: str) -> int:
-    return round(PRICES.price(price).dollars(USED) * 1_000_000_000)
+def _nano(price: str, lane: Lane) -> int:
+    return round(PRICES.price(price, lane=lane).dollars(USED) * 1_000_000_000)

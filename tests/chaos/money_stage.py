@@ -11,6 +11,8 @@ from penstock.budgets.seam import Budgets
 from penstock.money.limits import MONEY_PATH, Limit
 from penstock.ports import Put
 from penstock.targets.routes import Route, Routes, Target
+from tests.chaos.background_stage import KEPT, PROMPT
+from tests.chaos.batch_stage import LAZY
 from tests.chaos.stage import Stage
 from tests.chaos.world import Shape, World
 
@@ -27,6 +29,23 @@ PRICED = Routes(
         "one": Route(targets=[_target("a")]),
         "two": Route(targets=[_target("b"), _target("c", "gpt-5.4-mini")], fallback=True),
         "boundless": Route(targets=[_target("d", max_output=None)]),
+    },
+)
+
+
+def _short(*targets: Target) -> list[Target]:
+    """Their answers are short, so that a tight budget carries a few."""
+    return [target.model_copy(update={"max_output": 100}) for target in targets]
+
+
+#: The same beside lanes that wait.
+PRICED_LANES = Routes(
+    "one",
+    {
+        **PRICED.routes,
+        "lazy": Route(targets=_short(LAZY, PROMPT), choose="cheapest"),
+        "alone": Route(targets=_short(KEPT)),
+        "chooses": Route(targets=_short(KEPT, PROMPT), choose="cheapest"),
     },
 )
 

@@ -1,7 +1,8 @@
 """Real processes under one shared limit: what the provider itself counts in a minute.
 
 Each instance is a process that takes deliveries from the same embedded folder, asks the same local server
-over a socket, and knows of the others only by the limit's document. `scripts/chaos limits` runs it.
+over a socket, and knows of the others only by the limit's document: in that folder too, or in Google's
+Firestore emulator. `scripts/chaos limits` runs it.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from penstock.adapters.buses.local import LocalBus
 from penstock.adapters.buses.subscription import Delivery, Subscription
 from penstock.bootstrap import build
 from penstock.clock import SystemClock
+from penstock.ports import Store
 from penstock.requests.handle import handle
 from penstock.services import Services
 from penstock.settings import read_settings
@@ -48,14 +50,17 @@ class Counted:
         return f"{self.rpm} calls a minute allowed; {self.most} in the fullest one; minute by minute: {each}"
 
 
-async def count(rpm: int, instances: int, minutes: int, scale: float) -> Counted:
-    """Have `instances` processes ask more than `rpm` allows, for so many minutes, each 60 s by `scale`."""
+async def count(rpm: int, instances: int, minutes: int, scale: float, firestore: str = "") -> Counted:
+    """Have `instances` processes ask more than `rpm` allows, for so many minutes, each 60 s by `scale`.
+
+    `firestore`: the emulator's host and port, where that is to be their store.
+    """
     with tempfile.TemporaryDirectory(prefix="penstock-limits-") as folder:
         async with OpenAIServer(latency_s=0.05) as server:
             environment = _environment(folder, server.base_url, rpm, scale)
             await _publish(Path(folder), round(rpm * (minutes + 2) * 1.1))
-            processes = [_process(environment, "work") for _ in range(instances)]
-            processes.append(_process(environment, "sweep"))
+            processes = [_process(environment, "work", firestore) for _ in range(instances)]
+            processes.append(_process(environment, "sweep", firestore))
             try:
                 await asyncio.sleep((minutes + 1) * 60 / scale)
             finally:
@@ -76,8 +81,8 @@ def _environment(folder: str, url: str, rpm: int, scale: float) -> dict[str, str
     }
 
 
-def _process(environment: dict[str, str], what: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "tests.chaos.pace_processes", what]
+def _process(environment: dict[str, str], what: str, firestore: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "tests.chaos.pace_processes", what, firestore]
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
 
 
@@ -135,8 +140,16 @@ async def _sweep(s: Services) -> None:
         await asyncio.sleep(max(0.0, s.timing.minute_s - (time.monotonic() - began)))
 
 
+def _firestore(host: str) -> Store:
+    from penstock.adapters.stores.firestore import FirestoreStore  # loaded where it is asked for
+
+    return FirestoreStore("pen-limits", emulator_host=host)
+
+
 def main() -> None:
     services = build(read_settings(os.environ))
+    if sys.argv[2]:
+        services = replace(services, store=_firestore(sys.argv[2]))
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_work(services) if sys.argv[1] == "work" else _sweep(services))
 

@@ -4,7 +4,7 @@ was true, and the next stage made of that snapshot alone. It knows docs/runs.md:
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -98,14 +98,12 @@ class _Run:
 
     def _members(self) -> Iterator[str]:
         """Each page has exactly its own members: one outcome for each index that was ever asked about."""
+        asked: dict[str, set[int]] = defaultdict(set)
+        for parent in self._parents():
+            asked[f"{parent['generation']}.{parent['stage']}.{parent['page']}"].add(parent["index"])
         for name, page in self._pages.items():
-            asked = {
-                parent["index"]
-                for parent in self._parents()
-                if f"{parent['generation']}.{parent['stage']}.{parent['page']}" == name
-            }
-            if len(asked) != page.get("members", 0):
-                yield f"page {name} says {page.get('members')} members, there are {len(asked)}"
+            if len(asked[name]) != page.get("members", 0):
+                yield f"page {name} says {page.get('members')} members, there are {len(asked[name])}"
 
     def _parents(self) -> list[Mapping[str, Any]]:
         run = self._path.rpartition("/")[2]

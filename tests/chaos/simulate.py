@@ -27,7 +27,7 @@ from tests.chaos.evidence import Evidence, collect
 from tests.chaos.lanes_stage import with_every_lane
 from tests.chaos.loop import run_virtual
 from tests.chaos.money_checker import money_violations
-from tests.chaos.money_stage import PRICED, set_limits, with_budgets
+from tests.chaos.money_stage import PRICED, PRICED_LANES, set_limits, with_budgets
 from tests.chaos.pace_stage import with_paces
 from tests.chaos.provider import JUDGE, VERIFIER
 from tests.chaos.run_stage import with_runs
@@ -140,16 +140,20 @@ async def _live(seed: int, work: Workload) -> Outcome:
     if work.runs:
         shape = with_runs(shape)
     reconciler = None
-    if work.limits:
-        shape, reconciler = with_bills(with_budgets(shape))
     if work.paces:
         shape = with_paces(shape, *work.paces)
     if work.refuses:
         shape = with_callbacks(shape, refusing(work.refuses))
-    if work.kept is not None:
+    if work.limits and (work.kept is not None or work.batches is not None):
+        shape = with_every_lane(shape, PRICED_LANES)
+    elif work.kept is not None:
         shape = with_every_lane(shape)
     elif work.batches is not None:
         shape = with_batches(shape, MIXED)
+    if work.limits:
+        shape = with_budgets(shape)
+        if work.kept is None and work.batches is None:  # a bill by days says nothing of lanes that wait
+            shape, reconciler = with_bills(shape)
     if work.cascades:
         shape = with_cascade(shape, judged=work.cascades == "judged")
     if work.similar:
@@ -177,7 +181,8 @@ async def _live(seed: int, work: Workload) -> Outcome:
                 await asyncio.sleep(max(0.0, sent.at - made.now()))
                 await made.publish(sent.data, sent.attributes)
             await running
-            await made.rest(TROUBLE_S + _rest_s(made))
+            # An operator who sees that money lacks does not wait for the deadlines of a day.
+            await made.rest(TROUBLE_S + (REST_S if work.limits else _rest_s(made)))
             await _end_trouble(made, work)
             spent = await _end_want(made, work, log)
             evidence, still_failing = await _redrive(made, log)
@@ -227,7 +232,7 @@ async def _end_want(made: World, work: Workload, log: io.StringIO) -> list[str]:
     await set_limits(made, *(limit._replace(nano=NANO, on_exhausted="park") for limit in work.limits))
     await asyncio.sleep(10)
     await release(made.operator, 30)
-    await made.rest(REST_S)
+    await made.rest(_rest_s(made))
     return broken
 
 

@@ -13,6 +13,7 @@ from tests.chaos.matrix import (
     CASCADE_PATHS,
     COMPANY,
     KEPT_PATHS,
+    LANE_MONEY_PATHS,
     MONEY_PATHS,
     PACE_PATHS,
     PATHS,
@@ -89,6 +90,16 @@ def test_faults_at_the_steps_of_batches(path: Path) -> None:
     """A sample of each path, of every fault; `scripts/chaos matrix` strikes all of them in every company."""
     every = list(cells(path, "alone"))
     figures = run_cells(every[7 :: max(1, len(every) // 2)])
+    assert figures.cells >= 1
+    assert figures.broken == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("path", LANE_MONEY_PATHS, ids=lambda path: path.name)
+def test_faults_at_the_steps_of_lanes_under_budgets(path: Path) -> None:
+    every = list(cells(path, "alone"))
+    figures = run_cells(every[3 :: max(1, len(every) // 3)])
     assert figures.cells >= 1
     assert figures.broken == []
 

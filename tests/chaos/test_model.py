@@ -44,6 +44,8 @@ SOUND: list[Model[Any]] = [
     fanin.fanin(bounds=_FANIN(pages=2)),
     money.money(bounds=_MONEY(crashes=1, expiries=1)),
     money.money(bounds=_MONEY(2, instances=2, budget=3)),
+    money.money(bounds=_MONEY(lines=1, troubles=1, throttles=1, lost=1)),
+    money.money(bounds=_MONEY(lines=1, days=1)),
     batch.batch(bounds=_BATCH()),
     runs.runs(bounds=_RUNS(width=2, budget=3, resumes=1)),
     runs.runs(bounds=_RUNS(1, callback=1, crashes=1, refusals=1)),
@@ -63,6 +65,8 @@ _MINIMUM = [
     2_000,
     5_000,
     3_000,
+    2_000,
+    1_000,
     2_000,
     1_500,
     1_000,
@@ -172,6 +176,14 @@ NEEDED_BY_MONEY = [
     ("close_once", _MONEY(), money.UNCOUNTED),
     ("retire", _MONEY(2, lowered=1), money.LOWERED),
     ("new_limit", _MONEY(2, lowered=1), money.LOWERED),
+    ("line_verdict", _MONEY(lines=1), money.UNCOUNTED),
+    ("line_void", _MONEY(2, lines=1, budget=2, expiries=1), money.OVERSPENT),
+    ("line_held", _MONEY(lines=1, expiries=1), money.UNCOUNTED),
+    ("line_full", _MONEY(lines=1, troubles=1), money.UNTOLD),
+    ("line_new_hold", _MONEY(lines=1, lost=1), money.UNTOLD),
+    ("day_ends", _MONEY(days=1), money.UNCOUNTED),
+    ("ahead_waits", _MONEY(days=1), money.UNCOUNTED),
+    ("ahead_own", _MONEY(days=1), money.UNCOUNTED),
 ]
 
 
@@ -265,7 +277,7 @@ _FAR = {"known_before", "void_free", "forget_pool", "lost_looks", "void"}
 )
 def test_without_this_rule_a_budget_breaks(rule: str, bounds: Any, property_: str) -> None:
     without = replace(money_state.Rules(), **{rule: False})
-    assert property_ in explore(money.money(without, bounds)).broken
+    assert property_ in explore(money.money(without, bounds), until=property_).broken
 
 
 @pytest.mark.long

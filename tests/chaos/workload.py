@@ -160,9 +160,9 @@ def workload(seed: int) -> Workload:
         paces=_paces(random.Random(f"paces {seed}")),
         cascades=random.Random(f"cascades {seed}").choice(("", "", "", "", "", "", "checked", "judged")),
     )
-    # Whom a budget touches leaves the lane: tests/unit/budgets.
     work = _batched(work, rng) if rng.random() < 0.12 and not work.limits else work
     work = _kept(work, random.Random(f"kept {seed}"))
+    work = _laned(work, random.Random(f"lanes under budgets {seed}")) if work.limits else work
     return _alike(work, random.Random(f"similar {seed}"))
 
 
@@ -182,10 +182,20 @@ def _batched(work: Workload, rng: random.Random) -> Workload:
     return replace(work, sent=sent, batches=batches)
 
 
+def _laned(work: Workload, rng: random.Random) -> Workload:
+    """Two thirds of the seeds with budgets have lanes that wait under them."""
+    lane = rng.choice(("", "", "batches", "kept", "both", "both"))
+    if lane in ("batches", "both"):
+        work = _batched(work, rng)
+    return _in_lane(work, rng) if lane in ("kept", "both") else work
+
+
 def _kept(work: Workload, rng: random.Random) -> Workload:
     """A part of the seeds without budgets has calls that their provider keeps, some beside batches."""
-    if work.limits or rng.random() >= 0.16:
-        return work
+    return work if work.limits or rng.random() >= 0.16 else _in_lane(work, rng)
+
+
+def _in_lane(work: Workload, rng: random.Random) -> Workload:
     sent = [_in_background(one, rng) for one in work.sent]
     return replace(work, sent=sent, kept=rng.choice((10.0, 200.0, 3000.0, 1e6)))
 

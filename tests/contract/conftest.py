@@ -14,7 +14,7 @@ from penstock.adapters.blobs.gcs import BucketBlobs
 from penstock.adapters.stores.firestore import FirestoreStore
 from penstock.adapters.stores.sqlite import SqliteStore
 from penstock.ports import Blobs, Store
-from penstock_ops.emulation.emulators import Emulators
+from tests.conftest import FIRESTORES, firestore_of
 from tests.servers.gcs_server import GcsServer
 
 
@@ -28,18 +28,14 @@ class SystemClock:
         return time.monotonic()
 
 
-STORES = ["sqlite", pytest.param("firestore", marks=pytest.mark.emulators)]
-
-
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=["sqlite", *FIRESTORES])
 async def store(request: pytest.FixtureRequest, tmp_path: Path, project: str) -> AsyncIterator[Store]:
     """An empty store."""
     opened: Store
     if request.param == "sqlite":
         opened = SqliteStore(tmp_path, SystemClock())
     else:
-        emulators: Emulators = request.getfixturevalue("emulators")
-        opened = FirestoreStore(project, emulator_host=emulators.firestore.host)
+        opened = FirestoreStore(project, emulator_host=firestore_of(request, request.param))
     yield opened
     await opened.close()
 

@@ -14,7 +14,6 @@ from penstock.adapters.stores.firestore import FirestoreStore
 from penstock.adapters.stores.sqlite import SqliteStore
 from penstock.errors import StoreUnavailable
 from penstock.ports import Create, Put, Snapshot, Store
-from penstock_ops.emulation.emulators import Emulators
 from tests.contract.conftest import SystemClock
 from tests.servers.cutting_proxy import Cut, CuttingProxy
 
@@ -26,11 +25,10 @@ async def read(store: Store) -> Snapshot:
     return snapshot
 
 
-@pytest.mark.emulators
 class TestFirestoreBehindABadNetwork:
     @pytest.fixture
-    async def proxy(self, emulators: Emulators) -> AsyncIterator[CuttingProxy]:
-        async with CuttingProxy(emulators.firestore.host) as proxy:
+    async def proxy(self, firestore: str) -> AsyncIterator[CuttingProxy]:
+        async with CuttingProxy(firestore) as proxy:
             yield proxy
 
     @pytest.fixture
@@ -42,7 +40,7 @@ class TestFirestoreBehindABadNetwork:
         await store.close()
 
     async def test_a_commit_whose_answer_is_lost_has_an_unknown_outcome_and_has_landed(
-        self, store: FirestoreStore, proxy: CuttingProxy, emulators: Emulators, project: str
+        self, store: FirestoreStore, proxy: CuttingProxy, firestore: str, project: str
     ) -> None:
         # Given a network that swallows answers
         proxy.cut = Cut.SWALLOW_ANSWER
@@ -51,7 +49,7 @@ class TestFirestoreBehindABadNetwork:
             await store.commit([Create(DOC, {"write": "mine"})], timeout_s=1)
         # I expect that the write is found by who looks again, and that it was sent once
         proxy.cut = Cut.NONE
-        direct = FirestoreStore(project, emulator_host=emulators.firestore.host)
+        direct = FirestoreStore(project, emulator_host=firestore)
         assert (await read(direct)).fields == {"write": "mine"}
         await direct.close()
 
@@ -66,12 +64,12 @@ class TestFirestoreBehindABadNetwork:
 
     @pytest.mark.parametrize("cut", [Cut.STALL, Cut.RESET])
     async def test_a_commit_that_never_arrives_has_an_unknown_outcome_and_has_not_landed(
-        self, store: FirestoreStore, proxy: CuttingProxy, cut: Cut, emulators: Emulators, project: str
+        self, store: FirestoreStore, proxy: CuttingProxy, cut: Cut, firestore: str, project: str
     ) -> None:
         proxy.cut = cut
         with pytest.raises(StoreUnavailable):
             await store.commit([Create(DOC, {"write": "mine"})], timeout_s=1)
-        direct = FirestoreStore(project, emulator_host=emulators.firestore.host)
+        direct = FirestoreStore(project, emulator_host=firestore)
         assert not (await read(direct)).exists
         await direct.close()
 

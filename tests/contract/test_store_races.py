@@ -83,7 +83,7 @@ async def test_fifty_increments_all_count(store: Store) -> None:
     assert snapshot.fields == {"n": sum(range(CALLERS))} | {f"by{caller}": 1 for caller in range(CALLERS)}
 
 
-@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("store", ["sqlite", "wire"], indirect=True)
 async def test_a_reader_never_sees_half_a_batch(store: Store) -> None:
     """Two documents are always written together; they are read under one read_at, so always equal.
 

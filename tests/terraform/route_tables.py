@@ -52,6 +52,21 @@ def kept(choose: str | None = "cheapest", **changes: Any) -> Routes:
     return {"default": "a", "routes": {"a": route | ({"choose": choose} if choose else {})}}
 
 
+def alike(**changes: Any) -> Routes:
+    """A route with similar answers, whose embedder and judge other routes have."""
+    usual = {"max_wrong": 0.05, "embedder": "embedding"}
+    said = {name: value for name, value in (usual | changes).items() if value is not None}
+    embedding = target(name="embedding", model="text-embedding-3-small")
+    lazy = target(name="lazy", lane="batch", max_output=10)
+    routes = {
+        "a": {"targets": [target()], "similar": said},
+        "b": {"targets": [embedding]},
+        "c": {"choose": "cheapest", "targets": [lazy, target(name="judge")]},
+        "d": {"targets": [target(name="own", provider="tgi", base_url="http://engine:80", secret=None)]},
+    }
+    return {"default": "a", "routes": routes}
+
+
 #: Name => the routes, and what the plan says of them. The functions refuse each at start too.
 BAD: Final[dict[str, tuple[Routes, str]]] = {
     # From the field.
@@ -231,6 +246,19 @@ BAD: Final[dict[str, tuple[Routes, str]]] = {
             "http://metadata.google.internal/v1",
         )
     },
+    "as many wrong as right": (alike(max_wrong=1), "must have a similar.max_wrong above 0 and below 1"),
+    "none may ever be wrong": (alike(max_wrong=0), "must have a similar.max_wrong above 0 and below 1"),
+    "an embedder that is nobody": (alike(embedder="x"), "has a similar.embedder that is no openai server"),
+    "an embedder that is no openai server": (
+        alike(embedder="own"),
+        "has a similar.embedder that is no openai server",
+    ),
+    "a verifier that waits": (alike(verifier="lazy"), "has a similar.verifier that is no target"),
+    "a verifier that is the embedder": (alike(verifier="embedding"), "has a similar.verifier that is no"),
+    "a judge that is nobody": (alike(judge="x"), "has a similar.judge that is neither"),
+    "vectors longer than Firestore's": (alike(dimension=2049), "must have a similar.dimension"),
+    "audits of nothing": (alike(audit=0), "must have a similar.audit"),
+    "room for no question": (alike(cap=0), "must have a similar.cap"),
 }
 
 #: Keys where names belong; each must be refused by both, and shown by neither.
@@ -252,6 +280,7 @@ PASTED: Final[dict[str, Routes]] = {
 
 #: Routes that both take.
 GOOD: Final[dict[str, Routes]] = {
+    "similar answers": alike(verifier="nano", judge="c", dimension=256, audit=1, cap=100),
     "batches on a machine of one's own": job(min_lines=50),
     "batches on Spot VMs": job(job=None, spot="projects/p/locations/r"),
     "kept": one(lane="background"),

@@ -260,8 +260,22 @@ def test_rooms_add_the_indexes_that_they_ask_for_and_no_others(dev: Run, everyth
     groups = (Runs.group, CALLBACKS, PilesRoom.group, BatchesRoom.group)
     rooms = {(group, field) for group in groups for field in ("due_at", "open_since")}
     beside = {(keys.REQUESTS, "done_in"), (keys.REQUESTS, "laned_in"), (keys.REQUESTS, "waits")}
-    beside |= {(keys.ALLOTMENTS, "due_at"), (keys.REQUESTS, "holding")}
+    beside |= {(keys.ALLOTMENTS, "due_at"), (keys.REQUESTS, "holding"), (keys.REQUESTS, "similar_of")}
     assert declared(everything) - declared(dev) == rooms | beside
+
+
+def test_similar_questions_are_found_by_one_index(dev: Run, everything: Run) -> None:
+    # Given the vectors that the code asks for: `nearest`, in a scope, of the dimension of the routes
+    [index] = everything.of("google_firestore_index")
+    settings = read_settings(_environment(everything))
+    similar = settings.routes.routes["fast"].similar
+    assert similar is not None
+    paths = [field["field_path"] for field in index.values["fields"]]
+    [vector] = index.values["fields"][-1]["vector_config"]
+    assert (index.values["collection"], paths) == (keys.SIMILAR, ["scope", "__name__", "vector"])
+    assert vector["dimension"] == similar.numbers
+    # I expect that nobody has it who has no similar answers
+    assert dev.of("google_firestore_index") == []
 
 
 def _has_index(field: Mapping[str, Any]) -> bool:
@@ -279,7 +293,10 @@ def test_no_query_is_left_out_of_that() -> None:
         and call.func.attr in ("find", "count")
         and len(call.args) >= 4
     }
-    names = ("due_at", "open_since", "following", "done_in", "laned_in", "waits", "day", "holding")
+    names = (
+        *("due_at", "open_since", "following", "done_in", "laned_in", "waits", "day", "holding"),
+        "similar_of",
+    )
     assert asked == {repr(name) for name in names}
 
 

@@ -99,6 +99,7 @@ def test_its_documents_and_files_are_those_that_the_code_names() -> None:
         paths.endpoint_path("t", "e"),
         paths.reach_path("t", "e"),
         paths.evidence_path("t", "w"),
+        paths.similar_path("t", "0a", 3),
         paths.audit_of_similar_path("t", "r"),
         paths.key_path("k"),
         paths.door_path("t", "0a"),

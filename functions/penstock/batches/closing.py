@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from penstock import log
+from penstock.batches.creating import adopt, strays
 from penstock.batches.members import Entry, member_of, read_members
 from penstock.batches.pile import Pile
 from penstock.batches.record import CLOSED, Batch, Stage
@@ -32,6 +33,8 @@ async def settle(work: Work) -> bool:
         fates = dict(work.batch.fates or {})
         fates["without a line"] = fates.get("without a line", 0) + back
         await work.note(offset=start + CHUNK, fates=fates)
+    if await _turns_up(work):
+        return False
     await _delete_files(work)
     now, batch = work.s.clock.now(), work.batch
     log.event("batch.closed", "Closed.", target=batch.target, fates=dict(batch.fates or {}), **batch.ids())
@@ -42,6 +45,24 @@ async def settle(work: Work) -> bool:
         *_allowance(work),
     )
     return False
+
+
+async def _turns_up(work: Work) -> bool:
+    """Whether it is not over: what may have been begun for it is looked for as long as a listing may lag."""
+    batch = work.batch
+    if batch.sought_until is None or work.s.clock.now() >= batch.sought_until:
+        return False
+    try:
+        found = await strays(work)
+    except ProviderFailure as failure:
+        await work.after(failure)
+        return True
+    if found:
+        await work.note(sought_until=None)
+        await adopt(work, found)
+    else:
+        await work.put_aside(work.s.timing.batch_poll_max_s)
+    return True
 
 
 def _closed(batch: Batch) -> Batch:

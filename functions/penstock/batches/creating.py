@@ -15,12 +15,14 @@ from penstock.requests.incoming import incoming_wake
 from penstock.requests.lines import Member, give_back
 from penstock.requests.record import NOT_CALLED, Record
 from penstock.requests.room import wake_of
+from penstock.requests.seams import seams_of
 from penstock.runner import Job
 
 #: How long a provider keeps what we forgot to delete, beyond the batch's window: in seconds.
 _KEPT_S = 2 * 86_400.0
 #: Clocks of ours and the provider's may differ by this much when jobs are listed.
 _SKEW_S = 300.0
+_NOBODY_KNOWS = "Nobody can tell whether its batch was begun."
 
 
 async def upload(work: Work) -> bool:
@@ -81,6 +83,10 @@ class _File:
         name = entry.line_name(record.tenant, work.batch.name)
         request = replace(incoming.request, params=work.target.effective(incoming.request.params))
         line = work.runner.line(name, request) + b"\n" if request.messages else b""
+        for seam in seams_of(work.s):
+            if not await seam.may_be_sent(work.s, record, incoming.request, work.target):
+                self.unfit.append((member, False))
+                return None
         if not line or len(line) > min(self._room, work.target.max_bytes):
             # What does not fit beside the others does beside fewer; what fits no file is asked at once.
             self.unfit.append((member, not line or len(line) > work.target.max_bytes))
@@ -138,8 +144,19 @@ async def look(work: Work) -> bool:
         return False
     told = "it may be paid" if work.runner.by_line else "its machine's time may be paid, and no line"
     _warn(work, "batch.lost", f"A create came to nothing that its provider lists; {told}.", "")
+    if batch.held and work.runner.by_line:
+        await _seek(work)
+        return True
     await work.note(stage=Stage.FROZEN, lost=batch.lost + 1)
     return True
+
+
+async def _seek(work: Work) -> None:
+    """What its members hold may be spent: each needs a new hold for another create, and gets it in the next
+    batch. What this one came to is collected all the same, should it turn up."""
+    until = work.batch.escalate_at + timedelta(seconds=work.s.timing.batch_cancel_s)
+    await work.note(sought_until=until)
+    await give_all_back(work, FailureClass.AMBIGUOUS, _NOBODY_KNOWS)
 
 
 async def _too_late(work: Work) -> bool:
@@ -154,7 +171,7 @@ async def _too_late(work: Work) -> bool:
             await _out(work, found)
             return False
         outcome = FailureClass.AMBIGUOUS if work.perhaps_paid else FailureClass.UNPAID
-        await give_all_back(work, outcome, "Nobody can tell whether its batch was begun.")
+        await give_all_back(work, outcome, _NOBODY_KNOWS)
     else:
         await give_all_back(work, NOT_CALLED, "")
     return True

@@ -87,6 +87,10 @@ class Batch(NamedTuple):
     creating_at: datetime | None = None
     lost: int = 0
     jobs: tuple[str, ...] = ()
+    #: Whether budgets hold for its members, so that each create needs new holds; and until when one of
+    #: unknown outcome is looked for although its members have gone back.
+    held: bool = False
+    sought_until: datetime | None = None
     cancelled: bool = False
     polls: int = 0
     #: The files of all jobs in the order in which they are read, and how far.

@@ -8,7 +8,8 @@ is stamped only under the fence that it had: who stood still while the list was 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -23,13 +24,16 @@ from penstock.leases.lease import Lease
 from penstock.leases.take import take
 from penstock.paths import REQUESTS, batch_path, cache_path, request_path, sharded
 from penstock.ports import Cursor, Snapshot
+from penstock.requests.deliver import deliver, log_finished
 from penstock.requests.flight import CacheEntry
+from penstock.requests.lines import fails
 from penstock.requests.orphans import is_for
 from penstock.requests.record import NOT_CALLED, Record, State
-from penstock.requests.seams import seams_of
+from penstock.requests.seams import seams_of, with_stamp
 from penstock.requests.unheld import Step, advance
-from penstock.requests.waiting import left, sent
+from penstock.requests.waiting import left, put_off, sent
 from penstock.services import Services
+from penstock.targets.retry import Park
 from penstock.targets.routes import Target
 
 #: Of those who wait, so many are read at once: each may be a megabyte, and one query has its time limit.
@@ -93,55 +97,95 @@ def _until(record: Record) -> datetime:
 
 async def seal(work: Work) -> bool:
     """Stamp the candidates and freeze the list. Raises FencedOut, StoreError, BlobError."""
-    width = asyncio.Semaphore(WIDTH)
-
-    async def stamp(entry: Entry) -> Entry | None:
-        async with width:
-            await work.holder.ensure(work.s.timing.lease_reserve_s)
-            return await _stamp(work, entry)
-
-    stamped = await asyncio.gather(*(stamp(entry) for entry in await read_members(work)))
-    members = [entry for entry in stamped if entry is not None]
     batch = work.batch
-    manifest = await write_members(work.s, batch.tenant, batch.name, members)
-    await work.note(stage=Stage.FROZEN, manifest=manifest, members=len(members))
+    try:
+        members = await _stamp_all(work)
+    except BaseException:
+        await _tell_sealed(work, None)
+        raise
+    await _tell_sealed(work, [request_path(batch.tenant, member.entry.request_id) for member in members])
+    manifest = await write_members(work.s, batch.tenant, batch.name, [member.entry for member in members])
+    held = any(member.held for member in members)
+    await work.note(stage=Stage.FROZEN, manifest=manifest, members=len(members), held=held)
     log.event("batch.sealed", "Sealed.", members=len(members), target=batch.target, **batch.ids())
     return True
 
 
-async def _stamp(work: Work, entry: Entry) -> Entry | None:
+async def _tell_sealed(work: Work, stamped: Collection[str] | None) -> None:
+    for seam in seams_of(work.s):
+        await seam.sealed(work.s, work.batch.name, stamped)
+
+
+async def _stamp_all(work: Work) -> list[_Member]:
+    """Those that are members now; raises once all tries have ended."""
+    width = asyncio.Semaphore(WIDTH)
+
+    async def stamp(entry: Entry) -> _Member | None:
+        async with width:
+            await work.holder.ensure(work.s.timing.lease_reserve_s)
+            return await _stamp(work, entry)
+
+    tries = (stamp(entry) for entry in await read_members(work))
+    ended = await asyncio.gather(*tries, return_exceptions=True)
+    for one in ended:
+        if isinstance(one, BaseException):
+            raise one
+    return [member for member in ended if isinstance(member, _Member)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """`held`: a budget holds for its line."""
+
+    entry: Entry
+    held: bool
+
+    @classmethod
+    def of(cls, record: Record) -> _Member:
+        return cls(Entry.of(record), record.holding is not None)
+
+
+async def _stamp(work: Work, entry: Entry) -> _Member | None:
     """The member that the candidate became; None: it is none."""
     s, batch = work.s, work.batch
-    member: list[Entry] = []
+    member: list[_Member] = []
 
     async def decide(record: Record, found: Snapshot) -> Step | None:
         member.clear()
         if record.state is State.SENT and record.batch == batch.name:
-            member.append(Entry.of(record))
+            member.append(_Member.of(record))
             return None
         if record.state is not State.QUEUED or record.fence != entry.fence:
             return None  # it has left the pile, even if it is back: the list may be frozen by now
         now = s.clock.now()
-        step = await _leaves(work, record, now)
-        if step is None:
-            member.append(Entry.of(record))
-            step = sent(record, batch.name, batch.target, now, s.timing)
-        return Step(step)
+        leaves = await _leaves(work, record, now)
+        if leaves is not None:
+            return leaves
+        out = sent(record, batch.name, batch.target, now, s.timing)
+        out, others = with_stamp(s, out, batch.name)
+        member.append(_Member(Entry.of(record), out.holding is not None))
+        return Step(out, others)
 
-    await advance(s, request_path(batch.tenant, entry.request_id), decide)
+    done = await advance(s, request_path(batch.tenant, entry.request_id), decide)
+    if done is not None and done.state is State.TERMINAL:
+        log_finished(done)
+        await deliver(s, done)
     return member[0] if member else None
 
 
-async def _leaves(work: Work, record: Record, now: datetime) -> Record | None:
+async def _leaves(work: Work, record: Record, now: datetime) -> Step | None:
     """What a candidate becomes that is not to be sent; None: it is. Whoever is woken next finds out why."""
     s = work.s
     if now >= _until(record):
-        return left(record, record.target_index + 1, NOT_CALLED, "", now)
+        return Step(left(record, record.target_index + 1, NOT_CALLED, "", now))
     if await _is_answered(s, record) or (record.was_sent and await _has_orphan(s, record)):
-        return left(record, record.target_index, NOT_CALLED, "", now)
+        return Step(left(record, record.target_index, NOT_CALLED, "", now))
     for seam in seams_of(s):
-        if await seam.before_sending(s, record, work.target) is not None:
-            return left(record, record.target_index + 1, NOT_CALLED, "", now)
+        stop = await seam.before_sending(s, record, work.target, work.batch.name)
+        if isinstance(stop, Park):
+            return Step(put_off(record, now + timedelta(seconds=stop.wait_s), stop.lacks))
+        if stop is not None:
+            return await fails(s, record, work.target, stop)
     return None
 
 

@@ -25,6 +25,7 @@ from penstock.messages.envelope import Envelope
 from penstock.messages.wake import Wake
 from penstock.paths import batch_path
 from penstock.ports import REMOVE, Snapshot, Update
+from penstock.requests.seams import seams_of
 from penstock.services import Services
 from penstock.verdict import Verdict
 
@@ -44,6 +45,8 @@ async def batch(s: Services, envelope: Envelope) -> Verdict:
     began = s.clock.monotonic()
     attributes = envelope.attributes
     try:
+        for seam in seams_of(s):
+            seam.before_batch(s)
         s.pause.look(s.store, s.clock, s.timing)
         if PILE in attributes:
             wake = Wake.decode(attributes, PILE)

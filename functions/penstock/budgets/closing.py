@@ -65,7 +65,7 @@ async def _close(s: Services, found: Snapshot) -> None:
     fields = found.fields or {}
     name = found.path.rpartition("/")[2]
     if found.read_at <= fields["lease_end"] or await _is_held(s, name):
-        later = moved_to(fields["due_at"], s.clock.now() + timedelta(seconds=s.timing.sweep_again_s))
+        later = moved_to(fields["due_at"], s.clock.now() + _wait(s, found.read_at - fields["lease_end"]))
         await s.store.commit(
             [Update(found.path, {"due_at": later}, found.version)], timeout_s=s.timing.commit_s
         )
@@ -78,6 +78,11 @@ async def _close(s: Services, found: Snapshot) -> None:
     }
     returned = Touched.decode(fields).added(RETURNED, left) if left else []
     await s.store.commit([Update(found.path, closed, found.version), *returned], timeout_s=s.timing.commit_s)
+
+
+def _wait(s: Services, over: timedelta) -> timedelta:
+    """Who holds of it may be out for hours: it is looked at when it has been over for twice as long."""
+    return timedelta(seconds=min(s.timing.sweep_max_s, max(s.timing.sweep_again_s, over.total_seconds())))
 
 
 async def _is_held(s: Services, name: str) -> bool:

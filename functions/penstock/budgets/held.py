@@ -6,6 +6,8 @@ same write, so that nobody can charge it twice, and whoever closes it finds nobo
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -28,6 +30,12 @@ def is_void(record: Record) -> bool:
     if not record.holds or not isinstance(record.held_at, datetime):
         return False
     return record.held_at >= record.holds[-1].lease_end
+
+
+def serves(record: Record, nano: int) -> bool:
+    """Whether its newest hold is of so much at least, came in time, and was not called under."""
+    newest = record.holds[-1] if record.holds else None
+    return newest is not None and newest.outcome == OPEN and newest.nano >= nano and not is_void(record)
 
 
 def with_outcome(record: Record, outcome: str, cost: int = 0) -> Record:
@@ -53,14 +61,15 @@ def charge(record: Record) -> int:
     return sum(hold.charge for hold in decided(record).holds or ())
 
 
-def with_hold(record: Record, hold: Hold) -> tuple[Record, list[Write]]:
+def with_hold(record: Record, hold: Hold, *, waits: bool = False) -> tuple[Record, list[Write]]:
     """The record with a new hold, for the call of the ledger's newest line, and what its former allotment is
-    charged where it is another."""
+    charged where it is another. `waits`: the call may be made hours later, so that no day's bill can say that
+    it was not."""
     writes: list[Write] = []
     if record.holding not in (None, hold.allotment):
         record, writes = let_go(record)
     known = decided(record)
-    if known.attempts:
+    if known.attempts and not waits:
         hold = replace(hold, target=known.attempts[-1].target, at=known.attempts[-1].at)
     return (
         known._replace(holds=(*(known.holds or ()), hold), holding=hold.allotment, held_at=ServerTime()),
@@ -82,11 +91,18 @@ def let_go(record: Record) -> tuple[Record, list[Write]]:
     return free, charged(record)
 
 
+def charged_together(records: Iterable[Record]) -> list[Write]:
+    """What is charged for several that go away: one increment for each place."""
+    sums: Counter[str] = Counter()
+    writes: list[Write] = []
+    for record in records:
+        if record.holding is not None and (spent := charge(record)):
+            sums[drawn_path(record.holding, record.tenant, record.request_id)] += spent
+            writes += doubted(decided(record))
+    return [*(Merge(path, {DRAWN: Increment(spent)}) for path, spent in sums.items()), *writes]
+
+
 def charged(record: Record) -> list[Write]:
     """The increment that charges its allotment, if it holds anything of one that costs, and what of that a
     bill may decide."""
-    spent = charge(record)
-    if record.holding is None or not spent:
-        return []
-    path = drawn_path(record.holding, record.tenant, record.request_id)
-    return [Merge(path, {DRAWN: Increment(spent)}), *doubted(decided(record))]
+    return charged_together([record])

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from penstock.budgets.accounts import Touched, touching
+from penstock.errors import StoreUnavailable
 from penstock.money.limits import MONEY_PATH, Limit, in_force
 from penstock.ports import Clock, Snapshot, Store
+from penstock.requests.record import Record
 from penstock.services import Services
+from penstock.targets.routes import Target
 from penstock.timing import Timing
 
 
@@ -24,6 +27,8 @@ class Known:
 
     def __init__(self, settings: Iterable[Limit], changed: Callable[[], None]) -> None:
         self.limits: tuple[Limit, ...] | None = None
+        #: The accounts that somebody draws from now.
+        self.drawn_from: list[Callable[[], set[str]]] = []
         self._settings = tuple(settings)
         self._changed = changed
         self._accounts: dict[str, dict[str, int]] = {}
@@ -39,9 +44,9 @@ class Known:
         self._monotonic, self._poll_s = s.clock.monotonic, s.timing.pause_poll_s
         s.pause.beside.setdefault(MONEY_PATH, self._note_limits)
 
-    def forget(self, used: Collection[str]) -> None:
-        """Nobody draws from any account but these any more."""
-        for path in self._accounts.keys() - set(used):
+    def forget(self) -> None:
+        """Nobody draws from any account any more but those that `drawn_from` say."""
+        for path in self._accounts.keys() - {path for paths in self.drawn_from for path in paths()}:
             del self._accounts[path]
             self._seen.pop(path, None)
 
@@ -69,6 +74,14 @@ class Known:
     def touching(self, tenant: str, target: str, model: str) -> tuple[Limit, ...]:
         """The limits that such a call is under, as far as they are known."""
         return touching(self.limits or (), tenant, target, model)
+
+    async def limits_on(self, s: Services, record: Record, target: Target) -> tuple[Limit, ...]:
+        """The limits that a call of `record` to `target` is under, as fresh as the pause must be: before a
+        call again, minutes after the claim, they may be others. Raises StoreUnavailable: nobody knows."""
+        await s.pause.current(s.store, s.clock, s.timing)
+        if self.limits is None:
+            raise StoreUnavailable("Nobody can say whether there is a budget.")
+        return self.touching(record.tenant, target.name, target.priced_as)
 
     def account(self, path: str) -> Mapping[str, int]:
         """Its counters as they were last seen; each of them can only have grown."""

@@ -30,12 +30,16 @@ class _Asked:
 
 @dataclass(slots=True)
 class Live:
-    """`waits`: it was refused, and is put aside for want of money."""
+    """`request` is what is asked next, once that is known. `waits`: it was refused, and is put aside for want
+    of money. `kept`: the hold of the call that its provider keeps, which an earlier delivery took."""
 
-    request: Request
+    request: Request | None = None
     waits: bool = False
+    kept: Hold | None = None
     _asked: list[_Asked] = field(default_factory=list)
     _outcome: _Outcome = (OPEN, 0)
+    #: What became of `kept`, once a hold was asked for after it.
+    _kept: _Outcome = (OPEN, 0)
 
     def ask(self, pool: Pool, nano: int) -> Wish:
         """A hold from `pool`: a claim that looks again asks for the same as before."""
@@ -84,9 +88,13 @@ class Live:
         asked for since, and did not come to lie there."""
         self._look(record)
         landed = next((asked for asked in reversed(self._asked) if asked.landed), None)
-        if landed is None or not record.holds or not _is(record.holds[-1], landed.wish.hold):
+        if landed is not None:
+            hold: Hold | None = landed.wish.hold
+            outcome = self._outcome if landed is self._asked[-1] else landed.outcome
+        else:
+            hold, outcome = self.kept, self._kept if self._asked else self._outcome
+        if hold is None or not record.holds or not _is(record.holds[-1], hold):
             return record
-        outcome = self._outcome if landed is self._asked[-1] else landed.outcome
         return record if outcome[0] == OPEN else with_outcome(record, *outcome)
 
     def settle(self, *, durable: bool) -> None:
@@ -118,6 +126,8 @@ class Live:
             outcome, cost = self._asked[-1].outcome = self._outcome
             nano = self._asked[-1].wish.hold.nano
             self._asked[-1].charge = _charge(outcome, cost, nano)
+        elif not self._asked:
+            self._kept = self._outcome
         self._outcome = (OPEN, 0)
 
     def _look(self, record: Record) -> None:

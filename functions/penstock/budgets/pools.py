@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 
@@ -16,13 +16,16 @@ from penstock.targets.routes import Target
 
 
 class Pools:
-    """Made when they are first needed; one whose time is over is left to whoever closes its allotment."""
+    """Made when they are first needed; one whose time is over is left to whoever closes its allotment, or to
+    `over`, where somebody may hold of that for hours."""
 
-    def __init__(self, known: Known) -> None:
+    def __init__(self, known: Known, over: Callable[[Pool], None] = lambda pool: None) -> None:
         self._known = known
+        self._over = over
         self._pools: dict[Touched, Pool] = {}
         #: Which part of `day_ahead_s` before a day's end is this instance's; None: no pool was made yet.
         self._part: float | None = None
+        known.drawn_from.append(self.accounts)
 
     def touched(self, s: Services, limits: Sequence[Limit], target: Target) -> Touched:
         """What a hold that is written now is counted on; near midnight that is the next day already."""
@@ -35,13 +38,16 @@ class Pools:
         self._look_ahead(s, pool)
         return pool
 
+    def fresh(self, s: Services, touched: Touched) -> Pool:
+        """One that nobody else takes from."""
+        allotment = Allotment(s.new_id(), touched, self._lease_end(s, touched))
+        return Pool(s, self._known, allotment, partial(self._limits, touched))
+
     def _usable(self, s: Services, touched: Touched) -> Pool:
         pool = self._pools.get(touched)
         if pool is None or not pool.is_usable:
             self._drop_old()
-            allotment = Allotment(s.new_id(), touched, self._lease_end(s, touched))
-            pool = Pool(s, self._known, allotment, partial(self._limits, touched))
-            self._pools[touched] = pool
+            pool = self._pools[touched] = self.fresh(s, touched)
         return pool
 
     def _look_ahead(self, s: Services, pool: Pool) -> None:
@@ -72,8 +78,12 @@ class Pools:
 
     def _drop_old(self) -> None:
         for old in [key for key, pool in self._pools.items() if not pool.is_usable]:
-            del self._pools[old]
-        self._known.forget({path for key in self._pools for path in key.accounts})
+            self._over(self._pools.pop(old))
+        self._known.forget()
+
+    def accounts(self) -> set[str]:
+        """Those that are drawn from."""
+        return {path for key in self._pools for path in key.accounts}
 
     def _lease_end(self, s: Services, touched: Touched) -> datetime:
         """Not past the day that is counted; in whole milliseconds, as the store's time of a write is."""

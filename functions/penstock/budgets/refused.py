@@ -7,11 +7,15 @@ from datetime import datetime
 
 from penstock import log
 from penstock.budgets.verdicts import Refusal
+from penstock.budgets.worst import Boundless, worst_nano
 from penstock.errors import Reason
+from penstock.messages.request import Request
+from penstock.money.lane import Lane
 from penstock.money.limits import Limit, usd
 from penstock.requests.record import Record
 from penstock.services import Services
 from penstock.targets.retry import Fail, Park
+from penstock.targets.routes import Target
 
 #: What a request's document says that is put aside for want of money.
 WAITS = "budget"
@@ -28,6 +32,16 @@ def too_dear(nano: int, limits: Iterable[Limit]) -> str:
     return ""
 
 
+def highest(s: Services, request: Request, target: Target, lane: Lane, limits: Iterable[Limit]) -> int | Fail:
+    """Nano-dollars that a call in `lane` may cost; a failure, where nothing bounds them or no wait helps."""
+    try:
+        nano = worst_nano(request, target, s.prices, lane)
+    except Boundless as error:
+        return Fail(Reason.BUDGET_EXHAUSTED, str(error))
+    dear = too_dear(nano, limits)
+    return Fail(Reason.BUDGET_EXHAUSTED, dear) if dear else nano
+
+
 def refused(s: Services, refusal: Refusal, record: Record, now: datetime) -> Park | Fail:
     """What is held for calls under way, and what lies in the pools of others, comes back within the life of
     an allotment: so long is waited first, then twice as long each time, and never past the period's end."""
@@ -41,4 +55,4 @@ def refused(s: Services, refusal: Refusal, record: Record, now: datetime) -> Par
     spread = 1 + s.jitter() / 4
     first = s.timing.allotment_s + s.timing.sweep_again_s
     to_the_end = (limit.ends(now) - now).total_seconds() + s.timing.sweep_again_s * s.jitter()
-    return Park(min(to_the_end, first * 2 ** min(record.parks, 16) * spread), why)
+    return Park(min(to_the_end, first * 2 ** min(record.parks, 16) * spread), why, lacks=WAITS)

@@ -8,21 +8,24 @@ confirmation, and the rest goes back into this instance's pool as soon as the sa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
+from penstock.budgets import batched
 from penstock.budgets.allotment import Lapsed
-from penstock.budgets.held import UNTOLD, charged, is_void, let_go, with_hold
+from penstock.budgets.batched import Batched
+from penstock.budgets.held import charged, is_void, let_go, with_hold
 from penstock.budgets.known import Known
 from penstock.budgets.live import Live
-from penstock.budgets.pool import Wish
+from penstock.budgets.outcomes import outcome_of
+from penstock.budgets.pool import Pool, Wish
 from penstock.budgets.pools import Pools
 from penstock.budgets.receipt import with_receipt
-from penstock.budgets.refused import WAITS, refused, too_dear
-from penstock.budgets.worst import Boundless, paid_nano, worst_nano
-from penstock.errors import FailureClass, ProviderFailure, Reason, StoreUnavailable
+from penstock.budgets.refused import WAITS, highest, refused, too_dear
+from penstock.budgets.worst import Boundless, worst_nano
+from penstock.errors import ProviderFailure
 from penstock.leases.holder import Holder
-from penstock.messages.completion import Completion, Withheld
-from penstock.messages.hold import PAID, UNPAID, UNSURE, VOID
+from penstock.messages.completion import Completion
+from penstock.messages.hold import UNPAID, UNSURE, VOID
 from penstock.messages.request import Request
 from penstock.money.limits import Limit
 from penstock.ports import Write
@@ -43,6 +46,9 @@ class Budgets(Seam):
     def __init__(self, settings: Iterable[Limit] = ()) -> None:
         self._known = Known(settings, self._limits_changed)
         self._pools = Pools(self._known)
+        #: Of those whose calls their provider keeps for hours: what is left of an old one goes back at once.
+        self._kept = Pools(self._known, over=self._retire)
+        self._batched = Batched(self._known, self._kept)
         #: Each delivery that has a lease, or asks for one, by its owner.
         self._live: dict[str, Live] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -61,12 +67,12 @@ class Budgets(Seam):
         if not limits:
             return record, ()
         try:
-            nano = worst_nano(request, target, s.prices)
+            nano = worst_nano(request, target, s.prices, target.asked_in)
         except Boundless:
             return record, ()  # it is refused before the call
         if not nano or too_dear(nano, limits):
             return record, ()
-        return with_hold(record, self._wish(s, live, limits, target, nano).hold)
+        return with_hold(record, self._wish(s, live, limits, target, nano).hold, waits=target.waits)
 
     def unclaimed(self, owner: str, *, sure: bool) -> None:
         live = self._live.pop(owner, None)
@@ -75,27 +81,48 @@ class Budgets(Seam):
 
     async def before_call(self, s: Services, holder: Holder[Record], target: Target) -> Park | Fail | None:
         live, record = self._live[holder.owner], holder.record
-        limits = await self._limits(s, record, target)
+        limits = await self._known.limits_on(s, record, target)
         if not limits:
             return None
-        try:
-            nano = worst_nano(live.request, target, s.prices)
-        except Boundless as error:
-            return Fail(Reason.BUDGET_EXHAUSTED, str(error))
-        if dear := too_dear(nano, limits):
-            return Fail(Reason.BUDGET_EXHAUSTED, dear)
+        assert live.request is not None  # the ledger's line came before; for mypy
+        nano = highest(s, live.request, target, target.asked_in, limits)
+        if isinstance(nano, Fail):
+            return nano
         return await self._accepted(s, holder, live, limits, target, nano) if nano else None
 
-    async def before_sending(self, s: Services, record: Record, target: Target) -> Park | Fail | None:
-        """A line of a batch has nobody who could let go of a hold: whom a budget touches is asked at once."""
-        return Park(0) if await self._limits(s, record, target) else None
+    def before_batch(self, s: Services) -> None:
+        self._known.watch(s)
+
+    async def before_sending(
+        self, s: Services, record: Record, target: Target, batch: str
+    ) -> Park | Fail | None:
+        return await self._batched.before_sending(s, record, target, batch)
+
+    def with_stamp(self, s: Services, record: Record, batch: str) -> tuple[Record, Sequence[Write]]:
+        return self._batched.with_stamp(record, batch)
+
+    async def sealed(self, s: Services, batch: str, stamped: Collection[str] | None) -> None:
+        await self._batched.sealed(batch, stamped)
+
+    async def may_be_sent(self, s: Services, record: Record, request: Request, target: Target) -> bool:
+        return await self._batched.may_be_sent(s, record, request, target)
+
+    def after_line(
+        self, s: Services, record: Record, target: Target, outcome: Completion | ProviderFailure
+    ) -> Record:
+        return batched.after_line(s, record, target, outcome)
+
+    def given_back(self, s: Services, record: Record, outcome: str) -> tuple[Record, Sequence[Write]]:
+        return batched.given_back(record, outcome)
 
     async def after_call(
         self, s: Services, holder: Holder[Record], target: Target, outcome: Completion | ProviderFailure
     ) -> None:
-        live = self._live.get(holder.owner)  # of a call that its provider kept there is no hold
+        live, holds = self._live.get(holder.owner), holder.record.holds
+        if live is None and holds:  # its provider kept the call, and an earlier delivery took the hold
+            live = self._live[holder.owner] = Live(kept=holds[-1])
         if live is not None:
-            live.note(*_outcome(s, target, outcome))
+            live.note(*outcome_of(s, target, target.asked_in, outcome))
 
     def put_aside(
         self, s: Services, holder: Holder[Record], record: Record
@@ -130,19 +157,10 @@ class Budgets(Seam):
         self._limits_changed()
 
     def close(self) -> None:
-        self._pools.close()
+        for pools in (self._pools, self._kept, self._batched):
+            pools.close()
         for task in self._tasks:
             task.cancel()
-
-    async def _limits(self, s: Services, record: Record, target: Target) -> tuple[Limit, ...]:
-        """As fresh as the pause must be: before a call again, minutes after the claim, they may be others.
-
-        Raises StoreUnavailable: nobody can say whether there is a budget.
-        """
-        await s.pause.current(s.store, s.clock, s.timing)
-        if self._known.limits is None:
-            raise StoreUnavailable("Nobody can say whether there is a budget.")
-        return self._known.touching(record.tenant, target.name, target.priced_as)
 
     async def _accepted(
         self, s: Services, holder: Holder[Record], live: Live, limits: tuple[Limit, ...], target: Target,
@@ -164,7 +182,9 @@ class Budgets(Seam):
                 return refused(s, refusal, holder.record, self._known.now(s.clock))
             if not written:
                 hold = wish.hold
-                await holder.write_with(lambda record: with_hold(live.noted(record), hold))  # noqa: B023
+                await holder.write_with(
+                    lambda record: with_hold(live.noted(record), hold, waits=target.waits)  # noqa: B023
+                )
                 live.begin(holder.record)
             if not is_void(holder.record):
                 return None
@@ -174,8 +194,8 @@ class Budgets(Seam):
 
     def _wish(self, s: Services, live: Live, limits: tuple[Limit, ...], target: Target, nano: int) -> Wish:
         """A hold of this delivery; the same, as long as none of its writes can have brought it there."""
-        pool = self._pools.of(s, self._pools.touched(s, limits, target))
-        return live.ask(pool, nano)
+        pools = self._kept if target.waits else self._pools
+        return live.ask(pools.of(s, pools.touched(s, limits, target)), nano)
 
     def _waiting(self, live: Live | None, record: Record) -> Record:
         """Put aside for want of money: whoever adds some may wake it before its time."""
@@ -185,21 +205,10 @@ class Budgets(Seam):
 
     def _limits_changed(self) -> None:
         """What was drawn under other limits is void: it goes back."""
-        for pool in self._pools.take_all():
-            task = asyncio.get_running_loop().create_task(pool.retire())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        for pool in (*self._pools.take_all(), *self._kept.take_all(), *self._batched.change()):
+            self._retire(pool)
 
-
-def _outcome(s: Services, target: Target, outcome: Completion | ProviderFailure) -> tuple[str, int]:
-    """What a call means for its hold. What came without a usage that its provider vouches for counts in
-    full."""
-    answer = outcome.completion if isinstance(outcome, Withheld) else outcome
-    if isinstance(answer, Completion):
-        cost = paid_nano(target.priced_as, answer.usage, s.prices)
-        return (UNTOLD, 0) if cost is None else (PAID, cost)
-    if answer.kind is FailureClass.AMBIGUOUS:
-        return UNSURE, 0
-    if answer.reason is Reason.CONTENT_REFUSED:
-        return UNTOLD, 0
-    return UNPAID, 0
+    def _retire(self, pool: Pool) -> None:
+        task = asyncio.get_running_loop().create_task(pool.retire())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -11,6 +11,7 @@ from penstock.messages.completion import Usage
 from penstock.messages.request import Request
 from penstock.messages.strict_json import canonical
 from penstock.money.entries import ModelPrice
+from penstock.money.lane import Lane
 from penstock.money.pricing import PriceBook, Unpriced
 from penstock.money.rates import TokenPrices, TokenRates
 from penstock.targets.routes import Target
@@ -39,8 +40,8 @@ def prompt_tokens_at_most(messages: Sequence[Mapping[str, Any]], params: Mapping
     return len(canonical(said)) + told + images * IMAGE_TOKENS + around
 
 
-def worst_nano(request: Request, target: Target, prices: PriceBook) -> int:
-    """Nano-dollars that one call of `request` to `target` may cost, rounded up.
+def worst_nano(request: Request, target: Target, prices: PriceBook, lane: Lane = Lane.SYNC) -> int:
+    """Nano-dollars that one call of `request` to `target` in `lane` may cost, rounded up.
 
     Every token of the prompt at its dearest, and the longest answer. Raises Boundless.
     """
@@ -56,27 +57,37 @@ def worst_nano(request: Request, target: Target, prices: PriceBook) -> int:
             f"A budget cannot hold for target {target.name!r}, which has no price: add "
             f"{target.priced_as!r} to the price book, or name an entry as the target's price."
         )
+    answering = list(_answering(entry, target, lane))
+    if not answering:
+        raise Boundless(
+            f"A budget cannot hold for target {target.name!r}, whose lane {lane.value} has no price in the "
+            f"price book's entry {target.priced_as!r}: add it, or take the target out of that lane."
+        )
     prompt = prompt_tokens_at_most(request.messages, request.params)
     dearest: Decimal = max(
         prompt * _input(rates) + longest * rates.output
-        for prices_of in _answering(entry, target)
+        for prices_of in answering
         for rates in _possible(prices_of, prompt)
     )
     return math.ceil(dearest / _MILLION * 1_000_000_000)
 
 
-def paid_nano(name: str, usage: Usage, prices: PriceBook) -> int | None:
-    """What a call at the price `name` cost, in nano-dollars rounded up; None: nobody can tell."""
+def paid_nano(name: str, usage: Usage, prices: PriceBook, lane: Lane = Lane.SYNC) -> int | None:
+    """What a call in `lane` at the price `name` cost, in nano-dollars rounded up; None: nobody can tell."""
     try:
-        dollars = prices.price(name, usage.service_tier).dollars(usage)
+        dollars = prices.price(name, usage.service_tier, lane).dollars(usage)
     except Unpriced:
         return None
     return None if usage.estimated else math.ceil(dollars * 1_000_000_000)
 
 
-def _answering(entry: ModelPrice, target: Target) -> Iterator[TokenPrices]:
+def _answering(entry: ModelPrice, target: Target, lane: Lane) -> Iterator[TokenPrices]:
     """The prices that may come to hold: who asks for no tier, or for the project's own, may be given any, and
-    one that is asked for may be answered by the standard one."""
+    one that is asked for may be answered by the standard one. A lane with its own price has that alone."""
+    if lane is Lane.BATCH or lane.window is not None:
+        own = entry.batch if lane is Lane.BATCH else entry.background.get(lane.window or "")
+        yield from [own] if own is not None else []
+        return
     yield entry
     named = entry.tiers.get(target.service_tier or "")
     yield from [named] if named is not None else entry.tiers.values()

@@ -89,7 +89,9 @@ class Drain:
 
     async def _work_off(self) -> None:
         done = await self.parts.resume()
-        limit = aiohttp.TCPConnector(limit=0)
+        # A connection of its own for each line: an engine closes what lies idle (uvicorn after 5 s), and a
+        # question that meets such an end would be an engine that is lost.
+        limit = aiohttp.TCPConnector(limit=0, force_close=True)
         async with aiohttp.ClientSession(connector=limit) as http:
             await self.engine.ready(http, self.ready_s)
             await self._lines(http, done)

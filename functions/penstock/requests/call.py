@@ -18,7 +18,7 @@ from penstock.messages.request import Request
 from penstock.messages.result import Answer
 from penstock.ports import Write
 from penstock.requests import transitions
-from penstock.requests.kept import UNHELD, stand_of, stranded
+from penstock.requests.kept import stand_of, stranded
 from penstock.requests.out import Out
 from penstock.requests.queueing import next_at_once
 from penstock.requests.record import NOT_CALLED, Record
@@ -241,28 +241,12 @@ class Calls:
             late = self._late if self._called else None  # before the first one the delivery has looked
             if late is not None and (answer := await late()) is not None:
                 return answer
-            held_back = await self._before_keeping(target) if target.lane == "background" else None
-            if held_back is not None:
-                return held_back
             for seam in seams_of(self._s):
                 stop = await seam.before_call(self._s, self._holder, target)
                 if stop is not None:
                     return Refused(stop, target) if isinstance(stop, Fail) else stop
         except (StoreError, BlobError):
             return Park(self._s.timing.park_min_s)
-        return None
-
-    async def _before_keeping(self, target: Target) -> Outcome | None:
-        """Nobody holds the request while its provider keeps its call: whom a room does not let go that far
-        goes on with the next target. Raises StoreError, BlobError."""
-        for seam in seams_of(self._s):
-            stop = await seam.before_sending(self._s, self._holder.record, target)
-            if isinstance(stop, Fail):
-                return Refused(stop, target)
-            if stop is not None and self._index + 1 == len(self._targets):
-                return Refused(Fail(Reason.BUDGET_EXHAUSTED, UNHELD), target)
-            if stop is not None:
-                return Park(0, UNHELD, elsewhere=True)
         return None
 
     async def _made(self, target: Target) -> Answered | Out:

@@ -16,7 +16,6 @@ from penstock.targets.routes import Target
 
 #: Holders in a row that disappeared over what a call came to.
 _POISONED: Final = 3
-UNHELD: Final = "A budget touches it, and nobody could let go of what a call in background holds."
 
 
 def stranded() -> ProviderFailure:

@@ -29,11 +29,12 @@ from penstock.requests.queueing import next_at_once, pile_of
 from penstock.requests.record import Record, State
 from penstock.requests.room import wake_of
 from penstock.requests.save import of_seams
-from penstock.requests.seams import seams_of, without_holder
+from penstock.requests.seams import after_line, given_back, seams_of, without_holder
 from penstock.requests.unheld import Step, advance
-from penstock.requests.waiting import given_back, left
+from penstock.requests.waiting import given_back as in_pile_again
+from penstock.requests.waiting import left
 from penstock.services import Services
-from penstock.targets.retry import MAX_TRIES
+from penstock.targets.retry import MAX_TRIES, Fail
 from penstock.targets.routes import Target
 
 #: Who is answered by a line: they wait, and nobody holds them.
@@ -113,6 +114,15 @@ async def give_back(s: Services, member: Member, outcome: str, message: str, *, 
     return done is not None
 
 
+async def fails(s: Services, record: Record, target: Target, fail: Fail) -> Step:
+    """`record`, which waited for a batch of `target`, ends as `fail` says. Raises BlobError."""
+    incoming = await incoming_wake(s, wake_of(record), record)
+    failure = Failure(fail.reason, fail.message)
+    done = gave_up(s, incoming.request, record, failure, incoming.key_of(target), 0)
+    done = done._replace(fence=done.fence + 1)
+    return Step(without_holder(s, done), of_seams(s, record, failure))
+
+
 async def end_poisoned(s: Services, member: Member) -> None:
     """The line of `member` brought down whoever read it, again and again: it ends here. Raises StoreError."""
 
@@ -146,6 +156,8 @@ class _Taking:
             completion = self._read(incoming.request)
         except ProviderFailure as failure:
             return await self._failed(record, incoming, failure)
+        if self._member.is_out(record):
+            record = after_line(self._s, record, self._member.target, completion)
         answer = await self._answer(record, incoming, completion)
         key = incoming.key_of(self._member.target) if completion.whole else None
         if record.state in _WAITING:
@@ -179,6 +191,7 @@ class _Taking:
             outcome = failure.kind.value
             return _back(self._s, record, incoming, outcome, failure.message, self._member.more_paid)
         self.fate = Fate.REFUSED
+        record = after_line(self._s, record, self._member.target, failure)
         withheld = failure.completion if isinstance(failure, Withheld) else None
         answer = await self._answer(record, incoming, withheld) if withheld is not None else None
         refused = Failure(failure.reason, failure.message)
@@ -238,13 +251,15 @@ def _back(
     *, leave: bool = False,
 ) -> Step:  # fmt: skip
     """Into the next batch where there is time for one, else out of the lane, to be asked at once."""
+    record, writes = given_back(s, record, outcome)
     counted = record.tries + (outcome == FailureClass.AMBIGUOUS)
     pile = pile_of(s, record, incoming.targets) if not leave and counted < MAX_TRIES else None
     if pile is not None:
-        queued = given_back(record, pile, outcome, message, more_paid)
-        return Step(queued, [write for seam in seams_of(s) for write in seam.with_queue(s, queued)])
+        queued = in_pile_again(record, pile, outcome, message, more_paid)
+        writes += [write for seam in seams_of(s) for write in seam.with_queue(s, queued)]
+        return Step(queued, writes)
     index = next_at_once(record, incoming.targets, s.clock.now())
-    return Step(left(record, index, outcome, message, s.clock.now(), more_paid))
+    return Step(left(record, index, outcome, message, s.clock.now(), more_paid), writes)
 
 
 def _tell_queued(s: Services, record: Record) -> None:

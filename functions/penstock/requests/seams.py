@@ -6,7 +6,7 @@ struck by the fault matrix as the core's own steps are (tests/chaos/matrix.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -80,10 +80,40 @@ class Seam:
     def queued(self, s: Services, record: Record) -> None:
         """That batch has landed. It must not raise."""
 
-    async def before_sending(self, s: Services, record: Record, target: Target) -> Park | Fail | None:
-        """As `before_call`, of a request that nobody holds and that a batch is about to take; who is not to
-        be sent leaves the lane, and is asked about again before a call. Raises StoreError, BlobError."""
+    def before_batch(self, s: Services) -> None:
+        """A delivery about a pile or a batch begins. It must not raise."""
+
+    async def before_sending(
+        self, s: Services, record: Record, target: Target, batch: str
+    ) -> Park | Fail | None:
+        """As `before_call`, of a request that nobody holds and that `batch` is about to take; a stamp that is
+        tried again asks again. Raises StoreError, BlobError."""
         return None
+
+    def with_stamp(self, s: Services, record: Record, batch: str) -> tuple[Record, Sequence[Write]]:
+        """`record` as it is stamped for `batch`, which it was asked about before, and writes that lie with
+        it. It must not raise."""
+        return record, ()
+
+    async def sealed(self, s: Services, batch: str, stamped: Collection[str] | None) -> None:
+        """This delivery stamps nobody for `batch` any more. `stamped`: the paths of its members; None: nobody
+        can tell who else became one. It must not raise."""
+
+    async def may_be_sent(self, s: Services, record: Record, request: Request, target: Target) -> bool:
+        """The last look at a member before its line lies in the file of a create; who may not go back to the
+        pile. Raises StoreError."""
+        return True
+
+    def after_line(
+        self, s: Services, record: Record, target: Target, outcome: Completion | ProviderFailure
+    ) -> Record:
+        """`record`, which is out in a batch, once its own line has been read: that is `outcome`. Pure."""
+        return record
+
+    def given_back(self, s: Services, record: Record, outcome: str) -> tuple[Record, Sequence[Write]]:
+        """`record` as it is written when it is out no more, and waits again: what its ledger's line says is
+        `outcome`; and writes that lie with it. Pure."""
+        return record, ()
 
     def with_claim(self, s: Services, incoming: Incoming, record: Record) -> Sequence[Write]:
         """Writes in the batch that leases `record`."""
@@ -218,6 +248,31 @@ def with_line(s: Services, request: Request, record: Record, target: Target) -> 
     writes: list[Write] = []
     for seam in seams_of(s):
         record, more = seam.with_line(s, request, record, target)
+        writes += more
+    return record, writes
+
+
+def with_stamp(s: Services, record: Record, batch: str) -> tuple[Record, list[Write]]:
+    """What every room adds to the stamp of a batch's member."""
+    writes: list[Write] = []
+    for seam in seams_of(s):
+        record, more = seam.with_stamp(s, record, batch)
+        writes += more
+    return record, writes
+
+
+def after_line(s: Services, record: Record, target: Target, outcome: Completion | ProviderFailure) -> Record:
+    """What every room makes of a record whose batch's line has been read."""
+    for seam in seams_of(s):
+        record = seam.after_line(s, record, target, outcome)
+    return record
+
+
+def given_back(s: Services, record: Record, outcome: str) -> tuple[Record, list[Write]]:
+    """What every room adds to a record that is out in a batch no more."""
+    writes: list[Write] = []
+    for seam in seams_of(s):
+        record, more = seam.given_back(s, record, outcome)
         writes += more
     return record, writes
 

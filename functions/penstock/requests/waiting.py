@@ -19,7 +19,9 @@ def queued(record: Record, waits: str) -> Record:
     until = record.escalate_at or record.deadline
     aside = set_aside(record, State.QUEUED, until)
     laned_in = record.parent.laned_in(record.tenant) if record.parent is not None else None
-    return aside._replace(not_before=None, following=None, leader=None, waits=waits, laned_in=laned_in)
+    return aside._replace(
+        not_before=None, following=None, leader=None, waits=waits, laned_in=laned_in, lacks=None
+    )
 
 
 def sent(record: Record, batch: str, target: str, now: datetime, timing: Timing) -> Record:
@@ -45,6 +47,17 @@ def left(
     ended = _ended(record, outcome, message, more_paid)
     aside = set_aside(ended, State.PARKED, now)
     return aside._replace(following=None, leader=None, waits=None, target_index=target_index)
+
+
+def put_off(record: Record, until: datetime, lacks: str | None) -> Record:
+    """It may not go out before `until`: whoever is woken then puts it in its pile again, if there is time.
+    `lacks`: what it says that it lacks, so that whoever adds some may wake it before."""
+    until = min(until, record.escalate_at or record.deadline)
+    aside = set_aside(record, State.PARKED, until)
+    not_before = None if lacks else aside.not_before
+    return aside._replace(
+        fence=record.fence + 1, sweeps=0, parks=record.parks + 1, lacks=lacks, not_before=not_before
+    )
 
 
 def displaced(record: Record, key: str, by: str, now: datetime, timing: Timing) -> Record:

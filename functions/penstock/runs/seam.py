@@ -47,7 +47,9 @@ class Members(Seam):
     async def before_call(self, s: Services, holder: Holder[Record], target: Target) -> Park | Fail | None:
         return await self._ended(s, holder.record)
 
-    async def before_sending(self, s: Services, record: Record, target: Target) -> Park | Fail | None:
+    async def before_sending(
+        self, s: Services, record: Record, target: Target, batch: str
+    ) -> Park | Fail | None:
         return await self._ended(s, record)
 
     async def _ended(self, s: Services, record: Record) -> Fail | None:

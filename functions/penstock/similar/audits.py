@@ -37,7 +37,7 @@ def case_of(look: Look, record: Record) -> dict[str, Any] | None:
         return None
     case = {
         "way": asdict(look.way), "cosine": found.cosine, "key": found.entry.key, "source": found.entry.source,
-        "given": look.given,
+        "at": found.path, "given": look.given,
     }  # fmt: skip
     if look.given:
         return case

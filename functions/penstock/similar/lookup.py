@@ -37,8 +37,9 @@ class WrongDimension(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An answer that would stand, and the question that it is of."""
+    """An answer that would stand, and the question that it is of, which lies at `path`."""
 
+    path: str
     entry: Entry
     cosine: float
     answer: Answer
@@ -127,7 +128,7 @@ def _receipt(s: Services, target: Target, tokens: int, at: datetime) -> Rung:
     return Rung(answer, "It was looked for a similar question.", at, role=EMBEDDING)
 
 
-def _first(look: Look, near: Sequence[Near], now: datetime) -> tuple[Entry, float] | None:
+def _first(look: Look, near: Sequence[Near], now: datetime) -> tuple[Near, Entry] | None:
     """The nearest question that nothing speaks against."""
     look.why = "No similar question was answered before."
     for found in near:
@@ -138,12 +139,12 @@ def _first(look: Look, near: Sequence[Near], now: datetime) -> tuple[Entry, floa
             continue
         against = objection(look.question, entry.question)
         if against is None:
-            return entry, found.cosine
+            return found, entry
         look.why = f"The guard objects to the nearest question: {against}."
     return None
 
 
-async def _answer_of(s: Services, tenant: str, look: Look, entry: Entry, cosine: float) -> None:
+async def _answer_of(s: Services, tenant: str, look: Look, near: Near, entry: Entry) -> None:
     [cached] = await s.store.read([cache_path(tenant, entry.key)], timeout_s=s.timing.read_s)
     known = CacheEntry.decode(cached.fields) if cached.fields is not None else None
     if known is None or known.answer is None or known.expires_at <= cached.read_at:
@@ -152,7 +153,7 @@ async def _answer_of(s: Services, tenant: str, look: Look, entry: Entry, cosine:
     if not stands_alone(known.answer):
         look.why = "The answer of the nearest question is too long to stand for another."
         return
-    look.candidate = Candidate(entry, min(cosine, 1.0), known.answer)
+    look.candidate = Candidate(near.snapshot.path, entry, min(near.cosine, 1.0), known.answer)
 
 
 def stands_alone(answer: Answer) -> bool:

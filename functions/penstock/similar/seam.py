@@ -43,13 +43,10 @@ class Similars(Seam):
             return None
         try:
             await look_around(s, incoming, look)
-        except (
-            Exception
-        ) as error:  # whatever a part raises: that is a miss, and never a failure of the request
-            told_why = str(error) if isinstance(error, ValueError) else type(error).__name__
-            log.warning(
-                "similar.missed", "No similar answer was looked for.", reason=told_why, **_ids(holder)
-            )
+        except Exception as error:
+            # Whatever a part raises: that is a miss, and never a failure of the request.
+            why = str(error) if isinstance(error, ValueError) else type(error).__name__
+            log.warning("similar.missed", "No similar answer was looked for.", reason=why, **_ids(holder))
             return None
         return await self._given(s, holder, incoming, beside, look)
 

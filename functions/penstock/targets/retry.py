@@ -41,6 +41,8 @@ class Park:
     why: str = ""
     #: Whether another target may answer meanwhile, where the route has one.
     elsewhere: bool = False
+    #: What the request's document says that it lacks; None: nothing that somebody might add.
+    lacks: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

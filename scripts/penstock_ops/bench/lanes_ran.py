@@ -7,7 +7,7 @@ import contextlib
 import json
 import time
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from penstock.paths import BATCHES, PILES, request_path
@@ -33,6 +33,7 @@ _TARGETS = ("request_handler", "response_processor", "sweeper", "batcher")
 #: Deliveries in flight of requests and results, and of batches.
 _WIDTH, _BATCHES_AT_ONCE = 80, 4
 _PATIENCE_S = 600.0
+_IDLE_MINUTES = 4
 #: How many documents one look reads.
 _PAGE = 300
 
@@ -52,6 +53,16 @@ class Ran:
     def cpu_s(self) -> float:
         """Of all functions together."""
         return sum(self.cpu.values())
+
+    def beside(self, idle: Ran) -> Ran:
+        """What it took more than as long a time in which nothing was asked: the sweeper's minutes, mostly."""
+        times = self.seconds / idle.seconds
+        counts = {
+            name: max(0, getattr(self.trip, name) - round(times * getattr(idle.trip, name)))
+            for name in ("reads", "writes", "refused", "publishes")
+        }
+        cpu = {name: max(0.0, seconds - times * idle.cpu[name]) for name, seconds in self.cpu.items()}
+        return replace(self, trip=Trip(**counts), cpu=cpu)
 
 
 @dataclass
@@ -75,6 +86,14 @@ class LanesRig:
         seconds = time.monotonic() - began
         cpu = {name: after - before[name] for name, after in self._cpu_s().items()}
         return Ran(lane, count, trip_of(self.calls), cpu, usd, seconds)
+
+    async def idle(self) -> Ran:
+        """As long as some of the sweeper's minutes, in which nothing is asked."""
+        began, before = time.monotonic(), self._cpu_s()
+        self.calls.clear()
+        await asyncio.sleep(_IDLE_MINUTES * 60 / SCALE)
+        cpu = {name: after - before[name] for name, after in self._cpu_s().items()}
+        return Ran("idle", 0, trip_of(self.calls), cpu, 0.0, time.monotonic() - began)
 
     def _cpu_s(self) -> dict[str, float]:
         return {name: function.cpu_s() for name, function in self.functions.items()}

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict, dataclass, field
 
+from penstock.budgets.held import charged_together
 from penstock.messages.request import TENANT_LIMIT, id_fault
 from penstock.paths import (
     AUDITS,
@@ -22,7 +23,7 @@ from penstock.paths import (
     RUNS,
     SIMILAR,
 )
-from penstock.ports import Delete, Snapshot
+from penstock.ports import Delete, Snapshot, Write
 from penstock.requests.record import Record, State
 from penstock.requests.stored import record_of
 from penstock_ops.terminal.console import counted, print_json, say, stdout, warn
@@ -173,12 +174,15 @@ async def _delete(system: System, tenant: str, found: Found) -> int:
     """
     gone = 0
 
-    async def delete(paths: Sequence[str], advance: Callable[[int, str], None]) -> None:
+    async def delete(
+        paths: Sequence[str], advance: Callable[[int, str], None], charges: Sequence[Write] = ()
+    ) -> None:
         nonlocal gone
         services = system.services
         for start in range(0, len(paths), _BATCH):
             writes = [Delete(path) for path in paths[start : start + _BATCH]]
-            await services.store.commit(writes, timeout_s=services.timing.commit_s)
+            with_charges = [*writes, *(charges if start == 0 else ())]
+            await services.store.commit(with_charges, timeout_s=services.timing.commit_s)
             gone += len(writes)
             advance(gone, "")
 
@@ -186,7 +190,9 @@ async def _delete(system: System, tenant: str, found: Found) -> int:
         async for page in _pages(system, f"tenants/{tenant}/{REQUESTS}"):
             for orphans in await _orphans(system, page):
                 await delete([orphan.path for orphan in orphans], advance)
-            await delete([snapshot.path for snapshot in page], advance)
+            # What one holds that is out, in a batch or at its provider, may be spent all the same.
+            records = filter(None, map(record_of, page))
+            await delete([snapshot.path for snapshot in page], advance, charged_together(records))
         async for page in _pages(system, f"tenants/{tenant}/{RUNS}"):
             for run in page:
                 async for pages in _pages(system, f"{run.path}/pages"):

@@ -4,5 +4,10 @@ locals {
   budgets = var.functions.budgets == null ? "off" : length(var.functions.budgets) == 0 ? "on" : jsonencode([for budget in var.functions.budgets : { for name, value in budget : name => value if value != null }])
 
   # What is switched on beyond the core, whether or not it has a function of its own.
-  switched_on = setunion(var.functions.rooms, var.functions.budgets == null ? [] : ["budgets"], var.functions.limits == null ? [] : ["limits"])
+  switched_on = setunion(
+    var.functions.rooms,
+    var.functions.budgets == null ? [] : ["budgets"],
+    var.functions.limits == null ? [] : ["limits"],
+    module.routes.dimension == null ? [] : ["similar"],
+  )
 }

@@ -29,6 +29,7 @@ module "store" {
   settings           = var.data
   passing            = local.passing
   collections        = merge(local.console_collections, [for function in local.functions : { for label, c in function.collections : label => merge(c, { name = local.collections[label] }) }]...)
+  vectors            = module.routes.dimension == null ? {} : { similar = module.routes.dimension }
   operators          = var.operations.operators
   completion_readers = var.response_consumers
   users              = merge({ for label, function in local.functions : label => local.members[label] if function.documents }, local.console_members)

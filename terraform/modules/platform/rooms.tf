@@ -26,6 +26,7 @@ locals {
         runs    = { indexed = { requests = ["done_in", "laned_in"] } }
         batches = { indexed = { requests = ["waits"] } }
         limits  = { indexed = { requests = ["waits"] }, collections = { paces = {}, turns = {} } }
+        similar = { indexed = { requests = ["similar_of"] }, collections = { similar = { expires = true }, evidence = {}, audits = {} } }
         budgets = {
           indexed     = { requests = ["holding"] }
           collections = { accounts = {}, allotments = { expires = true, indexed = ["due_at"] }, drawn = {}, doubts = { expires = true } }

@@ -28,7 +28,7 @@ locals {
   } }
 
   faults = concat(
-    flatten([for alias, said in local.of_route : [for sentence, wrong in merge(said, local.of_cascade[alias]) : "a route ${sentence}" if wrong]]),
+    flatten([for alias, said in local.of_route : [for sentence, wrong in merge(said, local.of_cascade[alias], local.of_similar[alias]) : "a route ${sentence}" if wrong]]),
     [for sentence, wrong in local.of_routes : sentence if wrong],
     distinct(flatten([for number, target in local.targets : [
       for sentence, wrong in merge(local.of_form[number], local.of_kept[number], local.of_access[number], local.of_engine[number]) : "${target.called} ${sentence}" if wrong

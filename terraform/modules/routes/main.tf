@@ -43,6 +43,7 @@ output "routes" {
         experiment = route.experiment
         weights    = route.weights
         checks     = local.checks[alias]
+        similar    = local.similar[alias]
         targets = [for target in route.targets : { for name, value in {
           name            = target.name
           provider        = target.engine ? (try(var.engine.kind, "") == "tgi" ? "tgi" : "openai") : target.provider

@@ -4,6 +4,7 @@ variable "routes" {
     `choose` "cheapest": each request goes to the cheapest target that is likely enough to be in time, and `fallback` speaks of failures alone. `patience`: seconds that a request may take which names no deadline (null: it is answered at once). `confidence`: how likely is enough (0.95).
     `choose` "split": each request draws the target that it asks first, by the `weights` (target => how often) of the `experiment` of that name (docs/quality.md); a redelivery and a redrive stay with it.
     `choose` "cascade": the next target is asked where an answer does not pass the `checks` of its target (target => `form`, `one_of`, `matches`, `json_schema` as jsonencode makes it, `likely`, a `judge`; docs/quality.md).
+    `similar`: an answer may be that of a similar question, for who asks so: `max_wrong` of them may be wrong; `embedder`, a target of any route; `dimension` (1536) of its vectors; `verifier`, a target; `judge`, a target or a route; `audit` (0.05); `cap` (2000); see docs/similar.md.
     A target: `name`; `provider` openai (any OpenAI-compatible URL), tgi or offline; `model` as that API names it; `base_url` (null: the provider's own).
     How it is let in: `secret`, one of var.secrets, with `secret_version` ("latest" follows a rotation); or `auth` "id_token" (a private Cloud Run service) or "access_token" (Google's own models), by the functions' identity and without a key.
     `engine = true`: our own engine; provider, base_url and access are filled in. `scales_to_zero`: another engine that sleeps while nobody asks.
@@ -35,6 +36,15 @@ variable "routes" {
           about    = optional(string)
         }))
       })))
+      similar = optional(object({
+        max_wrong = number
+        embedder  = string
+        dimension = optional(number)
+        verifier  = optional(string)
+        judge     = optional(string)
+        audit     = optional(number)
+        cap       = optional(number)
+      }))
       targets = list(object({
         name            = string
         provider        = optional(string)

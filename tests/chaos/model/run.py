@@ -79,6 +79,11 @@ MODELS: Mapping[str, tuple[_Bounds, ...]] = {
         money_state.Bounds(3, expiries=1),
         money_state.Bounds(2, instances=2, budget=3, lost=1),
         money_state.Bounds(2, instances=2, own=3, expiries=1),
+        money_state.Bounds(2, lines=2, troubles=1, lost=1),
+        money_state.Bounds(2, lines=1, throttles=1, lost=1),
+        money_state.Bounds(1, lines=1, crashes=1, expiries=1),
+        money_state.Bounds(2, days=1),
+        money_state.Bounds(1, lines=1, days=1, lost=1),
     ),
     "batch": (
         batch_state.Bounds(crash=1),

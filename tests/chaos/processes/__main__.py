@@ -13,8 +13,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from penstock_ops.emulation.emulators import EmulatorFault, Emulators
 from penstock_ops.terminal.progress import progress
+from tests.chaos.processes.indexed import Indexed, said, started
 from tests.chaos.processes.lanes.live import live_lanes
 from tests.chaos.processes.live import Outcome, Shape, live
 
@@ -41,6 +41,7 @@ def _main(
     lanes: Annotated[
         bool, typer.Option("--lanes", help="With lanes that wait, batchers among them.")
     ] = False,
+    indexed: Indexed = False,
     keep: Annotated[Path | None, typer.Option(help="Keep logs and ledgers in this folder.")] = None,
 ) -> None:
     """Run the whole system under fire and check the promise; exit code 1 on any violation."""
@@ -52,19 +53,14 @@ def _main(
         folder.mkdir(parents=True, exist_ok=True)
         for number in range(seed, seed + seeds):
             shape = Shape(number, requests, kills, pauses, cuts, during_s, handlers, time_scale, rest)
-            outcomes.append(_one(shape, folder / f"seed-{number}", lanes=lanes))
-            _tell(outcomes[-1], shape, lanes=lanes)
+            outcomes.append(_one(shape, folder / f"seed-{number}", lanes=lanes, indexed=indexed))
+            _tell(outcomes[-1], shape, lanes=lanes, indexed=indexed)
     Console().print(_table(outcomes))
     raise typer.Exit(1 if any(outcome.violations for outcome in outcomes) else 0)
 
 
-def _one(shape: Shape, folder: Path, *, lanes: bool) -> Outcome:
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        emulators = Emulators.start(folder, brief=False)
-    except EmulatorFault as fault:
-        typer.echo(str(fault), err=True)
-        raise typer.Exit(2) from None
+def _one(shape: Shape, folder: Path, *, lanes: bool, indexed: bool) -> Outcome:
+    emulators = started(folder, indexed=indexed)
     try:
         with (
             progress(f"seed {shape.seed}", shape.requests) as tell,
@@ -76,7 +72,7 @@ def _one(shape: Shape, folder: Path, *, lanes: bool) -> Outcome:
         emulators.stop()
 
 
-def _tell(outcome: Outcome, shape: Shape, *, lanes: bool) -> None:
+def _tell(outcome: Outcome, shape: Shape, *, lanes: bool, indexed: bool) -> None:
     """One line a seed, at once: a run of an hour may be cut off."""
     counted = ["requests", "kills", "pauses", "cuts", "busy", "calls", "paid", "redriven"]
     counted += ["batches", "lines"] if lanes else []
@@ -90,7 +86,7 @@ def _tell(outcome: Outcome, shape: Shape, *, lanes: bool) -> None:
         typer.echo(f"seed {outcome.seed}: {violation}")
     if outcome.violations:
         typer.echo(
-            f"again: scripts/chaos run{' --lanes' if lanes else ''}"
+            f"again: scripts/chaos run{' --lanes' if lanes else ''}{said(indexed)}"
             f" --seed {shape.seed} --requests {shape.requests} --kills {shape.kills}"
             f" --pauses {shape.pauses} --cuts {shape.cuts} --handlers {shape.handlers}"
             f" --time-scale {shape.time_scale:g} --during {shape.during_s:g}"

@@ -12,27 +12,24 @@ import pytest
 from penstock.adapters.stores.firestore import FirestoreStore
 from penstock.errors import StoreUnavailable
 from penstock.ports import Put
-from penstock_ops.emulation.emulators import Emulators
 from tests.chaos.processes.history import History
 from tests.servers.cutting_proxy import Cut, CuttingProxy
-
-pytestmark = pytest.mark.emulators
 
 _PATH = "tenants/acme/requests/r1"
 
 
 @pytest.fixture
-async def store(emulators: Emulators, project: str) -> AsyncIterator[FirestoreStore]:
-    made = FirestoreStore(project, emulator_host=emulators.firestore.host)
+async def store(firestore: str, project: str) -> AsyncIterator[FirestoreStore]:
+    made = FirestoreStore(project, emulator_host=firestore)
     yield made
     await made.close()
 
 
 async def test_a_change_is_seen_although_the_stream_has_gone_silent(
-    emulators: Emulators, project: str, store: FirestoreStore
+    firestore: str, project: str, store: FirestoreStore
 ) -> None:
-    async with CuttingProxy(emulators.firestore.host) as proxy:
-        history = History(project, proxy.host, silence_s=0.5)
+    async with CuttingProxy(firestore) as proxy:
+        history = History(project, proxy.host, silence_s=1.5)
         history.watch(_PATH)
         following = asyncio.create_task(history.follow())
         # Given a document whose creation was seen

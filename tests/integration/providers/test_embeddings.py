@@ -12,7 +12,7 @@ from penstock.adapters.providers.keys import PlainKey
 from penstock.errors import FailureClass, ProviderFailure
 from tests.servers.openai_server import OpenAIServer
 
-_GOOD = {"data": [{"embedding": [0.5, 0.5]}], "usage": {"prompt_tokens": 3}}
+_ONE = {"embedding": [0.5, 0.5]}
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ async def test_fewer_numbers_are_asked_for_where_the_setting_says_so(server: Ope
     [
         b"{", b"[]", b"{}", b'{"data": []}', b'{"data": [{"embedding": "AAAA"}]}',
         b'{"data": [{"embedding": [0.0, 0.0]}]}', b'{"data": [{"embedding": [NaN, 1]}]}',
-        json.dumps({"data": _GOOD["data"] * 2}).encode(),
+        json.dumps({"data": [_ONE, _ONE]}).encode(),
     ],
 )  # fmt: skip
 async def test_what_is_no_embedding_is_a_failure_that_repeats_nothing(
@@ -72,7 +72,7 @@ async def test_what_is_no_embedding_is_a_failure_that_repeats_nothing(
 
 
 async def test_a_usage_that_is_not_said_is_estimated(server: OpenAIServer, embedder: OpenAIEmbedder) -> None:
-    server.embeddings.reply = json.dumps({"data": _GOOD["data"]}).encode()
+    server.embeddings.reply = json.dumps({"data": [_ONE]}).encode()
     assert (await embedder.embed("x" * 40, timeout_s=10)).tokens == 10
 
 

@@ -230,6 +230,9 @@ def test_a_budget_that_is_halved_under_load_lets_only_what_is_held_be_paid() -> 
         await asyncio.sleep(10)
         heard = await _counted(stage)
         assert heard > 1_000_000
+        # And calls that time out and are made again, while nothing else comes that would bring word of it
+        await asyncio.sleep(60)
+        assert stage.calls() == 30
         for number in range(30, 40):
             await stage.ask(f"r{number}", f"question {number}", cache="off", max_wait_s=600)
         await stage.rest()

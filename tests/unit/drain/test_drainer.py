@@ -71,6 +71,32 @@ async def test_a_bad_line_harms_itself_alone(tmp_path: Path) -> None:
     assert json.loads((tmp_path / AT / DONE).read_text())["unreadable"] == 5
 
 
+async def _answers_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """An engine that keeps a connection open, says so, and ends it when it is used again."""
+    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+    if b"content-length: " in head:
+        await reader.readexactly(int(head.partition(b"content-length: ")[2].split()[0]))
+    body = b'{"choices": []}'
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n")
+    writer.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+    await writer.drain()
+    await reader.read(1)
+    writer.close()
+
+
+async def test_an_engine_that_ends_idle_connections_is_not_lost(tmp_path: Path) -> None:
+    """As vLLM does after five seconds: a line that met such an end took the whole drain with it."""
+    put(tmp_path, *(line(f"l{n}") for n in range(3)))
+    engine = await asyncio.start_server(_answers_once, "127.0.0.1", 0)
+    async with engine:
+        address = f"http://127.0.0.1:{engine.sockets[0].getsockname()[1]}"
+        shelf = shelf_at(str(tmp_path))
+        parts = Parts(shelf, AT, lines_each=9, seconds=1000)
+        ours = Drain(shelf, AT, "me", Engine((), address), address, parts, 1, ready_s=5)
+        assert await ours.work(asyncio.Event()) is Exit.DONE
+    assert [one["response"]["status_code"] for one in answered(tmp_path).values()] == [200] * 3
+
+
 async def test_who_is_second_asks_nothing_and_starts_no_engine(tmp_path: Path) -> None:
     put(tmp_path, line("a"))
     (tmp_path / AT / OWNER).write_text("another")

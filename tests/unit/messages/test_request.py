@@ -245,7 +245,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "a model that is null": ({"prompt": "p", "model": None}, "`model` must be a string"),
     "an unknown cache mode": (
         {"prompt": "p", "cache": SECRET},
-        "`cache` must be 'auto', 'use', 'refresh' or 'off'",
+        "`cache` must be 'auto', 'use', 'refresh', 'off' or 'similar'",
     ),
     "a cache mode that is true": ({"prompt": "p", "cache": True}, "`cache` must be 'auto'"),
     # waiting
@@ -305,7 +305,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "five faults": (
         {"prompt": 1, "cache": 1, "model": 1, "tenant": 1, "deadline": 1},
         "`prompt` must be a string; `model` must be a string; "
-        "`cache` must be 'auto', 'use', 'refresh' or 'off'; and 2 more.",
+        "`cache` must be 'auto', 'use', 'refresh', 'off' or 'similar'; and 2 more.",
     ),
 }
 

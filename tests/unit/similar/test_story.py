@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 
+from penstock.money.limits import Limit
+from tests.chaos.checker import SECRET
 from tests.chaos.faults import AtNamed, Fault
+from tests.chaos.money_stage import set_limits, with_budgets
 from tests.chaos.provider import Reply
 from tests.chaos.similar_stage import EMBED, evidence, judged_before, shape
 from tests.chaos.stage import Stage, play
@@ -86,7 +90,12 @@ def test_the_guard_forbids_whatever_the_cosine_is() -> None:
         {"tenant": "acme"},
         {"params": {"max_tokens": 7}},
         {"params": {"response_format": {"type": "json_object"}}},
-        {"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": ALIKE}]},
+        {
+            "messages": [
+                {"role": "system", "content": "Be brief."},
+                {"role": "user", "content": f"{SECRET} {ALIKE}"},
+            ]
+        },
         {"params": {"tools": [{"type": "function", "function": {"name": "f"}}]}},
         {"cache": "use"},
     ],
@@ -128,13 +137,14 @@ def test_who_followed_goes_on_by_itself() -> None:
         await judged_before(stage.world)
         await ask(stage, "r1", FIRST)
         await stage.ask("r2", ALIKE, cache="similar")
+        await asyncio.sleep(2)  # its verifier takes longer
         await stage.ask("r3", ALIKE, cache="auto")
         await stage.rest()
         caches = [(await stage.result(name))["cache"] for name in ("r2", "r3")]
-        assert caches in (["similar", "miss"], ["coalesced", "miss"])
-        assert asked(stage) == ["a", "a"]
+        assert (caches, asked(stage)) == (["similar", "miss"], ["a", "verifier", "a"])
 
-    play(scene, shape=shape())
+    said = [Reply(), Reply(grade="yes", takes_s=5.0)]
+    play(scene, replies=said, shape=shape(verifier="verifier"))
 
 
 def test_a_verifier_is_asked_before_an_answer_is_given_and_booked_apart() -> None:
@@ -157,7 +167,7 @@ def test_a_verifier_is_asked_before_an_answer_is_given_and_booked_apart() -> Non
 
 
 @pytest.mark.parametrize(
-    "reply", [Reply(grade="no"), Reply(grade="perhaps"), *map(Reply, ("broken", "throttled"))]
+    "reply", [Reply(grade="no"), Reply(grade="perhaps"), Reply("broken"), Reply("throttled")]
 )
 def test_a_verifier_that_does_not_say_yes_is_a_miss(reply: Reply) -> None:
     async def scene(stage: Stage) -> None:
@@ -288,3 +298,16 @@ def test_a_request_that_asks_for_it_where_there_is_none_is_refused_in_a_sentence
         )
 
     play(scene, shape=shape(), checked=False)
+
+
+def test_a_budget_is_charged_for_the_verifier_alone_where_an_answer_is_given() -> None:
+    async def scene(stage: Stage) -> None:
+        await set_limits(stage.world, Limit("all", "month", None, 1_000_000_000))
+        await judged_before(stage.world)
+        await ask(stage, "r1", FIRST)
+        given = await ask(stage, "r2", ALIKE)
+        [verified] = [call for call in given["similar"]["calls"] if call["role"] == "verification"]
+        assert given["cost"]["budget"]["charged_usd"] == pytest.approx(verified["usd"])
+
+    said = [Reply(), Reply(grade="yes")]
+    play(scene, replies=said, shape=with_budgets(shape(verifier="verifier")))

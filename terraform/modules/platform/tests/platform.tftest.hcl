@@ -186,10 +186,11 @@ run "with_everything" {
     routes = {
       default = "fast"
       routes = {
-        fast = { targets = [{ name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "openai", secret_version = "3", max_tokens_as = "max_completion_tokens" }] }
-        free = { targets = [{ name = "flash", provider = "openai", model = "google/gemini-3.5-flash", auth = "access_token", base_url = "https://us-central1-aiplatform.googleapis.com/v1/projects/my-project-1/locations/us-central1/endpoints/openapi" }] }
-        own  = { fallback = true, targets = [{ name = "gpu", model = "some/model", engine = true, max_concurrency = 16 }, { name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "openai", secret_version = "3", max_tokens_as = "max_completion_tokens" }] }
-        lazy = { choose = "cheapest", targets = [{ name = "batch", provider = "openai", model = "gpt-5.4-nano", secret = "openai", lane = "batch", max_output = 1000 }, { name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "openai", secret_version = "3", max_tokens_as = "max_completion_tokens" }] }
+        embedding = { targets = [{ name = "embedding", provider = "openai", model = "text-embedding-3-small", secret = "openai" }] }
+        fast      = { similar = { max_wrong = 0.02, embedder = "embedding", verifier = "nano", judge = "lazy" }, targets = [{ name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "openai", secret_version = "3", max_tokens_as = "max_completion_tokens" }] }
+        free      = { targets = [{ name = "flash", provider = "openai", model = "google/gemini-3.5-flash", auth = "access_token", base_url = "https://us-central1-aiplatform.googleapis.com/v1/projects/my-project-1/locations/us-central1/endpoints/openapi" }] }
+        own       = { fallback = true, targets = [{ name = "gpu", model = "some/model", engine = true, max_concurrency = 16 }, { name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "openai", secret_version = "3", max_tokens_as = "max_completion_tokens" }] }
+        lazy      = { choose = "cheapest", targets = [{ name = "batch", provider = "openai", model = "gpt-5.4-nano", secret = "openai", lane = "batch", max_output = 1000 }, { name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "openai", secret_version = "3", max_tokens_as = "max_completion_tokens" }] }
       }
     }
   }
@@ -197,8 +198,9 @@ run "with_everything" {
     condition = jsondecode(output.environment.PENSTOCK_ROUTES) == {
       default = "fast"
       routes = {
-        fast = { fallback = false, targets = [{ name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "projects/my-project-1/secrets/openai/versions/3", max_tokens_as = "max_completion_tokens" }] }
-        free = { fallback = false, targets = [{ name = "flash", provider = "openai", model = "google/gemini-3.5-flash", base_url = "https://us-central1-aiplatform.googleapis.com/v1/projects/my-project-1/locations/us-central1/endpoints/openapi", auth = "access_token" }] }
+        embedding = { fallback = false, targets = [{ name = "embedding", provider = "openai", model = "text-embedding-3-small", secret = "projects/my-project-1/secrets/openai/versions/latest" }] }
+        fast      = { fallback = false, similar = { max_wrong = 0.02, embedder = "embedding", verifier = "nano", judge = "lazy" }, targets = [{ name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "projects/my-project-1/secrets/openai/versions/3", max_tokens_as = "max_completion_tokens" }] }
+        free      = { fallback = false, targets = [{ name = "flash", provider = "openai", model = "google/gemini-3.5-flash", base_url = "https://us-central1-aiplatform.googleapis.com/v1/projects/my-project-1/locations/us-central1/endpoints/openapi", auth = "access_token" }] }
         lazy = { fallback = false, choose = "cheapest", targets = [
           { name = "batch", provider = "openai", model = "gpt-5.4-nano", secret = "projects/my-project-1/secrets/openai/versions/latest", lane = "batch", max_output = 1000 },
           { name = "nano", provider = "openai", model = "gpt-5.4-nano", secret = "projects/my-project-1/secrets/openai/versions/3", max_tokens_as = "max_completion_tokens" },

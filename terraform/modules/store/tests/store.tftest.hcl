@@ -38,6 +38,25 @@ run "indexes_what_is_asked_for_and_nothing_else" {
   }
 }
 
+run "vectors_are_found_within_their_scope" {
+  command = plan
+  variables { vectors = { similar = 1536 } }
+  assert {
+    condition     = output.vectors == { similar = 1536 } && google_firestore_index.vectors["similar"].query_scope == "COLLECTION"
+    error_message = "A tenant's vectors lie in a collection of its own, and are searched there alone."
+  }
+  assert {
+    condition     = [for field in google_firestore_index.vectors["similar"].fields : field.field_path] == ["scope", "__name__", "vector"]
+    error_message = "Firestore adds __name__ before the vector: an index without it would be made anew each time."
+  }
+}
+
+run "refuses_vectors_that_firestore_does_not_take" {
+  command = plan
+  variables { vectors = { similar = 2049 } }
+  expect_failures = [var.vectors]
+}
+
 run "only_this_database" {
   command = plan
   variables { settings = { database = "penstock" } }

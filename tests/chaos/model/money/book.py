@@ -61,7 +61,7 @@ def let_go(state: State, which: int, st: str, rules: Rules, *, charges: bool = T
     """The request holds nothing any more; in the same write its allotment is charged, and the receipt says
     so."""
     request = state.requests[which]
-    state = with_request(state, which, Request(st))
+    state = with_request(state, which, Request(st, day=request.day))
     if request.at == NOWHERE:
         return state
     charge = charge_of(request.holds, rules)

@@ -9,11 +9,24 @@ from tests.chaos.model.money.book import (
     granted,
     let_go,
     returned,
+    with_allotment,
     with_document,
     with_instance,
     with_request,
 )
-from tests.chaos.model.money.state import HOLD, NOWHERE, UNPAID, Bounds, Draw, Instance, Rules, State
+from tests.chaos.model.money.state import (
+    HOLD,
+    NOWHERE,
+    UNPAID,
+    Allotment,
+    Bounds,
+    Draw,
+    Instance,
+    Request,
+    Rules,
+    State,
+)
+from tests.chaos.model.money.state import touched as touched_by
 
 Step = tuple[str, State]
 #: By how much the operator lowers the limit that everybody shares.
@@ -39,7 +52,7 @@ def _late(state: State, rules: Rules, bounds: Bounds, late: tuple[int, int]) -> 
     allotment = state.allotments[at]
     if not (allotment.closed and rules.draw_cas):
         landed = allotment._replace(granted=allotment.granted + nano)
-        state = granted(state, bounds.touched(at // bounds.lives), nano)
+        state = granted(state, touched_by(state, bounds, at), nano)
         yield "land late", with_document(state, at, landed, rules)
 
 
@@ -51,13 +64,15 @@ class _Drawer:
         self.instance = state.instances[number]
         self.at = number * bounds.lives + self.instance.life
         self.allotment = state.allotments[self.at]
-        self.touched = bounds.touched(number)
+        self.touched = touched_by(state, bounds, self.at)
         self.read = tuple(each.returned for each in state.accounts)
 
     def steps(self) -> Iterator[Step]:
         instance = self.instance
         if not instance.alive:
-            yield "start", self._become(Instance(life=instance.life + 1, known=self.read, heard=self._lower))
+            life = instance.used + 1
+            started = Instance(life=life, known=self.read, heard=self._lower, used=life)
+            yield "start", self._of_today(self._become(started), life)
             return
         if instance.draw is None:
             yield from self._between_draws()
@@ -71,24 +86,53 @@ class _Drawer:
         if instance.surplus:
             yield "give back", self._given_back()
             return
-        waiting = self._of("h")
+        waiting = self._of("hk")
         lacking = HOLD * len(waiting) - instance.free
         if lacking > 0:
             for nano in (lacking, lacking + 1):
                 yield "draw", self._sent(nano)
-        if self._of("q") and instance.known != self.read:
-            yield "look again", self._asked("q", "h", instance._replace(known=self.read))
-        if not self._of("hq") and any(each.st in "wo" for each in self.state.requests):
+        if self._of("ql") and instance.known != self.read:
+            yield "look again", self._asked("ql", "hk", instance._replace(known=self.read))
+        if not self._of("hqkl") and any(each.st in "wo" for each in self.state.requests):
             yield from self._anew()
 
     def _anew(self) -> Iterator[Step]:
-        """Its allotment is over, or drawn under a limit that is not any more."""
-        instance = self.instance
-        if self.allotment.over:
-            free = 0 if self.rules.forget_pool else instance.free
-            yield "begin anew", self._become(instance._replace(life=instance.life + 1, free=free))
+        """Its allotment is over, or drawn under a limit that is not any more; or the next day is near."""
+        instance, early = self.instance, not self.rules.ahead_waits
+        if self.allotment.over or (early and instance.ahead is not None):
+            yield "begin anew", self._begun_anew()
         elif self._lower and not instance.heard:
             yield "hear of it", self._heard_of_it()
+        elif self.state.day == self.allotment.day < self.bounds.days and instance.ahead is None:
+            yield "draw ahead", self._drawn_ahead()
+
+    def _begun_anew(self) -> State:
+        instance = self.instance
+        if instance.ahead is not None:
+            free, life = instance.ahead
+            return self._become(instance._replace(life=life, free=free, ahead=None))
+        free, life = 0 if self.rules.forget_pool else instance.free, instance.used + 1
+        return self._of_today(self._become(instance._replace(life=life, free=free, used=life)), life)
+
+    def _of_today(self, state: State, life: int) -> State:
+        """An allotment that begins now counts on this day."""
+        at = self.number * self.bounds.lives + life
+        if not self.bounds.days:
+            return state
+        return with_allotment(state, at, state.allotments[at]._replace(day=state.day, over=False))
+
+    def _drawn_ahead(self) -> State:
+        """A hold's worth for tomorrow, in one step; what its account has no room for goes back."""
+        day = 1 if self.rules.ahead_own else 0
+        state = granted(self.state, (day,), HOLD)
+        account = state.accounts[day]
+        kept = HOLD if account.granted - account.returned <= self.bounds.budget else 0
+        state = returned(state, (day,), HOLD - kept)
+        drawn = Allotment(granted=HOLD, returned=HOLD - kept, day=1)
+        life = self.instance.used + 1
+        state = with_allotment(state, self.number * self.bounds.lives + life, drawn)
+        ahead = self.instance._replace(ahead=(kept, life), used=life)
+        return with_instance(state, self.number, ahead)
 
     @property
     def _lower(self) -> bool:
@@ -98,11 +142,13 @@ class _Drawer:
         heard, state = self.instance._replace(heard=True), self.state
         if self.rules.retire:
             state = self._back(self.instance.free)
-            heard = heard._replace(life=heard.life + 1, free=0)
+            heard = heard._replace(life=heard.used + 1, free=0, used=heard.used + 1)
         state = with_instance(state, self.number, heard)
         if not all(each.heard or not each.alive for each in state.instances):
             return state
-        held = HOLD * sum(request.st == "a" for request in state.requests)
+        for which in self._of("v") if self.rules.retire else ():
+            state = with_request(state, which, Request("k", self.number))
+        held = HOLD * sum(request.st in "avmbc" for request in state.requests)
         return state._replace(cap=max(self.bounds.budget - _LOWER, state.accounts[0].paid + held))
 
     def _of_draw(self, draw: Draw) -> Iterator[Step]:
@@ -118,12 +164,13 @@ class _Drawer:
             yield "LOSE the draw's reply", self._heard(draw, left)._replace(lost=self.state.lost + 1)
 
     def _sent(self, nano: int) -> State:
-        return self._asked("h", "q", self.instance._replace(draw=Draw(nano, self.instance.known)))
+        return self._asked("hk", "ql", self.instance._replace(draw=Draw(nano, self.instance.known)))
 
     def _asked(self, before: str, after: str, instance: Instance) -> State:
         state = self._become(instance)
         for which in self._of(before):
-            state = with_request(state, which, state.requests[which]._replace(st=after))
+            request = state.requests[which]
+            state = with_request(state, which, request._replace(st=after[before.index(request.st)]))
         return state
 
     def _landed(self, draw: Draw) -> State:
@@ -139,6 +186,8 @@ class _Drawer:
     def _lapsed(self) -> State:
         """Somebody has closed it: whoever waited for the draw asks anew."""
         state = self._become(self.instance._replace(draw=None))
+        for which in self._of("kl"):
+            state = with_request(state, which, Request())
         for which in self._of("hq"):
             request = state.requests[which]
             state = with_request(state, which, request._replace(holds=request.holds[:-1] + UNPAID))
@@ -170,10 +219,13 @@ class _Drawer:
         return with_document(state, self.at, noted if self.rules.back_noted else self.allotment, self.rules)
 
     def _crashed(self) -> State:
-        state = self._become(Instance(alive=False, life=self.instance.life))
+        gone = Instance(alive=False, life=self.instance.life, used=self.instance.used)
+        state = self._become(gone)
         draw = self.instance.draw
         if draw is not None and draw.left is None:
             state = state._replace(late=(*state.late, (self.at, draw.nano)))
+        for which in self._of("klv"):
+            state = with_request(state, which, Request())
         for which in self._of("hqat12"):
             request = state.requests[which]
             state = with_request(state, which, request._replace(st="o", holder=NOWHERE))

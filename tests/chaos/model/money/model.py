@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from tests.chaos.model.explore import Model
 from tests.chaos.model.money.closing import closing
 from tests.chaos.model.money.drawing import drawing
+from tests.chaos.model.money.lines import lines
 from tests.chaos.model.money.requests import requests
-from tests.chaos.model.money.state import Bounds, Rules, State, first
+from tests.chaos.model.money.state import Account, Bounds, Rules, State, first, touched
 
 #: The properties.
 OVERSPENT = "more was paid than the budget"
@@ -25,7 +26,7 @@ def money(rules: Rules | None = None, bounds: Bounds | None = None) -> Model[Sta
         first=first(bounds),
         successors=lambda state: _steps(state, rules, bounds),
         canonical=lambda state: state,
-        calls=lambda state: state.accounts[0].paid,
+        calls=lambda state: _all(state, bounds).paid,
         wrong_state=lambda state: _wrong(state, bounds),
         wrong_step=lambda state, step: (),
         is_end=_is_end,
@@ -35,6 +36,7 @@ def money(rules: Rules | None = None, bounds: Bounds | None = None) -> Model[Sta
 def _steps(state: State, rules: Rules, bounds: Bounds) -> Iterator[tuple[str, State]]:
     yield from drawing(state, rules, bounds)
     yield from requests(state, rules, bounds)
+    yield from lines(state, rules, bounds)
     yield from closing(state, rules, bounds)
 
 
@@ -53,18 +55,25 @@ def _wrong(state: State, bounds: Bounds) -> Iterator[str]:
 
 
 def _wrong_at_rest(state: State, bounds: Bounds) -> Iterator[str]:
-    if state.told < state.accounts[0].paid:
+    everything = _all(state, bounds)
+    if state.told < everything.paid:
         yield UNTOLD
-    if state.accounts[0].granted - state.accounts[0].returned > state.told:
+    if everything.granted - everything.returned > state.told:
         yield STRANDED
     for number, account in enumerate(state.accounts):
         counted = sum(
             min(each.drawn, each.granted)
             for at, each in enumerate(state.allotments)
-            if number in bounds.touched(at // bounds.lives)
+            if number in touched(state, bounds, at)
         )
         if account.granted - account.returned > counted:
             yield STRANDED
+
+
+def _all(state: State, bounds: Bounds) -> Account:
+    """The account that everybody shares; of two days, both together."""
+    days = state.accounts if bounds.days else state.accounts[:1]
+    return Account(*(sum(each) for each in zip(*days, strict=True)))
 
 
 def _is_end(state: State) -> bool:

@@ -23,7 +23,7 @@ Step = tuple[str, State]
 
 
 def requests(state: State, rules: Rules, bounds: Bounds) -> Iterator[Step]:
-    for which in range(len(state.requests)):
+    for which in range(bounds.lines, len(state.requests)):
         yield from _Asker(state, rules, bounds, which).steps()
 
 
@@ -81,7 +81,8 @@ class _Asker:
         enough = instance.free >= HOLD
         if enough:
             state = with_instance(state, number, instance._replace(free=instance.free - HOLD))
-        return with_request(state, self.which, Request("a" if enough else "h", number, at, decided + hold))
+        held = Request("a" if enough else "h", number, at, decided + hold, state.day)
+        return with_request(state, self.which, held)
 
     def _waits(self) -> Iterator[Step]:
         number, instance = self.request.holder, self.state.instances[self.request.holder]
@@ -136,7 +137,8 @@ class _Asker:
         return with_request(self.state, self.which, self.request._replace(st=st, holds=holds))
 
     def _paid(self, state: State, cost: int) -> State:
-        return paid(state, self.bounds.touched(self.request.holder), cost)
+        days = (self.request.day,) if self.bounds.days else self.bounds.touched(self.request.holder)
+        return paid(state, days, cost)
 
     def _pooled(self, state: State, nano: int) -> State:
         """Into the pool that it was taken from, where that is still the same."""

@@ -24,13 +24,14 @@ class Account(NamedTuple):
 
 
 class Allotment(NamedTuple):
-    """`over`: the end of its lease has passed, by the store's clock."""
+    """`over`: the end of its lease has passed, by the store's clock. `day`: on which it is counted."""
 
     granted: int = 0
     returned: int = 0
     drawn: int = 0
     over: bool = False
     closed: bool = False
+    day: int = 0
 
 
 class Draw(NamedTuple):
@@ -43,6 +44,8 @@ class Draw(NamedTuple):
 
 
 class Instance(NamedTuple):
+    """`life`: which of its allotments it draws from; `used`: how many it has begun before."""
+
     alive: bool = True
     life: int = 0
     free: int = 0
@@ -52,16 +55,23 @@ class Instance(NamedTuple):
     draw: Draw | None = None
     #: Knows of the lowered limit.
     heard: bool = False
+    used: int = 0
+    #: What it has of the next day's, and of which allotment; None: nothing.
+    ahead: tuple[int, int] | None = None
 
 
 class Request(NamedTuple):
     """`st`: w waits, h holds and was not drawn for, q was, a is accepted, t timed out, 1 and 2 paid so much
-    and not saved, o its holder is gone, s saved, e confirmed and not known to be, d confirmed."""
+    and not saved, o its holder is gone, s saved, e confirmed and not known to be, d confirmed. One that waits
+    for a batch: w in its pile, k asked for, l drawn for, v accepted, m stamped, b out, c in a create of
+    unknown outcome, y and z answered at 1 and 2, n not worked off, u without a line. `day`: on which its hold
+    was written."""
 
     st: str = "w"
     holder: int = NOWHERE
     at: int = NOWHERE
     holds: str = ""
+    day: int = 0
 
 
 class Closer(NamedTuple):
@@ -91,12 +101,14 @@ class State(NamedTuple):
     expiries: int = 0
     lowered: int = 0
     cap: int | None = None
+    day: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How many there are of each, the budget of the account that everybody shares and, `own`, that of the
-    first instance's tenant (0: it has none); at most how many faults."""
+    """How many there are of each, how many of the requests wait for a batch (`lines`), whether a midnight
+    comes (`days`), the budget of the account that everybody shares and, `own`, that of the first instance's
+    tenant (0: it has none); at most how many faults."""
 
     requests: int = 1
     instances: int = 1
@@ -108,14 +120,18 @@ class Bounds:
     lost: int = 0
     expiries: int = 0
     lowered: int = 0
+    lines: int = 0
+    days: int = 0
 
     @property
     def lives(self) -> int:
-        """Allotments that one instance may come to have."""
-        return 1 + self.crashes + self.expiries + self.lowered
+        """Allotments that one instance may come to have: before midnight each may be drawn ahead of once."""
+        return (1 + self.crashes + self.expiries + self.lowered) * (1 + self.days) + self.days
 
     @property
     def limits(self) -> tuple[int, ...]:
+        if self.days:
+            return (self.budget,) * 2
         return (self.budget, self.own) if self.own else (self.budget,)
 
     def touched(self, instance: int) -> tuple[int, ...]:
@@ -179,12 +195,33 @@ class Rules:
     retire: bool = True
     #: and draws under that limit.
     new_limit: bool = True
+    #: Who waits for a batch is stamped once its hold is accepted,
+    line_verdict: bool = True
+    #: is not sent if that was written too late,
+    line_void: bool = True
+    #: holds as long as it is out,
+    line_held: bool = True
+    #: counts in full without a line,
+    line_full: bool = True
+    #: and is sent again under a hold of its own after a create of unknown outcome.
+    line_new_hold: bool = True
+    #: No allotment outlives its day.
+    day_ends: bool = True
+    #: What is drawn of the next day's is not spent before that begins,
+    ahead_waits: bool = True
+    #: and counts on it.
+    ahead_own: bool = True
 
 
 def charge_of(holds: str, rules: Rules) -> int:
     """What the allotment is charged for holds of which nobody will say more."""
     full = {OPEN: HOLD, UNSURE: HOLD if rules.unsure_full else 0, LATE: 0 if rules.void_free else HOLD}
     return sum(int(hold) if hold.isdigit() else full.get(hold, 0) for hold in holds)
+
+
+def touched(state: State, bounds: Bounds, at: int) -> tuple[int, ...]:
+    """The accounts that an allotment is counted on."""
+    return (state.allotments[at].day,) if bounds.days else bounds.touched(at // bounds.lives)
 
 
 def first(bounds: Bounds) -> State:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from penstock.money.limits import NANO
-from penstock_ops.emulation.emulators import EmulatorFault, Emulators
+from tests.chaos.processes.indexed import Indexed, said, started
 from tests.chaos.processes.money.live import Outcome, Shape, live
 
 #: Callers and blows are spread so that a killed function is up again before most of the next ones.
@@ -32,6 +32,7 @@ def _main(
     rest: Annotated[
         float, typer.Option(min=1, help="Seconds in which a seed must come to rest; more on a slow machine.")
     ] = 300.0,
+    indexed: Indexed = False,
     keep: Annotated[Path | None, typer.Option(help="Keep logs and ledgers in this folder.")] = None,
 ) -> None:
     """Ask for more than the budgets have, under fire, and check that they hold; exit 1 on a violation."""
@@ -42,19 +43,14 @@ def _main(
         folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="penstock-chaos-")))
         for number in range(seed, seed + seeds):
             shape = Shape(number, budget, callers, processes, kills, pauses, cuts, during_s, time_scale, rest)
-            outcome = _one(shape, folder / f"seed-{number}")
-            _tell(outcome, shape)
+            outcome = _one(shape, folder / f"seed-{number}", indexed=indexed)
+            _tell(outcome, shape, indexed=indexed)
             broken |= bool(outcome.violations)
     raise typer.Exit(1 if broken else 0)
 
 
-def _one(shape: Shape, folder: Path) -> Outcome:
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        emulators = Emulators.start(folder, brief=False)
-    except EmulatorFault as fault:
-        typer.echo(str(fault), err=True)
-        raise typer.Exit(2) from None
+def _one(shape: Shape, folder: Path, *, indexed: bool) -> Outcome:
+    emulators = started(folder, indexed=indexed)
     try:
         with (folder / "bridge.log").open("w") as log, contextlib.redirect_stdout(log):
             return asyncio.run(live(shape, emulators, folder))
@@ -62,7 +58,7 @@ def _one(shape: Shape, folder: Path) -> Outcome:
         emulators.stop()
 
 
-def _tell(outcome: Outcome, shape: Shape) -> None:
+def _tell(outcome: Outcome, shape: Shape, *, indexed: bool) -> None:
     """One line a seed, at once: several may take an hour."""
     names = (
         "requests",
@@ -85,7 +81,7 @@ def _tell(outcome: Outcome, shape: Shape) -> None:
         typer.echo(f"seed {outcome.seed}: {violation}")
     if outcome.violations:
         typer.echo(
-            f"again: scripts/chaos money --seed {shape.seed} --budget {shape.budget_usd:g}"
+            f"again: scripts/chaos money{said(indexed)} --seed {shape.seed} --budget {shape.budget_usd:g}"
             f" --callers {shape.callers} --processes {shape.processes} --kills {shape.kills}"
             f" --pauses {shape.pauses} --cuts {shape.cuts} --during {shape.during_s:g}"
             f" --time-scale {shape.time_scale:g}"

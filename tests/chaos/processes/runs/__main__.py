@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from penstock_ops.emulation.emulators import EmulatorFault, Emulators
+from tests.chaos.processes.indexed import Indexed, said, started
 from tests.chaos.processes.runs.live import Outcome, Shape, live
 
 #: Members and blows are spread so that a killed function is up again before most of the next ones.
@@ -32,6 +32,7 @@ def _main(
     rest: Annotated[
         float, typer.Option(min=1, help="Seconds in which a seed must come to rest; more on a slow machine.")
     ] = 300.0,
+    indexed: Indexed = False,
     keep: Annotated[Path | None, typer.Option(help="Keep logs and ledgers in this folder.")] = None,
 ) -> None:
     """Run runs under fire and check the promise; exit code 1 on any violation."""
@@ -44,19 +45,14 @@ def _main(
             shape = Shape(
                 number, runs, items, kills, pauses, cuts, during_s, handlers, run_handlers, time_scale, rest
             )
-            outcome = _one(shape, folder / f"seed-{number}")
-            _tell(outcome, shape)
+            outcome = _one(shape, folder / f"seed-{number}", indexed=indexed)
+            _tell(outcome, shape, indexed=indexed)
             broken |= bool(outcome.violations)
     raise typer.Exit(1 if broken else 0)
 
 
-def _one(shape: Shape, folder: Path) -> Outcome:
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        emulators = Emulators.start(folder, brief=False)
-    except EmulatorFault as fault:
-        typer.echo(str(fault), err=True)
-        raise typer.Exit(2) from None
+def _one(shape: Shape, folder: Path, *, indexed: bool) -> Outcome:
+    emulators = started(folder, indexed=indexed)
     try:
         with (folder / "bridge.log").open("w") as log, contextlib.redirect_stdout(log):
             return asyncio.run(live(shape, emulators, folder))
@@ -64,7 +60,7 @@ def _one(shape: Shape, folder: Path) -> Outcome:
         emulators.stop()
 
 
-def _tell(outcome: Outcome, shape: Shape) -> None:
+def _tell(outcome: Outcome, shape: Shape, *, indexed: bool) -> None:
     """One line a seed, at once: several may take an hour."""
     names = ("runs", "stages", "pages", "members", "questions", "calls", "paid", "redriven", "told")
     blows = ("kills", "pauses", "cuts", "busy")
@@ -78,7 +74,8 @@ def _tell(outcome: Outcome, shape: Shape) -> None:
         typer.echo(f"seed {outcome.seed}: {violation}")
     if outcome.violations:
         typer.echo(
-            f"again: scripts/chaos runs --seed {shape.seed} --runs {shape.runs} --items {shape.items}"
+            f"again: scripts/chaos runs{said(indexed)}"
+            f" --seed {shape.seed} --runs {shape.runs} --items {shape.items}"
             f" --kills {shape.kills} --pauses {shape.pauses} --cuts {shape.cuts} --during {shape.during_s:g}"
             f" --handlers {shape.handlers} --run-handlers {shape.run_handlers}"
             f" --time-scale {shape.time_scale:g}"

@@ -51,6 +51,8 @@ def test_a_call_costs_what_the_library_says(fresh: int, read: int, written: int,
     prompt = fresh + read + written
     at = datetime.combine(day_of(read_book(BOOK)), time(12), UTC)
     for name in WANTED.models:
+        if "embedding" in name:
+            continue  # it answers with numbers: neither a cache nor an output is priced
         model = library_model(WANTED.provider, name)
         known = {tuple(variant.when.items()) for variant in model.price_variants or ()}
         for tier, lane, context in VARIANTS:
@@ -63,6 +65,15 @@ def test_a_call_costs_what_the_library_says(fresh: int, read: int, written: int,
             )
             said = model.get_prices(at, context).calc_price(theirs)["total_price"]
             assert SHIPPED.price(name, tier, lane).dollars(usage) == said
+
+
+def test_an_embedding_costs_its_text_alone() -> None:
+    usage = Usage(1_000_000, 0)
+    said = library_model(WANTED.provider, "text-embedding-3-small").get_prices(
+        datetime.combine(day_of(read_book(BOOK)), time(12), UTC)
+    )
+    theirs = said.calc_price(TheirUsage(input_tokens=1_000_000))["total_price"]
+    assert SHIPPED.price("text-embedding-3-small").dollars(usage) == theirs == Decimal("0.02")
 
 
 def test_a_window_is_its_share_of_the_standard_price() -> None:

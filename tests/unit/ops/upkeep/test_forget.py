@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from penstock.budgets.held import with_hold
+from penstock.messages.hold import Hold
 from penstock.ports import Create, Put
+from penstock.requests.record import State
 from penstock_ops.terminal.faults import Misuse, OperatorFault
 from penstock_ops.upkeep.forget import forget
 from penstock_ops.upkeep.pause import pause
@@ -107,6 +110,21 @@ async def test_unfinished_requests_are_in_the_way(folder: Folder, capsys: pytest
     assert (await run(capsys, "acme", yes=True, force=True))["deleted"] is True
     assert set((await stored(folder, "acme")).values()) == {0}
     await folder.services.close()
+
+
+async def test_what_an_unfinished_request_holds_of_a_budget_is_charged_as_it_goes(
+    folder: Folder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Given one that is out in a batch, and holds for its line
+    await ask(folder, "acme", 1)
+    hold = Hold("a", 700, datetime(2036, 1, 1, tzinfo=UTC))
+    record, _ = with_hold((await folder.record("r0", "acme"))._replace(state=State.SENT), hold)
+    await folder.services.store.commit([Put(record.path, record.encode())], timeout_s=10)
+
+    # If it is forgotten all the same, I expect its line to be counted, since it may be paid
+    await run(capsys, "acme", yes=True, force=True)
+    shards = await folder.services.store.scan("allotments/a/drawn", after="", limit=9, timeout_s=9)
+    assert [shard.fields for shard in shards] == [{"nano": 700}]
 
 
 async def test_what_cannot_be_read_is_named_and_goes_with_the_rest(
