@@ -38,6 +38,8 @@ ROOT = Path(__file__).parents[2]
 FRAMEWORK = Path(sys.executable).with_name("functions-framework")
 #: Everything in the protocol lasts this many times shorter: a lease 10 s, the sweeper's minute 10 s.
 TIME_SCALE = 6.0
+#: After so many seconds who was cancelled is cancelled again.
+_ONCE_MORE_S = 1.0
 #: How long a function may take until it listens, in seconds: many at once share two cores.
 _STARTS_S = 120.0
 #: Where Linux begins to take ports for outgoing connections (ip_local_port_range).
@@ -279,12 +281,20 @@ class System:
         running = asyncio.create_task(coroutine)
 
         async def end() -> None:
-            running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await running
+            await cancelled(running)
 
         self._stack.push_async_callback(end)
         return end
+
+
+async def cancelled(running: asyncio.Task[Any]) -> None:
+    """Returns when it has ended. One cancellation is not enough: wait_for of Python 3.11 loses one that comes
+    in the moment of a result, and whoever waited for the end of a long run waited for ever."""
+    while not running.done():
+        running.cancel()
+        await asyncio.wait([running], timeout=_ONCE_MORE_S)
+    with contextlib.suppress(asyncio.CancelledError):
+        running.result()
 
 
 class Tap:
