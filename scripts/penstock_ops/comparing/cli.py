@@ -29,6 +29,13 @@ def compare(
     judge: Annotated[
         str | None, typer.Option(help="A target of another family that says which answer is better.")
     ] = None,
+    grade: Annotated[
+        str | None, typer.Option(help="A target that grades answers as a cascade's judge: for its at_least.")
+    ] = None,
+    about: Annotated[str, typer.Option(help="What counts to --grade, as a judge's `about`.")] = "",
+    max_wrong: Annotated[
+        float, typer.Option(help="Of the answers that stand in a cascade, the share that may be wrong.")
+    ] = 0.05,
     routes: Annotated[
         Path | None, typer.Option(help="The deployment's routes (default: PENSTOCK_ROUTES).")
     ] = None,
@@ -51,12 +58,27 @@ def compare(
 
       penstock compare questions.csv --targets mini,nano --html report.html
 
+      penstock compare questions.csv --targets mini,nano --grade llama --max-wrong 0.02
+
       penstock compare --from-ledger 200 --tenant acme --targets mini,nano --judge llama --yes
     """
     from penstock_ops.comparing.compare import Wanted, compare
     from penstock_ops.terminal.durations import seconds
 
     wanted = Wanted(
-        file, from_ledger, targets, judge, routes, tenant, since, html, fresh, yes, seconds(timeout)
+        file,
+        from_ledger,
+        targets,
+        judge,
+        routes,
+        tenant,
+        since,
+        html,
+        fresh,
+        yes,
+        seconds(timeout),
+        grade,
+        about,
+        max_wrong,
     )
     raise typer.Exit(compare(wanted, as_json=as_json))

@@ -19,6 +19,7 @@ from penstock_ops.comparing.asked import Round, ask
 from penstock_ops.comparing.bench import Bench
 from penstock_ops.comparing.contestants import Contestants, contestants, label
 from penstock_ops.comparing.expected import expected_usd
+from penstock_ops.comparing.grading import Grader
 from penstock_ops.comparing.measured import measured
 from penstock_ops.comparing.page import save_page
 from penstock_ops.comparing.questions import Question, of_file, of_ledger
@@ -45,11 +46,18 @@ class Wanted:
     fresh: bool
     yes: bool
     wait_s: float
+    grade: str | None = None
+    about: str = ""
+    max_wrong: float = 0.05
 
     def check(self, *, as_json: bool) -> None:
         """Raises Misuse."""
         if (self.file is None) == (self.from_ledger is None):
             raise Misuse("Which questions? Name a FILE of them, or say --from-ledger 200: one of the two.")
+        if not 0 < self.max_wrong < 1:
+            raise Misuse("--max-wrong must be a share above 0 and below 1, such as 0.05.")
+        if len(self.about) > 2_000 or (self.about and self.grade is None):
+            raise Misuse("--about tells --grade in up to 2,000 characters what counts.")
         if not self.yes and (as_json or sys.stdin is None or not sys.stdin.isatty()):
             raise Misuse("Nobody can be asked here whether it may cost that: say --yes.")
 
@@ -57,7 +65,7 @@ class Wanted:
 def compare(wanted: Wanted, *, as_json: bool) -> int:
     """The exit code. Raises Misuse, OperatorFault."""
     wanted.check(as_json=as_json)
-    who = contestants(wanted.targets, wanted.judge, routes_named(wanted.routes))
+    who = contestants(wanted.targets, wanted.judge, routes_named(wanted.routes), grader=wanted.grade)
     questions = of_file(wanted.file) if wanted.file is not None else None
     return asyncio.run(run(wanted, who, questions, as_json=as_json))
 
@@ -76,6 +84,10 @@ async def run(
             return 1
         results = await ask(system, round, messages)
         found = await _compared(system, round, who, asked, messages, results)
+        if who.grader is not None:
+            grader = Grader(system, round, who.grader, wanted.about)
+            await _graded(grader, who, found, messages, results)
+        found.max_wrong = wanted.max_wrong
     _tell(found, wanted.html, as_json=as_json)
     return 0
 
@@ -132,6 +144,18 @@ async def _compared(
             one.values["judged"] = await bench.judged(label(target), questions, rows[0], row)
         comparison.judge = bench.told()
     return comparison
+
+
+async def _graded(
+    grader: Grader, who: Contestants, found: Comparison, messages: Sequence[Outgoing],
+    results: Mapping[str, Mapping[str, Any]],
+) -> None:  # fmt: skip
+    """Grades for every target but the baseline, which would be the last one of a cascade."""
+    for number, (target, one) in enumerate(zip(who.targets, found.targets, strict=True)):
+        if number:
+            its = messages[number * found.questions : (number + 1) * found.questions]
+            answers = [results[message.request_id] for message in its]
+            one.scores["at_least"] = await grader.graded(label(target), its, answers)
 
 
 def _tell(found: Comparison, html: Path | None, *, as_json: bool) -> None:

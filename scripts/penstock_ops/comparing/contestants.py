@@ -18,14 +18,16 @@ class Contestants:
 
     targets: tuple[Target, ...]
     judge: Target | None
+    #: Who grades answers as a cascade's judge would.
+    grader: Target | None = None
 
     @property
     def baseline(self) -> Target:
         return self.targets[0]
 
 
-def contestants(names: str, judge: str | None, routes: Routes) -> Contestants:
-    """Those of `--targets` and `--judge`. Raises Misuse."""
+def contestants(names: str, judge: str | None, routes: Routes, *, grader: str | None = None) -> Contestants:
+    """Those of `--targets`, `--judge` and `--grade`. Raises Misuse."""
     listed = [name.strip() for name in names.split(",") if name.strip()]
     targets = tuple(_target(name, routes, "--targets") for name in listed)
     if len(targets) < 2:
@@ -36,7 +38,7 @@ def contestants(names: str, judge: str | None, routes: Routes) -> Contestants:
                 raise Misuse(
                     f"--targets: {other.name} and {target.name} are one and the same: compare what differs."
                 )
-    return Contestants(targets, _judge(judge, targets, routes))
+    return Contestants(targets, _judge(judge, targets, routes), _grader(grader, targets, routes))
 
 
 def _target(name: str, routes: Routes, option: str) -> Target:
@@ -62,6 +64,17 @@ def _judge(name: str | None, targets: Sequence[Target], routes: Routes) -> Targe
                 "a model prefers what it wrote itself. Name one of another family."
             )
     return judge
+
+
+def _grader(name: str | None, targets: Sequence[Target], routes: Routes) -> Target | None:
+    """As a route that cascades has it: any target but the very one whose answers it grades."""
+    if name is None:
+        return None
+    grader = _target(name, routes, "--grade")
+    for target in targets[1:]:
+        if meant(target) == meant(grader):
+            raise Misuse(f"--grade {name!r} would grade its own answers: name another target.")
+    return grader
 
 
 def family(model: str) -> str:

@@ -25,6 +25,8 @@ def expected_usd(s: Services, messages: Sequence[bytes], who: Contestants) -> fl
     sums = [_of_target(s, requests, target) for target in who.targets]
     if who.judge is not None:
         sums.append(_of_judge(s, requests, who.judge, len(who.targets) - 1))
+    if who.grader is not None:
+        sums.append(_of_judge(s, requests, who.grader, len(who.targets) - 1, orders=1))
     return None if None in sums else sum(usd for usd in sums if usd is not None)
 
 
@@ -37,8 +39,10 @@ def _of_target(s: Services, requests: Sequence[Request], target: Target) -> floa
     return None if None in each else sum(usd for usd in each if usd is not None)
 
 
-def _of_judge(s: Services, requests: Sequence[Request], judge: Target, others: int) -> float | None:
-    """Two verdicts for each question and each target beside the baseline: both orders."""
+def _of_judge(
+    s: Services, requests: Sequence[Request], judge: Target, others: int, orders: int = 2
+) -> float | None:
+    """Verdicts for each question and each target beside the baseline, in so many `orders`."""
     total = 0.0
     for one in requests:
         usage = expected_usage(one, judge, _VERDICT)
@@ -46,5 +50,5 @@ def _of_judge(s: Services, requests: Sequence[Request], judge: Target, others: i
         usd = price_usd(s.prices, judge, usage)
         if usd is None:
             return None
-        total += 2 * others * usd
+        total += orders * others * usd
     return total

@@ -30,10 +30,12 @@ MEASURES: Final[Mapping[str, tuple[str, bool | None]]] = {
 
 @dataclass(slots=True)
 class Measured:
-    """One target. `values`: by measure, a value for each question, None where there is none to tell."""
+    """One target. `values`: by measure, a value for each question, None where there is none to tell.
+    `scores`: likewise, what a cascade could hold an answer to (thresholds.py)."""
 
     name: str
     values: dict[str, list[float | None]]
+    scores: dict[str, list[float | None]] = field(default_factory=dict)
     from_cache: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     prompt_tokens: int = 0
@@ -68,6 +70,9 @@ def measured(
         for measure, values in found.values.items():
             values.append(told.get(measure))
         _count(found, result)
+    likely = [_likely(result) for result in results]
+    if any(value is not None for value in likely):
+        found.scores["likely"] = likely
     return found
 
 
@@ -97,6 +102,13 @@ def _values(
     if result["cache"] in BOUGHT:
         told["seconds"] = result["timings"]["provider_ms"] / 1_000
     return told
+
+
+def _likely(result: Mapping[str, Any]) -> float | None:
+    """How likely the answer was to its own model, where its server told that and a check would go by it."""
+    said = result.get("completion") if result["status"] == "completed" else None
+    stands = said is not None and not said["tool_calls"] and said["finish_reason"] == "stop"
+    return said.get("likely") if said is not None and stands else None
 
 
 def _usd(result: Mapping[str, Any]) -> float | None:

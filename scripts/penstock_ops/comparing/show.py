@@ -10,6 +10,7 @@ from rich.table import Table
 
 from penstock_ops.comparing.bench import Judged
 from penstock_ops.comparing.measured import MEASURES, Measured, apart
+from penstock_ops.comparing.show_thresholds import lines_of, thresholds_told
 from penstock_ops.learning.intervals import ENOUGH, Difference
 from penstock_ops.terminal.console import dollars, say, stdout
 from penstock_ops.terminal.shown import shown
@@ -23,6 +24,8 @@ class Comparison:
     questions: int
     targets: Sequence[Measured]
     judge: Judged | None = None
+    #: The share of answers that stand and may be wrong.
+    max_wrong: float = 0.05
 
 
 def show(found: Comparison) -> None:
@@ -41,6 +44,9 @@ def show(found: Comparison) -> None:
         for measure, by in apart(baseline, one).items():
             if one.known(measure):
                 stdout().print(f"  {MEASURES[measure][0]}: {told_of(by)}")
+    for one in others:
+        for line in lines_of(one, baseline, found.max_wrong):
+            stdout().print(line, markup=False)
     _say_what_is_missing(found)
 
 
@@ -61,10 +67,14 @@ def told(found: Comparison) -> dict[str, Any]:
         "baseline": baseline.name,
         "judge": found.judge and asdict(found.judge),
         "targets": {
-            one.name: _figures(one) | ({} if one is baseline else {"less_baseline": _less(baseline, one)})
+            one.name: _figures(one) | ({} if one is baseline else _beside(baseline, one, found.max_wrong))
             for one in found.targets
         },
     }
+
+
+def _beside(baseline: Measured, one: Measured, max_wrong: float) -> dict[str, Any]:
+    return {"less_baseline": _less(baseline, one), "thresholds": thresholds_told(one, max_wrong)}
 
 
 def _less(baseline: Measured, one: Measured) -> dict[str, Any]:

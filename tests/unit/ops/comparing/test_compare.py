@@ -41,11 +41,15 @@ def judges(messages: Sequence[Any]) -> str:
 
 @contextlib.asynccontextmanager
 async def stage(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, judge: Any = judges
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, judge: Any = judges, middle: Any = None
 ) -> AsyncIterator[dict[str, SaidCompletions]]:
     """Three targets and a judge, served while this is open."""
     async with contextlib.AsyncExitStack() as stack:
-        planted = {"best": (says(RIGHT), 0.06), "middle": (says(CLOSE), 0.03), "worst": (says(WRONG), 0.0)}
+        planted = {
+            "best": (says(RIGHT), 0.06),
+            "middle": (middle or says(CLOSE), 0.03),
+            "worst": (says(WRONG), 0.0),
+        }
         servers = {
             name: await stack.enter_async_context(SaidCompletions(what, latency))
             for name, (what, latency) in (planted | {"judge": (judge, 0.0)}).items()
@@ -103,7 +107,7 @@ def questions(tmp_path: Path, many: int) -> Path:
 
 async def told(capsys: pytest.CaptureFixture[str], asked: Wanted) -> dict[str, Any]:
     capsys.readouterr()
-    who = contestants(asked.targets, asked.judge, routes_named(None))
+    who = contestants(asked.targets, asked.judge, routes_named(None), grader=asked.grade)
     read = of_file(asked.file) if asked.file else None
     assert await run(asked, who, read, as_json=True) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -166,6 +170,37 @@ async def test_ten_questions_are_not_enough_data(
         # The ledger holds comparisons alone, and those are not compared again.
         with pytest.raises(OperatorFault, match="no stored requests"):
             await run(wanted(from_ledger=5), who, None, as_json=True)
+
+
+@pytest.mark.slow
+async def test_a_planted_grader_tells_from_which_grade_on_a_cheap_answer_may_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of 140 answers every fourteenth is wrong, and the grader sees it."""
+
+    def cheap(messages: Sequence[Any]) -> str:
+        number = messages[-1]["content"][-6:]
+        return f"{RIGHT if int(number) % 14 else WRONG}: {number}"
+
+    def grades(messages: Sequence[Any]) -> str:
+        answer = json.loads(messages[-1]["content"])["answer"]
+        return "8" if answer.startswith(RIGHT) else "3"
+
+    async with stage(tmp_path, monkeypatch, judge=grades, middle=cheap) as servers:
+        asked = wanted(
+            questions(tmp_path, 140), targets="best,middle", grade="judge", about="The right word."
+        )
+        found = await told(capsys, asked)
+        by = found["targets"]["middle"]["thresholds"]["at_least"]
+        assert by["lowest"] == 4
+        assert [(one["stand"], one["wrong"]) for one in by["tried"]] == [
+            *[(140, 10)] * 3,
+            *[(130, 0)] * 5,
+            *[(0, 0)] * 2,
+        ]
+        assert "thresholds" not in found["targets"]["best"]
+        assert (len(servers["judge"].heard), len(servers["best"].heard)) == (140, 140)
+        assert "What counts: The right word." in servers["judge"].heard[0]["messages"][0]["content"]
 
 
 @pytest.mark.parametrize(
@@ -231,8 +266,20 @@ def test_targets_that_cannot_be_compared_are_refused(
         contestants(targets, judge, routes_named(None))
 
 
+def test_nobody_grades_what_they_wrote(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PENSTOCK_ROUTES", ROUTES)
+    assert contestants("one,two", None, routes_named(None), grader="one").grader is not None
+    for grader in ("two", "three", "late"):
+        with pytest.raises(Misuse, match="--grade"):
+            contestants("one,two", None, routes_named(None), grader=grader)
+
+
 def test_what_is_not_said_is_asked_for(tmp_path: Path) -> None:
     with pytest.raises(Misuse, match="one of the two"):
         compare(wanted(), as_json=True)
+    with pytest.raises(Misuse, match="--max-wrong must be a share"):
+        compare(wanted(tmp_path / "q.csv", max_wrong=1.0), as_json=True)
+    with pytest.raises(Misuse, match="--about tells --grade"):
+        compare(wanted(tmp_path / "q.csv", about="x"), as_json=True)
     with pytest.raises(Misuse, match="say --yes"):
         compare(wanted(tmp_path / "q.csv", yes=False), as_json=True)
