@@ -32,6 +32,7 @@ async def test_runs_whose_functions_are_killed_and_cut_off_keep_the_promise(
     assert outcome.figures["deliveries_of_callbacks"] >= outcome.figures["told"]
 
 
+@pytest.mark.long  # its store has a contract of its own, in the short forms too
 async def test_the_same_on_the_firestore_that_has_indexes(
     emulators: Emulators, firestore_wire: Emulator, tmp_path: Path
 ) -> None:
