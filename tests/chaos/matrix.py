@@ -336,7 +336,10 @@ CASCADE_PATHS = tuple(
     )
 )
 
-_ALIKE = (_ask("one two three four", cache="similar"), _ask("four one two three", cache="similar"))
+_ALIKE = (
+    _ask("how do I reset my password please", cache="similar"),
+    _ask("please how do I reset my password", cache="similar"),
+)
 _YES, _NO = Reply(grade="yes"), Reply(grade="no")
 _VERIFIED = {"verifier": VERIFIER}
 

@@ -200,11 +200,20 @@ def _in_lane(work: Workload, rng: random.Random) -> Workload:
     return replace(work, sent=sent, kept=rng.choice((10.0, 200.0, 3000.0, 1e6)))
 
 
+#: Questions that one answer serves, as far as the guard can tell.
+_ALIKE = (
+    *("how do I reset my password please", "please how do I reset my password"),
+    *("how do I reset my password", "please please how do I reset my password"),
+)
+
+
 def _alike(work: Workload, rng: random.Random) -> Workload:
     """A tenth of the seeds has similar answers, and asks the same in other words."""
     if work.cascades == "judged" or rng.random() >= 0.1:
         return work
     sent = [_in_other_words(one) for one in work.sent]
+    sent += [_later(one, number) for number, one in enumerate(sent) if b'"similar"' in one.data]
+    sent.sort(key=lambda one: one.at)
     return replace(work, sent=sent, similar=rng.choice(("gathering", "open", "verified")))
 
 
@@ -216,12 +225,18 @@ def _in_other_words(one: Sent) -> Sent:
         return one
     if not isinstance(body, dict) or not {"request_id", "prompt"} <= body.keys() or "model" in body:
         return one
-    words = ["one", "two", "three", "four", "five"]
     luck = random.Random(f"{one.data!r}")  # a message that comes twice is the same both times
-    at = luck.randrange(len(words))
-    turned = " ".join([SECRET, *words[at:], *words[:at]])
+    turned = f"{SECRET} {luck.choice(_ALIKE)}"
     body |= {"prompt": turned, "cache": luck.choice(("similar", "similar", "auto"))}
     return Sent(one.at, json.dumps(body).encode(), one.attributes)
+
+
+def _later(one: Sent, number: int) -> Sent:
+    """Somebody else asks so again, once the first will have been answered."""
+    body = json.loads(one.data)
+    luck = random.Random(f"{number} {one.data!r}")
+    body |= {"request_id": f"s{number}", "prompt": f"{SECRET} {luck.choice(_ALIKE)}"}
+    return Sent(one.at + luck.choice((60.0, 300.0, 2000.0)), json.dumps(body).encode(), one.attributes)
 
 
 def _in_background(one: Sent, rng: random.Random) -> Sent:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -83,6 +84,46 @@ async def test_hundreds_are_in_flight_at_once_and_no_more_than_asked(scene: Scen
     await until(full)
     assert {(await scene.endpoint.next()).message_id for _ in range(300)} == ids
     assert scene.endpoint.most_busy == 150
+
+
+async def _head(reader: asyncio.StreamReader) -> bytes:
+    """Of the next request; nothing: there is none any more."""
+    try:
+        return await reader.readuntil(b"\r\n\r\n")
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return b""
+
+
+async def test_a_connection_is_not_used_again_once_the_functions_server_may_be_closing_it(
+    scene: Scene,
+) -> None:
+    connections: Counter[int] = Counter()
+    done = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = connections.total() + 1
+        while head := await _head(reader):
+            [length] = re.findall(rb"(?i)content-length: (\d+)", head)
+            await reader.readexactly(int(length))
+            connections[connection] += 1
+            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+            done.set()
+
+    # Given a server of its own, to which the bridge has a connection
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    scene.bridge(replace(scene.route, endpoint=url))
+    await scene.publish(1)
+    await until(done)
+    # If nothing was said on it for longer than half of what gunicorn grants
+    await asyncio.sleep(1.5)
+    done.clear()
+    await scene.publish(1)
+    await until(done)
+    # I expect the next delivery on another
+    assert list(connections.values()) == [1, 1]
+    await scene.end_bridges()
+    server.close()
 
 
 async def test_disorder_duplicates_and_delays_but_loses_nothing(scene: Scene) -> None:

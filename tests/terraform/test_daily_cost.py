@@ -15,11 +15,13 @@ from typing import Any
 import pytest
 
 from tests.chaos.provider import Reply
+from tests.chaos.similar_stage import judged_before
+from tests.chaos.similar_stage import shape as similar_shape
 from tests.chaos.stage import Stage, play
 from tests.unit.cascades.test_story import BAD, CHEAP, DEAR, GOOD, MIDDLE, cascade, shape
 
 VIEWS = Path(__file__).parents[2] / "terraform/modules/warehouse/views.tf"
-_TAKEN_APART = "UNNEST(JSON_QUERY_ARRAY(data, '$.cascade')) AS rung WITH OFFSET AS nth"
+_TAKEN_APART = re.compile(r"UNNEST\(JSON_QUERY_ARRAY\(data, ('[^']+')\)\) AS rung WITH OFFSET AS nth")
 
 
 def _sql(name: str) -> str:
@@ -29,9 +31,9 @@ def _sql(name: str) -> str:
 
 
 def _in_sqlite(sql: str) -> str:
-    assert sql.count(_TAKEN_APART) == 1
+    assert len(_TAKEN_APART.findall(sql)) == 2
     sql = sql.replace("nth, rung", "one.key AS nth, one.value AS rung")
-    sql = sql.replace(_TAKEN_APART, "json_each(data, '$.cascade') AS one")
+    sql = _TAKEN_APART.sub(r"json_each(data, \1) AS one", sql)
     return sql.replace("${local.results_name}", "results").replace("COUNTIF(", "SUM(")
 
 
@@ -123,3 +125,23 @@ def test_a_redrives_result_tells_of_the_same_refused_answer_and_it_costs_once() 
     play(scene, replies=replies, shape=shape(), checked=False)
     assert [len(result["cascade"]) for result in results] == [1, 1]
     assert _daily(results)["cheap"][1:] == (8.25e-6, 0, 10, 5)
+
+
+def test_what_was_asked_to_find_a_similar_answer_is_bought_of_its_own_models() -> None:
+    results: list[dict[str, Any]] = []
+
+    async def scene(stage: Stage) -> None:
+        await judged_before(stage.world)
+        for name, said in (("r1", "how do I reset my password please"), ("r2", "how do I reset my password")):
+            await stage.ask(name, said, cache="similar")
+            await stage.rest()
+            results.append(_named(await stage.result(name)))
+
+    play(scene, replies=[Reply(), Reply(grade="yes")], shape=similar_shape(verifier="verifier"))
+    assert [result["cache"] for result in results] == ["miss", "similar"]
+    found = _daily(results)
+    assert found["a"][0] == 2
+    assert found["a"][3:] == (10, 5)
+    assert found["text-embedding-3-small"][1].expected > 0
+    whole = sum(result["cost"]["usd"] for result in results)
+    assert sum(row[1].expected for row in found.values()) == pytest.approx(whole)

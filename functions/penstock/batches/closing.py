@@ -58,7 +58,6 @@ async def _turns_up(work: Work) -> bool:
         await work.after(failure)
         return True
     if found:
-        await work.note(sought_until=None)
         await adopt(work, found)
     else:
         await work.put_aside(work.s.timing.batch_poll_max_s)

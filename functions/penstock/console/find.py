@@ -25,7 +25,7 @@ _TIMES: Final = ("since", "until")
 #: Documents that one page reads.
 PAGE: Final = 100
 STATES: Final = ("leased", "parked", "following", "completed", "failed")
-CACHES: Final = ("hit", "miss", "coalesced", "off")
+CACHES: Final = ("hit", "miss", "coalesced", "off", "similar")
 _CHOICES: Final = {"state": STATES, "reason": tuple(reason.value for reason in Reason), "cache": CACHES}
 
 

@@ -83,7 +83,7 @@ def _line(counts: Mapping[str, int]) -> dict[str, Any]:
         "requests": counts.get("requests", 0),
         "completed": counts.get("status_completed", 0),
         "failed": counts.get("status_failed", 0),
-        "hits": counts.get("cache_hit", 0) + counts.get("cache_coalesced", 0),
+        "hits": sum(counts.get(name, 0) for name in ("cache_hit", "cache_coalesced", "cache_similar")),
         "tokens": counts.get("prompt_tokens", 0) + counts.get("completion_tokens", 0),
         "usd": counts.get("cost_nano_usd", 0) / _NANO,
         "saved": counts.get("saved_nano_usd", 0) / _NANO,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import tempfile
 from collections.abc import AsyncIterable, AsyncIterator
@@ -45,13 +46,20 @@ class Folder:
         return sorted(name for name in names if name.startswith(prefix) and not name.endswith(".tmp"))
 
     async def delete(self, name: str) -> None:
-        try:
-            (self._root / name).unlink(missing_ok=True)
-        except OSError as error:
-            raise _failed(name, error) from None
+        await asyncio.to_thread(self._delete, name)
 
     async def close(self) -> None:
         """Nothing is held open."""
+
+    def _delete(self, name: str) -> None:
+        path = self._root / name
+        try:
+            if path.is_dir():
+                _pruned(path)
+            else:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise _failed(name, error) from None
 
     def _put(self, name: str, data: bytes, new: bool) -> bool:
         path = self._root / name
@@ -76,6 +84,14 @@ def _linked(made: str, path: Path) -> bool:
     except FileExistsError:
         return False
     return True
+
+
+def _pruned(path: Path) -> None:
+    """A bucket has no folders: what is left of one is no file of that name."""
+    for folder in sorted((path, *path.rglob("*")), reverse=True):
+        if folder.is_dir():
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
 
 def _moved(made: str, path: Path) -> bool:

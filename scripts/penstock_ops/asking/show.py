@@ -14,7 +14,7 @@ from penstock.messages.completion import COMPLETE, EMPTY, REASONING_ONLY
 from penstock_ops.asking.lane import bought
 from penstock_ops.asking.pending import Ended
 from penstock_ops.asking.publishing import Sent
-from penstock_ops.asking.rungs import refused
+from penstock_ops.asking.rungs import alike, refused
 from penstock_ops.terminal.console import coloured, counted, dollars, milliseconds, stdout, tokens, write
 from penstock_ops.terminal.explained import explain
 from penstock_ops.terminal.shown import printable, shown
@@ -115,6 +115,7 @@ def _facts(result: Result) -> str:
         facts.append(f"saved {dollars(cost['saved_usd'])}")
     facts += [by_lane] if (by_lane := bought(result)) else []
     facts += [before] if (before := refused(result)) else []
+    facts += [whose] if (whose := alike(result)) else []
     facts.append(f"{milliseconds(result['timings']['total_ms'])} ms")
     facts.append(counted(result["attempts"], "call"))
     return " · ".join(facts)

@@ -105,7 +105,7 @@ def _facts(outcome: Outcome) -> dict[str, Any]:
         "failed": sum(result["status"] == "failed" for result in results),
         "dead_letters": len(outcome.dead_letters),
         "unfinished": len(outcome.unfinished),
-        "hits": sum(result["cache"] in ("hit", "coalesced") for result in results),
+        "hits": sum(result["cache"] in ("hit", "coalesced", "similar") for result in results),
         "answered_by": dict(Counter(_who(result) for result in bought)),
         "cost_usd": sum(cost["usd"] or 0 for cost in costs),
         "cost_unknown": sum(cost["usd"] is None for cost in costs),

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from google.api_core.exceptions import AlreadyExists
+from google.api_core.exceptions import AlreadyExists, DeadlineExceeded, ServiceUnavailable
+from google.api_core.retry_async import AsyncRetry, if_exception_type
 from google.pubsub_v1 import PublisherAsyncClient, SubscriberAsyncClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcAsyncIOTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
@@ -24,6 +25,8 @@ _EMULATOR_RETENTION_S = 7 * 24 * 3600
 #: Deliveries to one instance of run_handler at once: a page and its answers are in memory meanwhile.
 #: Terraform's choice for the cloud too.
 RUNS_AT_ONCE = 4
+#: An emulator on a busy machine may take longer to answer than a connection waits. Made twice is no matter.
+_UNTIL_IT_ANSWERS = AsyncRetry(if_exception_type(ServiceUnavailable, DeadlineExceeded), timeout=90)
 #: Failed deliveries before Pub/Sub's own dead-letter policy acts. Terraform's choice for the cloud too.
 MAX_ATTEMPTS = 100
 
@@ -168,7 +171,7 @@ async def create_on_pubsub(
         for topic in topology.topics:
             try:
                 await publisher.create_topic(
-                    name=f"projects/{project}/topics/{topic}", retry=None, timeout=10
+                    name=f"projects/{project}/topics/{topic}", retry=_UNTIL_IT_ANSWERS, timeout=10
                 )
             except AlreadyExists:
                 continue
@@ -182,7 +185,7 @@ async def create_on_pubsub(
 async def _create_subscription(client: SubscriberAsyncClient, project: str, wanted: Subscription) -> None:
     request = on_pubsub(project, wanted)
     try:
-        await client.create_subscription(request=request, retry=None, timeout=10)
+        await client.create_subscription(request=request, retry=_UNTIL_IT_ANSWERS, timeout=10)
     except AlreadyExists:
         await client.modify_push_config(
             subscription=request["name"], push_config=request.get("push_config", {}), retry=None, timeout=10

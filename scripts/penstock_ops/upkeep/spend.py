@@ -27,9 +27,9 @@ _BATCH = 300
 WAYS = ("day", "tenant", "target", "model", "lane")
 #: What is added up, by its name in the document.
 _SUMS = (
-    "requests", "cache_hit", "cache_coalesced", "prompt_tokens", "cached_tokens", "cache_write_tokens",
-    "completion_tokens", "reasoning_tokens", "cost_nano_usd", "saved_nano_usd", "cost_unknown",
-    "perhaps_paid",
+    "requests", "cache_hit", "cache_coalesced", "cache_similar", "prompt_tokens", "cached_tokens",
+    "cache_write_tokens", "completion_tokens", "reasoning_tokens", "cost_nano_usd", "saved_nano_usd",
+    "cost_unknown", "perhaps_paid",
 )  # fmt: skip
 _COLUMNS = (
     "requests",
@@ -174,8 +174,9 @@ def _figures(sums: Counter[str]) -> tuple[str, ...]:
 
 
 def _of_ours(sums: Counter[str]) -> tuple[int, int]:
-    """Results that cost no call, for our cache had the answer or a flight brought it; and all of them."""
-    return sums["cache_hit"] + sums["cache_coalesced"], sums["requests"]
+    """Results that cost no call of their own, for our cache had the answer, or that of a similar question, or
+    a flight brought it; and all of them."""
+    return sum(sums[name] for name in ("cache_hit", "cache_coalesced", "cache_similar")), sums["requests"]
 
 
 def _per_cent(part: int, whole: int) -> str:

@@ -4,7 +4,7 @@ locals {
       "{{status}}" = "sum by (status) (rate(${local.log.requests}{${local.run}}[5m]))"
     } },
     { title = "Answered from the cache", unit = "share", lines = {
-      "hit or coalesced" = "sum(rate(${local.log.requests}{${local.run},cache=~\"hit|coalesced\"}[10m])) / sum(rate(${local.log.requests}{${local.run}}[10m]))"
+      "hit or coalesced" = "sum(rate(${local.log.requests}{${local.run},cache=~\"hit|coalesced|similar\"}[10m])) / sum(rate(${local.log.requests}{${local.run}}[10m]))"
     } },
     { title = "Cost of model calls, per hour", unit = "USD", lines = {
       "{{model}}" = "sum by (model) (increase(${local.log.cost}_sum{${local.run}}[1h]))"

@@ -64,7 +64,7 @@ locals {
       coalesce(target.lane, "sync") != "batch" && anytrue([for value in [target.runner, target.window_s, target.max_lines, target.max_bytes, target.min_lines, target.drain, target.job, target.spot] : value != null])
     )
     "is in lane batch, which tells no logprobs: leave it out." = target.logprobs != null && coalesce(target.lane, "sync") == "batch"
-    "must have runner \"openai\" or \"job\", or none." = target.runner != null && !contains(["openai", "job"], coalesce(target.runner, "-"))
+    "must have runner \"openai\" or \"job\", or none."         = target.runner != null && !contains(["openai", "job"], coalesce(target.runner, "-"))
     "has runner job, which works its files off by a Cloud Run job or on Spot VMs: give it a job, projects/P/locations/R/jobs/J, or a spot, projects/P/locations/R, and a drain, gs://BUCKET." = (
       coalesce(target.runner, "-") == "job" && !(
         (target.job == null) != (target.spot == null) && can(regex("^gs://[^/]+$", target.drain)) &&

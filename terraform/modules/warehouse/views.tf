@@ -37,15 +37,18 @@ locals {
   EOT
 
   # A cost of null is a model without a known price: counted apart, never taken for free. Tokens are those that were bought. An answer
-  # that a cascade's check refused was bought of its own model: once, though the results of later redrives tell of it too.
+  # that a cascade's check refused was bought of its own model, and so was what was asked to find a similar question's: once, though the results of later redrives tell of it too.
   daily_cost_sql = <<-EOT
-    WITH refused AS (
-      SELECT tenant, request_id, redrive_count, DATE(completed_at) AS day, nth, rung
+    WITH beside AS (
+      SELECT tenant, request_id, redrive_count, DATE(completed_at) AS day, 'cascade' AS kind, nth, rung
       FROM ${local.results_name}, UNNEST(JSON_QUERY_ARRAY(data, '$.cascade')) AS rung WITH OFFSET AS nth
+      UNION ALL
+      SELECT tenant, request_id, redrive_count, DATE(completed_at) AS day, 'similar' AS kind, nth, rung
+      FROM ${local.results_name}, UNNEST(JSON_QUERY_ARRAY(data, '$.similar.calls')) AS rung WITH OFFSET AS nth
     ),
     first_told AS (
-      SELECT *, ROW_NUMBER() OVER (PARTITION BY tenant, request_id, nth ORDER BY redrive_count) AS told
-      FROM refused
+      SELECT *, ROW_NUMBER() OVER (PARTITION BY tenant, request_id, kind, nth ORDER BY redrive_count) AS told
+      FROM beside
     ),
     bought AS (
       SELECT
@@ -54,7 +57,7 @@ locals {
         DATE(completed_at) AS day,
         1 AS results,
         IF(status = 'failed', 1, 0) AS failed,
-        IF(cache IN ('hit', 'coalesced'), 1, 0) AS from_cache,
+        IF(cache IN ('hit', 'coalesced', 'similar'), 1, 0) AS from_cache,
         IF(JSON_QUERY(data, '$.cost.breakdown.answer_usd') IS NULL, cost_usd, CAST(JSON_VALUE(data, '$.cost.breakdown.answer_usd') AS FLOAT64)) AS own_usd,
         saved_usd,
         status = 'completed' AS priceable,

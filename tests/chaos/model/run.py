@@ -26,6 +26,8 @@ from tests.chaos.model.request import state as request_state
 from tests.chaos.model.request.model import request
 from tests.chaos.model.runs import state as runs_state
 from tests.chaos.model.runs.model import runs
+from tests.chaos.model.turns import state as turns_state
+from tests.chaos.model.turns.model import turns
 
 _Bounds = (
     request_state.Bounds
@@ -35,6 +37,7 @@ _Bounds = (
     | money_state.Bounds
     | batch_state.Bounds
     | runs_state.Bounds
+    | turns_state.Bounds
 )
 
 #: Each model's bounds by hand.
@@ -101,11 +104,18 @@ MODELS: Mapping[str, tuple[_Bounds, ...]] = {
         runs_state.Bounds(1, callback=1, redrives=1, crashes=1),
         runs_state.Bounds(1, callback=1, redrives=1, stalls=1, refusals=1),
     ),
+    "turns": (
+        turns_state.Bounds(1, 1, crashes=1, lost=1),
+        turns_state.Bounds(1, 1, sweeps=2),
+        turns_state.Bounds(2, 1),
+        turns_state.Bounds(2, 1, crashes=1),
+    ),
 }
 
 #: What a bound is that is not given, where it cannot be 0.
 _LEAST: Mapping[str, int] = {
     "requests": 2, "pages": 1, "members": 1, "links": 1, "instances": 1, "budget": 4, "width": 1, "more": 1,
+    "first": 1, "second": 1, "sweeps": 1,
 }  # fmt: skip
 
 #: Every bound that some model has.
@@ -156,6 +166,8 @@ def model(bounds: _Bounds) -> Model[Any]:
         return batch(bounds=bounds)
     if isinstance(bounds, runs_state.Bounds):
         return runs(bounds=bounds)
+    if isinstance(bounds, turns_state.Bounds):
+        return turns(bounds=bounds)
     return life(bounds=bounds)
 
 

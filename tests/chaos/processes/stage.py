@@ -42,6 +42,8 @@ class Stage(System):
     """A System whose functions can be hurt. `model` is its provider."""
 
     model: Model = field(default_factory=Model)
+    #: Whether every change to a request's document is noted as it happens, which costs the emulator much.
+    followed: bool = True
     #: The longest answer that a target asks for, where a request says nothing of it.
     longest: Mapping[str, int] = field(default_factory=dict)
 
@@ -56,7 +58,8 @@ class Stage(System):
         self.env = {**self.env, **model}
         await super().__aenter__()
         self.history = History(self.project, self.emulators.firestore.host)
-        await self._run(self.history.follow())
+        if self.followed:
+            await self._run(self.history.follow())
         await self._run(watch_machine(self.store, self.strikes, _BUSY * self.timing.commit_s))
         return self
 

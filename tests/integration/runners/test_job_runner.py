@@ -15,7 +15,7 @@ import pytest
 
 from penstock.adapters.runners.cloud_run import CloudRunMachine
 from penstock.adapters.runners.google_api import GoogleApi
-from penstock.adapters.runners.job import JobRunner
+from penstock.adapters.runners.job import DRAINS, JobRunner
 from penstock.adapters.runners.local_machine import LocalMachine
 from penstock.drain.shelf import INPUT, shelf_at
 from penstock.errors import FailureClass, ProviderFailure
@@ -204,6 +204,8 @@ async def test_on_a_machine_of_ones_own_it_is_a_process_that_outlives_the_batche
             while not (job := await second.job(job.name, timeout_s=10)).ended:
                 await asyncio.sleep(0.05)
         assert list(await answers(second, job)) == ["l0"]
+        await second.delete(job.file, timeout_s=10)
+        assert list((tmp_path / DRAINS).iterdir()) == []
 
 
 @pytest.mark.long

@@ -207,6 +207,20 @@ def test_a_batch_that_fails_before_its_first_line_gives_everything_back(problem:
     play(scene, shape=BOTH)
 
 
+def test_whom_a_machine_of_ones_own_did_not_get_to_holds_nothing_and_goes_out_again() -> None:
+    async def scene(stage: Stage) -> None:
+        await set_limits(stage.world, PLENTY)
+        stage.world.batches.rented, stage.world.batches.kills = True, [1]
+        await until_out(stage)
+        await stage.rest()
+        results = [await stage.result(name) for name in ("r", "s")]
+        assert len(stage.world.batches.jobs) == 2
+        assert [charged_to(each)[1] for each in results] == [0, 0]
+        assert await counted(stage) == bill(await stage.evidence())
+
+    play(scene, shape=BOTH)
+
+
 def test_a_provider_that_takes_no_batch_costs_the_budget_nothing() -> None:
     async def scene(stage: Stage) -> None:
         await set_limits(stage.world, PLENTY)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from penstock.bootstrap import build
 from penstock.errors import SettingsError
 from penstock.messages.audited import AUDIT, audit_attribute, audited
 from penstock.messages.request import CacheMode, Request
+from penstock.settings import read_settings
 from penstock.similar.compared import differ
 from penstock.similar.eligible import question_of
 from penstock.similar.evidence import THRESHOLDS, Evidence
@@ -230,3 +233,14 @@ def test_a_judge_may_be_a_route_with_its_lanes() -> None:
     similar = parse_routes(routes(judge="judging", verifier="judge")).routes["faq"].similar
     assert similar is not None
     assert (similar.judge, similar.numbers, similar.cap, similar.audit) == ("judging", 1536, 2_000, 0.05)
+
+
+def test_a_local_embedder_that_is_not_installed_is_said_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("penstock.bootstrap.find_spec", lambda name: None)
+    said = json.loads(routes(embedder="local"))
+    del said["routes"]["local"], said["routes"]["judging"]
+    settings = read_settings({"PENSTOCK_LOCAL": str(tmp_path), "PENSTOCK_ROUTES": json.dumps(said)})
+    with pytest.raises(SettingsError, match="is local, and it is not installed"):
+        build(settings)

@@ -6,14 +6,16 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from penstock.errors import StoreUnavailable
 from penstock.messages.hold import OPEN
 from penstock.money.limits import MONEY_PATH
 from penstock.paths import ALLOTMENTS
 from tests.acceptance.penstock_command import Operator
+from tests.acceptance.system import Function
 from tests.chaos.processes.money.bills import BillingModel, priced_routes
+from tests.chaos.processes.nursery import Born, Nursery
 from tests.chaos.processes.stage import Stage
 
 #: Between two looks at every document.
@@ -25,6 +27,22 @@ class MoneyStage(Stage):
     """`model` writes a bill of its own."""
 
     model: BillingModel = field(default_factory=BillingModel)
+    followed: bool = False
+
+    async def __aenter__(self) -> Self:
+        self.nursery = Nursery(self.folder)
+        try:
+            return await super().__aenter__()
+        except BaseException:
+            self.nursery.stop()
+            raise
+
+    def _function(self, target: str, env: Mapping[str, str]) -> Function:
+        number = sum(instance.target == target for instance in self.instances)
+        instance = Born(self.nursery, f"{target}-{number}", target, env, self.folder)
+        self.instances.append(instance)
+        self._stack.push_async_callback(instance.close)
+        return instance
 
     def routed(self) -> str:
         return priced_routes(self.model.base_url)

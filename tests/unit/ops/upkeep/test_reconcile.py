@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from penstock.ports import Create, Put
 from penstock_ops.terminal.faults import Misuse, OperatorFault
 from penstock_ops.upkeep.reconcile import asked, reconcile
 from tests.servers.bill_server import KEY, BillServer
-from tests.unit.bills.bill_stage import CALLS, DAY, book, server, unsure
+from tests.unit.bills.bill_stage import CALLS, DAY, NOON, book, server, unsure
 from tests.unit.ops.redriving.redrive_stage import Folder
 
 pytestmark = pytest.mark.slow
@@ -122,3 +123,30 @@ def test_targets_are_those_of_the_routes_that_ask_there() -> None:
     assert _asked(env=env).account.targets == frozenset({"nano"})
     assert _asked(env=env, targets=["own"]).account.targets == frozenset({"own"})
     assert _asked().account.targets == frozenset()
+
+
+async def test_what_budgets_were_charged_for_comes_back_and_is_told(
+    folder: Folder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Given two calls that may have been paid, of which the bill has one
+    await book(folder.services, CALLS)
+    await unsure(folder.services, 2)
+    account = {"accounts": ["accounts/all~2026-01"], "day": str(DAY), "model": "gpt-5.4-nano"}
+    drawn = {"granted": 12_000_000, "returned": 0, "closed": 0}
+    doubts = [
+        Create(f"doubts/{DAY}~{nano}", {
+            "target": "t", "at": NOON, "nano": nano, "allotment": "a", "outcome": "open"
+        })
+        for nano in (5_000_000, 7_000_000)
+    ]  # fmt: skip
+    charged = Put("allotments/a/drawn/0", {"nano": 12_000_000})
+    await folder.services.store.commit([Put("allotments/a", account | drawn), charged, *doubts], timeout_s=9)
+    # If nobody says whose calls are on it, nothing is decided, and it is said
+    assert await _typed(server([*CALLS, CALLS[0]])) == 0
+    assert "name the targets, --target" in capsys.readouterr().out
+    for _ in range(2):
+        assert await _typed(server([*CALLS, CALLS[0]]), targets=("t",)) == 0
+        told = "Budgets were charged for 2 of them: 1 stay, and 1 came back, $0.005"
+        assert told in capsys.readouterr().out
+    [found] = await folder.services.store.read(["accounts/all~2026-01"], timeout_s=9)
+    assert (found.fields or {})["returned"] == 5_000_000
