@@ -93,6 +93,9 @@ class Replay:
     def offer(self, question: Asked, stored: Asked, cosine: float) -> None:
         """The next question of a stream, whose only neighbour is `stored`."""
         self.tally.asked += 1
+        if question_of(_request(question)) is None:
+            self.tally.fleeting += 1
+            return
         found = self._found([(stored, cosine)], question)
         if found is not None:
             self._given(question, *found)

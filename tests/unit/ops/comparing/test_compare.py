@@ -176,7 +176,7 @@ async def test_ten_questions_are_not_enough_data(
 async def test_a_planted_grader_tells_from_which_grade_on_a_cheap_answer_may_stand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Of 140 answers every fourteenth is wrong, and the grader sees it."""
+    """Of 42 answers every fourteenth is wrong, and the grader sees it."""
 
     def cheap(messages: Sequence[Any]) -> str:
         number = messages[-1]["content"][-6:]
@@ -188,18 +188,22 @@ async def test_a_planted_grader_tells_from_which_grade_on_a_cheap_answer_may_sta
 
     async with stage(tmp_path, monkeypatch, judge=grades, middle=cheap) as servers:
         asked = wanted(
-            questions(tmp_path, 140), targets="best,middle", grade="judge", about="The right word."
+            questions(tmp_path, 42),
+            targets="best,middle",
+            grade="judge",
+            about="The right word.",
+            max_wrong=0.2,
         )
         found = await told(capsys, asked)
         by = found["targets"]["middle"]["thresholds"]["at_least"]
         assert by["lowest"] == 4
         assert [(one["stand"], one["wrong"]) for one in by["tried"]] == [
-            *[(140, 10)] * 3,
-            *[(130, 0)] * 5,
+            *[(42, 3)] * 3,
+            *[(39, 0)] * 5,
             *[(0, 0)] * 2,
         ]
         assert "thresholds" not in found["targets"]["best"]
-        assert (len(servers["judge"].heard), len(servers["best"].heard)) == (140, 140)
+        assert (len(servers["judge"].heard), len(servers["best"].heard)) == (42, 42)
         assert "What counts: The right word." in servers["judge"].heard[0]["messages"][0]["content"]
 
 
