@@ -204,6 +204,9 @@ def test_collections_are_the_codes(everything: Run) -> None:
         keys.bill_path("2026-11-21~openai"): "bills",
         keys.pace_path("target:a"): "paces",
         keys.queue_path("target:a"): "turns",
+        keys.similar_path("t", "s", 0): "similar",
+        keys.evidence_path("t", "w"): "evidence",
+        keys.audit_of_similar_path("t", "r"): "audits",
     }
     assert {path.split("/")[-2] for path in written} == set(written.values())
     # I expect every collection to be exempt from indexes, but for the fields that are asked for
