@@ -111,7 +111,7 @@ def test_the_pairs_as_a_stream_and_what_each_threshold_would_let_through() -> No
     assert [row.served for row in pair_rows(pairs, [0.98, 0.96, 0.91], 1)] == [[0.0]] * 9
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(300)
 async def test_a_short_form_of_the_bench_on_the_public_questions(monkeypatch: pytest.MonkeyPatch) -> None:
     """A twentieth of what `penstock bench --only similar --quick` takes."""
