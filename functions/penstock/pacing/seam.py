@@ -89,7 +89,7 @@ class Paces(Seam):
         for _ in range(_TRIES):
             waits = await self._slot(s, holder.record, live, paces)
             if waits is not None:
-                return self._queued(s, holder.record, live, waits)
+                return self._queued(s, holder.record, live, _by_lot(s, holder.record, paces, waits))
             if live.used is not None:
                 return None
         return self._queued(s, holder.record, live, paces[0])
@@ -228,6 +228,14 @@ class Paces(Seam):
             self._booker.drop(pace.scope)
         elif isinstance(outcome, Completion) and outcome.told_limits is not None:
             await heard_told(s, self._known, pace, outcome.told_limits)
+
+
+def _by_lot(s: Services, record: Record, paces: Iterable[Pace], waits: Pace) -> Pace:
+    """The pace whose queue is joined: `waits`, or now and then that of the turn it came with in vain. Of two
+    that touch the same two limits each could have the turn that the other lacks, minute after minute."""
+    turn = record.turn["queue"] if record.turn is not None else None
+    came = [pace for pace in paces if pace.scope == turn]
+    return came[0] if came and s.jitter() < 0.5 else waits
 
 
 def _too_large(paces: Iterable[Pace], tokens: int) -> str:

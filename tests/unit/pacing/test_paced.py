@@ -288,3 +288,23 @@ def test_who_comes_one_by_one_books_a_slot_of_its_own() -> None:
         assert most_in_a_minute(stage.world.ledger.calls) <= 20
 
     play(scene, shape=paced(_TWENTY, instances=3))
+
+
+@pytest.mark.parametrize("arrivals", [(110.7, 122.0, 131.3), (44.8, 69.7, 87.0, 124.9)])
+def test_two_who_need_the_same_two_limits_do_not_each_have_for_ever_what_the_other_lacks(
+    arrivals: tuple[float, ...],
+) -> None:
+    """Given a limit of the tenant and one of the target, both of one call a minute.
+
+    If some come so that two wait for one limit each, I expect all of them answered within the hour: there is
+    time for sixty calls.
+    """
+
+    async def scene(stage: Stage) -> None:
+        for number, at in enumerate(arrivals):
+            await asyncio.sleep(at - stage.world.now())
+            await stage.ask(f"acme-{number}", f"question {number}", cache="off", tenant="acme")
+        await asyncio.sleep(3600)
+        assert len(stage.world.ledger.calls) == len(arrivals)
+
+    play(scene, shape=paced(Pace("tenant:acme", rpm=1), Pace("target:a", rpm=1), instances=2))
