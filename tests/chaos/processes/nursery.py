@@ -80,6 +80,7 @@ class Born(Instance):
     def kill(self) -> None:
         self._signal(signal.SIGKILL)
         end = time.monotonic() + _GONE_S
+        # No child of ours, so nothing tells us of its end: a port that is free again does.
         while _listens(self.port) and time.monotonic() < end:
             time.sleep(_LOOK_S)
 
@@ -158,6 +159,7 @@ def _end(alive: set[int], number: signal.Signals, wait_s: float) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child, number)
     end = time.monotonic() + wait_s
+    # wait() has no time limit for several children at once.
     while alive and time.monotonic() < end:
         time.sleep(_LOOK_S)
         _reap(alive)
