@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -108,6 +109,7 @@ async def test_a_connection_is_not_used_again_once_the_functions_server_may_be_c
             connections[connection] += 1
             writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
             done.set()
+        writer.close()
 
     # Given a server of its own, to which the bridge has a connection
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
@@ -158,6 +160,31 @@ async def test_a_handler_that_is_too_slow_meets_its_own_redelivery(scene: Scene)
     await scene.publish(1)
     first, second = await scene.endpoint.next(), await scene.endpoint.next()
     assert (first.message_id, first.attempt, second.attempt) == (second.message_id, 1, 2)
+
+
+async def test_requests_past_their_deadline_keep_their_places(scene: Scene) -> None:
+    third, ended = asyncio.Event(), asyncio.Event()
+
+    async def answer(_: Envelope) -> int:
+        if scene.endpoint.busy == 3:
+            third.set()
+        await ended.wait()
+        return 204
+
+    # Given two places, and handlers so slow that both deliveries come again
+    scene.endpoint.answer = answer
+    bridge = scene.bridge(replace(scene.route, max_in_flight=2, ack_deadline_s=0.1))
+    ids = await scene.publish(4)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(2):
+            await third.wait()
+    # I expect no third request beside them, and every message once there is room
+    assert bridge.counts["nacked"] == 2
+    assert scene.endpoint.most_busy == 2
+    ended.set()
+    async with asyncio.timeout(60):
+        while bridge.counts["acked"] < len(ids):
+            await asyncio.sleep(0.02)
 
 
 async def test_what_is_in_flight_when_the_bridge_ends_is_given_back_at_once(scene: Scene) -> None:

@@ -44,9 +44,10 @@ _KEEP_S = 1.0
 class Route:
     """Which subscription goes to which URL, and how.
 
-    A delivery that is not answered within `ack_deadline_s` counts as failed and may come again beside the
-    handler still busy with it. A failed one is given back after `min_backoff_s`, doubling up to
-    `max_backoff_s`; 0: at once.
+    At most `max_in_flight` requests are with the endpoint, those that nobody waits for any more included: it
+    is what the instances of a function take at once. A delivery that is not answered within `ack_deadline_s`
+    counts as failed and may come again beside the handler still busy with it. A failed one is given back
+    after `min_backoff_s`, doubling up to `max_backoff_s`; 0: at once.
     """
 
     subscription: str
@@ -100,6 +101,7 @@ class _Lane:
         self._attempts: Counter[str] = Counter()
         self._outcomes = Outcomes(client, name)
         self._closing = asyncio.Event()
+        self._free = asyncio.Semaphore(route.max_in_flight)
 
     async def run(self) -> None:
         telling = asyncio.create_task(self._outcomes.run())
@@ -130,6 +132,8 @@ class _Lane:
         async for reply in stream:
             for received in StreamingPullResponse.pb(reply).received_messages:
                 self._outcomes.open(received.ack_id)
+                async with self._free:  # what finds no place is left to the server
+                    pass
                 if not self._closing.is_set():
                     self._keep(asyncio.create_task(self._carry(received)))
 
@@ -138,7 +142,7 @@ class _Lane:
         yield StreamingPullRequest(
             subscription=self._name,
             stream_ack_deadline_seconds=deadline,
-            max_outstanding_messages=self._route.max_in_flight,  # the server keeps to it
+            max_outstanding_messages=self._route.max_in_flight,  # the server counts those in time only
         )
         await self._closing.wait()  # the end of the requests ends the answers too
 
@@ -172,8 +176,10 @@ class _Lane:
     async def _deliver(self, body: bytes, after_s: float) -> bool:
         """Whether the endpoint acked in time. The request is left running past the deadline."""
         await asyncio.sleep(after_s)
+        await self._free.acquire()
         self._counts["posted"] += 1
         request = asyncio.ensure_future(self._send(self._route.endpoint, body))
+        request.add_done_callback(lambda _: self._free.release())
         self._keep(request)
         done, _ = await asyncio.wait({request}, timeout=self._route.ack_deadline_s)
         return bool(done) and request.exception() is None and request.result() in ACKS
