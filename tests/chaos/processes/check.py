@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from tests.acceptance.system import Message
 from tests.chaos.checker import violations
 from tests.chaos.evidence import Carried, Evidence
-from tests.chaos.processes.explain import Surplus, surplus_calls
+from tests.chaos.processes.explain import Surplus, answers_had, paid_in_vain, surplus_calls
 from tests.chaos.processes.instance import SECRET
 from tests.chaos.processes.provider import ANSWER_MARK
 from tests.chaos.processes.records import keep
@@ -20,8 +20,9 @@ from tests.servers.openai_server import PROMPT_ID
 async def found_wrong(stage: Stage, at_rest: bool, repaired_at: float) -> tuple[list[str], list[Surplus]]:
     """Every violation of the promise, and every surplus call with what explains it."""
     ledger = stage.model.ledger.calls
-    surplus = surplus_calls(ledger, stage.model.callers, stage.strikes.dealt, repaired_at)
     evidence = await _evidence(stage, at_rest)
+    had = answers_had(evidence.documents)
+    surplus = surplus_calls(ledger, stage.model.callers, stage.strikes.dealt, repaired_at, had)
     keep(stage.folder, evidence, stage.strikes.dealt, surplus)
     wrong = violations(evidence)
     wrong += unrecorded(stage, evidence)
@@ -29,11 +30,7 @@ async def found_wrong(stage: Stage, at_rest: bool, repaired_at: float) -> tuple[
     wrong += [f"{path}: none of its changes was seen" for path in stage.history.unseen(requests)]
     if any(ANSWER_MARK in line for line in stage.log_lines()):
         wrong.append("an answer stands in a log line")
-    wrong += [
-        f"{one.question}: call {one.call.number} by {one.caller} was paid in vain, and no fault explains it"
-        for one in surplus
-        if one.because is None
-    ]
+    wrong += paid_in_vain(surplus)
     return wrong, surplus
 
 

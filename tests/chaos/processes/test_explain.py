@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from tests.chaos.processes.explain import surplus_calls
+from tests.chaos.processes.explain import answers_had, surplus_calls
 from tests.chaos.processes.strikes import Blow, Strike
 from tests.servers.openai_ledger import Call
 
 NEVER = 1e9
 
 
-def _call(number: int, at: float, behaviour: str = "answer", billed: bool = True) -> Call:
-    return Call(number, "acme.q", "calm-1", "0", behaviour, billed, at, at + 1, "answered")
+def _call(
+    number: int, at: float, behaviour: str = "answer", billed: bool = True, model: str = "calm-1"
+) -> Call:
+    return Call(number, "acme.q", model, "0", behaviour, billed, at, at + 1, "answered")
 
 
 def _because(calls: list[Call], *strikes: Strike, repaired_at: float = NEVER) -> list[str | None]:
@@ -60,3 +62,24 @@ def test_what_the_provider_broke_is_its_own_and_what_it_refused_costs_nothing() 
 
 def test_a_redrive_is_a_new_life() -> None:
     assert _because([_call(1, 10), _call(2, 20)], repaired_at=15) == []
+
+
+def _had(calls: list[Call], *models: str) -> list[int]:
+    """The surplus calls where requests have the answers of `models`."""
+    documents = {
+        f"tenants/acme/requests/r-{model}": {
+            "payload": b'{"prompt": "[id:acme.q] Why?"}',
+            "result": {"status": "completed", "target": model},
+        }
+        for model in models
+    }
+    return [one.call.number for one in surplus_calls(calls, {}, [], NEVER, answers_had(documents))]
+
+
+def test_who_led_and_who_followed_may_each_have_the_answer_of_another_target() -> None:
+    both = [_call(1, 10, model="dear-1"), _call(2, 20, model="cheap-1")]
+    assert _had(both, "dear-1", "cheap-1") == []
+    # A call whose answer nobody has was in vain, whatever came after it at another target
+    assert _had(both, "cheap-1") == [1]
+    # and so was all but the last to the same one
+    assert _had([_call(1, 10, model="dear-1"), _call(2, 15, model="dear-1"), both[1]], "dear-1") == [1]

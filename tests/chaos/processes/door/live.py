@@ -17,7 +17,7 @@ from tests.chaos.processes.door.check import accepted, door_violations, ended
 from tests.chaos.processes.door.clients import Heard, ask_all, clients_at
 from tests.chaos.processes.door.stage import DoorStage
 from tests.chaos.processes.door.workload import Asking, asking
-from tests.chaos.processes.explain import Surplus, surplus_calls
+from tests.chaos.processes.explain import Surplus, paid_in_vain, surplus_calls
 from tests.chaos.processes.instance import SECRET
 from tests.chaos.processes.provider import ANSWER_MARK, Model
 from tests.chaos.processes.records import keep
@@ -104,11 +104,7 @@ async def _judge(
     keep(stage.folder, evidence, strikes, surplus)
     wrong = violations(evidence) + unrecorded(stage, evidence)
     wrong += door_violations(work.questions, heard, again, evidence.documents)
-    wrong += [
-        f"{one.question}: call {one.call.number} by {one.caller} was paid in vain, and no fault explains it"
-        for one in surplus
-        if one.because is None
-    ]
+    wrong += paid_in_vain(surplus)
     if any(ANSWER_MARK in line for line in stage.log_lines()):
         wrong.append("an answer stands in a log line")
     outcome.violations, outcome.surplus = wrong, surplus

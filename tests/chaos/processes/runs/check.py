@@ -11,7 +11,7 @@ from typing import Any
 from tests.chaos.checker import violations
 from tests.chaos.evidence import Evidence
 from tests.chaos.processes.check import carried, unrecorded
-from tests.chaos.processes.explain import Surplus, surplus_calls
+from tests.chaos.processes.explain import Surplus, paid_in_vain, surplus_calls
 from tests.chaos.processes.instance import SECRET
 from tests.chaos.processes.provider import ANSWER_MARK
 from tests.chaos.processes.records import keep
@@ -34,11 +34,7 @@ async def found_wrong(
     wrong += _conflicts(stage, evidence) + _strangers(stage) + _unseen(stage, evidence)
     if any(ANSWER_MARK in line for line in stage.log_lines()):
         wrong.append("an answer stands in a log line")
-    wrong += [
-        f"{one.question}: call {one.call.number} by {one.caller} was paid in vain, and no fault explains it"
-        for one in surplus
-        if one.because is None
-    ]
+    wrong += paid_in_vain(surplus)
     return wrong, surplus
 
 
