@@ -363,6 +363,13 @@ SIMILAR_PATHS = tuple(
             similar=_VERIFIED,
             opened=True,
         ),
+        Path(
+            "similar under limits",
+            _ALIKE,
+            paces=(Pace("target:embed", rpm=60), Pace("tenant:default", rpm=60)),
+            similar={},
+            opened=True,
+        ),
     )
 )
 

@@ -74,6 +74,9 @@ class Budgets(Seam):
             return record, ()
         return with_hold(record, self._wish(s, live, limits, target, nano).hold, waits=target.waits)
 
+    async def touches(self, s: Services, record: Record, target: Target) -> bool:
+        return bool(await self._known.limits_on(s, record, target))
+
     def unclaimed(self, owner: str, *, sure: bool) -> None:
         live = self._live.pop(owner, None)
         if live is not None:
@@ -81,6 +84,7 @@ class Budgets(Seam):
 
     async def before_call(self, s: Services, holder: Holder[Record], target: Target) -> Park | Fail | None:
         live, record = self._live[holder.owner], holder.record
+        live.waits = False  # somebody else, asked before, may have lacked money
         limits = await self._known.limits_on(s, record, target)
         if not limits:
             return None

@@ -71,6 +71,9 @@ class Paces(Seam):
                 self._ask(s, live, paces, tokens_asked(request, target))
         return record, ()
 
+    async def touches(self, s: Services, record: Record, target: Target) -> bool:
+        return bool(self._touching(record.tenant, target.name))
+
     def unclaimed(self, owner: str, *, sure: bool) -> None:
         live = self._live.pop(owner, None)
         if live is not None:

@@ -22,7 +22,7 @@ from penstock.requests.kept import stand_of, stranded
 from penstock.requests.out import Out
 from penstock.requests.queueing import next_at_once
 from penstock.requests.record import NOT_CALLED, Record
-from penstock.requests.seams import Second, seams_of, with_line
+from penstock.requests.seams import How, Second, seams_of, with_line
 from penstock.services import Services
 from penstock.targets.gate import GateRefusal
 from penstock.targets.retry import MAX_TRIES, Again, Fail, NextTarget, Park, decide
@@ -83,6 +83,7 @@ class Calls:
         self._called = False
         self._quick = 0
         self._reloaded = False
+        self._how: How | None = None
         #: The failure that no write has noted yet, how often and how long was asked under the ledger's open
         #: line, and the ambiguous tries with it.
         self._failure: ProviderFailure | None = None
@@ -117,8 +118,9 @@ class Calls:
                 outcome = await self._after(failure, target) or self._refusal()
         return outcome
 
-    async def once(self) -> Answered | ProviderFailure | Park:
-        """One call, under the ledger's open line; Park: it may not start now."""
+    async def once(self, how: How | None = None) -> Answered | ProviderFailure | Park:
+        """One call, under the ledger's open line; Park: it may not start now. `how`: where it is no chat."""
+        self._how = how
         target = self._targets[0]
         if self._must_pause(target) or await self._before(target) is not None:
             return Park(0)
@@ -284,8 +286,7 @@ class Calls:
                 self._asked += 1
                 if target.lane == "background":
                     return await self._begun(target)
-                provider = self._s.providers[target.name]
-                completion = await provider.complete(self._asked_of(target), timeout_s=target.timeout_s)
+                completion = await self._asked_now(target)
                 passage.queued_s = completion.queued_s
             outcome = "ok"
             return completion
@@ -310,6 +311,12 @@ class Calls:
                 tenant=self._request.tenant,
                 request_id=self._request.request_id,
             )
+
+    async def _asked_now(self, target: Target) -> Completion:
+        if self._how is not None:
+            return await self._how(target.timeout_s)
+        provider = self._s.providers[target.name]
+        return await provider.complete(self._asked_of(target), timeout_s=target.timeout_s)
 
     async def _begun(self, target: Target) -> Out:
         for seam in seams_of(self._s):

@@ -273,10 +273,12 @@ async def _instead(s: Services, holder: Holder[Record], incoming: Incoming, call
     """Another question's answer, where a room has one that stands."""
     if s.draining.is_set() or s.clock.now() >= holder.record.deadline:
         return None
+    beside = Beside(s, holder, calls)
     for seam in seams_of(s):
-        reused = await seam.instead(s, holder, incoming, Beside(s, holder, calls))
+        reused = await seam.instead(s, holder, incoming, beside)
         if reused is not None:
             return reused
+    await beside.go_on()
     return None
 
 

@@ -6,7 +6,7 @@ struck by the fault matrix as the core's own steps are (tests/chaos/matrix.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -39,13 +39,19 @@ class Reused:
     also: Callable[[Record], Record]
 
 
+#: One call within so many seconds. Raises ProviderFailure.
+How = Callable[[float], Awaitable[Completion]]
+
+
 @dataclass(frozen=True, slots=True)
 class Second:
-    """A judge of an answer: whom to ask, and what; why what it says is against it, None where it is not."""
+    """Somebody who is asked beside the request's own call: whom, and what; `why_not`, of a judge: why what it
+    says is against an answer, None where it is not; `how`, of who is no model that chats."""
 
     target: Target
     request: Request
-    why_not: Callable[[Mapping[str, Any]], str | None]
+    why_not: Callable[[Mapping[str, Any]], str | None] = lambda completion: None
+    how: How | None = None
 
 
 class Seam:
@@ -126,6 +132,10 @@ class Seam:
         with it: at the claim, and before each further call that may be paid. A claim that looks again asks
         again. It must not raise."""
         return record, ()
+
+    async def touches(self, s: Services, record: Record, target: Target) -> bool:
+        """Whether a call of `record` to `target` may be held back, or counts, here. Raises StoreError."""
+        return False
 
     def unclaimed(self, owner: str, *, sure: bool) -> None:
         """The delivery `owner` leaves its claim without a lease; `sure`: nothing that it wrote can land any

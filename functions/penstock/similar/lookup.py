@@ -1,4 +1,4 @@
-"""The look for a similar question: embed, the nearest three, guard, its answer; and where its way stands."""
+"""The look for a similar question: the nearest three, guard, its answer; and where its way stands."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from penstock.messages.completion import Completion, Usage
 from penstock.messages.result import Answer
 from penstock.messages.rung import Rung
 from penstock.paths import SIMILAR, cache_path, evidence_path
@@ -21,18 +20,12 @@ from penstock.similar.evidence import THRESHOLDS, Way
 from penstock.similar.guard import objection
 from penstock.similar.scope import scope_of
 from penstock.similar.standing import Standing
-from penstock.targets.routes import Target
 from penstock.targets.similarity import Similar
 
 #: How many neighbours are looked at: the guard may object to the first.
 NEAREST: Final = 3
 #: Characters of an answer that may stand for another question: a judge has to read it, and a record keeps it.
 LONGEST: Final = 16_000
-EMBEDDING: Final = "embedding"
-
-
-class WrongDimension(ValueError):
-    """The embedder makes another number of numbers than its setting, and so the index, says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +64,8 @@ class Look:
 
 
 async def look_around(s: Services, incoming: Incoming, look: Look) -> None:
-    """Fill `look`. Raises whatever a part of it raises: what is known by then is in it."""
+    """Fill `look`, which has its vector. Raises whatever a part raises: what is known by then is in it."""
     tenant = incoming.request.tenant
-    await _embed(s, look)
     vector = Vector(look.vector)
     near, [evidence] = await asyncio.gather(
         s.store.nearest(
@@ -98,34 +90,6 @@ def looked(incoming: Incoming, question: str, way: Way, similar: Similar) -> Loo
         incoming.request.params,
     )
     return Look(question, way, similar, scope, incoming.key or "", target, params)
-
-
-async def _embed(s: Services, look: Look) -> None:
-    """Raises ProviderFailure, WrongDimension, and whatever else a local embedder may."""
-    similar, at = look.similar, s.clock.now()
-    embedder, target = s.embedders[similar.embedder], s.routes.targets.get(similar.embedder)
-    if target is None:
-        embedded = await embedder.embed(look.question, timeout_s=s.timing.similar_s)
-    else:
-        async with s.gates[target.name].call():
-            limit = min(target.timeout_s, s.timing.similar_s)
-            embedded = await embedder.embed(look.question, timeout_s=limit)
-        look.paid.append(_receipt(s, target, embedded.tokens, at))
-    if len(embedded.values) != similar.numbers:
-        look.why = (
-            f"Its embedder makes {len(embedded.values)} numbers of a text and not {similar.numbers}: "
-            "set similar.dimension."
-        )
-        raise WrongDimension(look.why)
-    look.vector = tuple(float(value) for value in embedded.values)
-
-
-def _receipt(s: Services, target: Target, tokens: int, at: datetime) -> Rung:
-    usage = Usage(tokens, 0)
-    said = Completion("", (), "stop", usage, target.model)
-    cost = s.prices.cost(target.priced_as, usage)
-    answer = Answer.of(said, provider=target.provider, target=target.name, cost=cost)
-    return Rung(answer, "It was looked for a similar question.", at, role=EMBEDDING)
 
 
 def _first(look: Look, near: Sequence[Near], now: datetime) -> tuple[Near, Entry] | None:

@@ -17,6 +17,7 @@ from penstock.requests.seams import Reused, Seam
 from penstock.services import Services
 from penstock.similar.audits import case_of, confirmed, first_question, next_question, way_in
 from penstock.similar.eligible import question_of
+from penstock.similar.embedding import NoVector, embed
 from penstock.similar.entry import Entry
 from penstock.similar.lookup import Look, look_around, looked, stands_alone
 from penstock.similar.receipt import given, told, with_told
@@ -42,11 +43,15 @@ class Similars(Seam):
         if look is None:
             return None
         try:
+            await embed(s, incoming, beside, look)
+        except NoVector as error:
+            _missed(holder, error)
+            return None
+        try:
             await look_around(s, incoming, look)
         except Exception as error:
             # Whatever a part raises: that is a miss, and never a failure of the request.
-            why = str(error) if isinstance(error, ValueError) else type(error).__name__
-            log.warning("similar.missed", "No similar answer was looked for.", reason=why, **_ids(holder))
+            _missed(holder, error)
             return None
         return await self._given(s, holder, incoming, beside, look)
 
@@ -82,13 +87,13 @@ class Similars(Seam):
         look.why = "It is judged whether a similar answer would do."
         if threshold is None or look.judge:
             return None
-        also = await verify(s, incoming, beside, look)
-        if also is None:
+        if not await verify(s, incoming, beside, look):
             return None
         look.given = True
-        paid = [*look.paid, *(rung for rung in also(holder.record).rungs or () if rung.role is not None)]
+        known = beside.settled(holder.record).rungs or ()
+        paid = [*look.paid, *(rung for rung in known if rung.role is not None)]
         answer = given(found, paid, s.prices, similar.cap, share)
-        return Reused(answer, SIMILAR, also)
+        return Reused(answer, SIMILAR, beside.settled)
 
     def put_aside(
         self, s: Services, holder: Holder[Record], record: Record
@@ -141,5 +146,6 @@ class Similars(Seam):
         await settle(s, record.tenant, way_in(case))
 
 
-def _ids(holder: Holder[Record]) -> dict[str, object]:
-    return holder.record.ids()
+def _missed(holder: Holder[Record], error: Exception) -> None:
+    why = str(error) if isinstance(error, NoVector) else type(error).__name__
+    log.warning("similar.missed", "No similar answer was looked for.", reason=why, **holder.record.ids())

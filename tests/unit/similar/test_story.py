@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from penstock.budgets.worst import worst_nano
+from penstock.messages.envelope import Envelope
+from penstock.messages.request import decode_request
 from penstock.money.limits import Limit
+from penstock.targets.pace import Pace
 from tests.chaos.checker import SECRET
 from tests.chaos.faults import AtNamed, Fault
 from tests.chaos.money_stage import set_limits, with_budgets
+from tests.chaos.pace_stage import with_paces
 from tests.chaos.provider import Reply
 from tests.chaos.similar_stage import EMBED, evidence, judged_before, shape
 from tests.chaos.stage import Stage, play
+from tests.chaos.world import PRICES
 
 FIRST = "how do I reset my password please"
 ALIKE = "please how do I reset my password"
@@ -300,14 +307,93 @@ def test_a_request_that_asks_for_it_where_there_is_none_is_refused_in_a_sentence
     play(scene, shape=shape(), checked=False)
 
 
-def test_a_budget_is_charged_for_the_verifier_alone_where_an_answer_is_given() -> None:
+def test_a_budget_is_charged_for_embedder_and_verifier_where_an_answer_is_given() -> None:
     async def scene(stage: Stage) -> None:
         await set_limits(stage.world, Limit("all", "month", None, 1_000_000_000))
         await judged_before(stage.world)
         await ask(stage, "r1", FIRST)
         given = await ask(stage, "r2", ALIKE)
-        [verified] = [call for call in given["similar"]["calls"] if call["role"] == "verification"]
-        assert given["cost"]["budget"]["charged_usd"] == pytest.approx(verified["usd"])
+        paid = {call["role"]: call["usd"] for call in given["similar"]["calls"]}
+        assert set(paid) == {"embedding", "verification"}
+        assert given["cost"]["budget"]["charged_usd"] == pytest.approx(sum(paid.values()))
+        assert given["cost"]["usd"] == pytest.approx(sum(paid.values()))
 
     said = [Reply(), Reply(grade="yes")]
     play(scene, replies=said, shape=with_budgets(shape(verifier="verifier")))
+
+
+def embedded(stage: Stage) -> int:
+    """How often the embedder was asked under a line of the ledger."""
+    return sum(line["target"] == EMBED.name for line in stage.log("provider.called"))
+
+
+HELD_BACK = "The question was not embedded: its embedder failed, or a budget or a limit holds it back."
+
+
+def test_an_embedder_whose_budget_is_spent_is_not_asked_and_the_model_is() -> None:
+    async def scene(stage: Stage) -> None:
+        await set_limits(stage.world, Limit(f"target:{EMBED.name}", "month", None, 10))
+        await judged_before(stage.world)
+        result = await ask(stage, "r1", FIRST)
+        assert (result["cache"], result["similar"]["why"]) == ("miss", HELD_BACK)
+        assert (embedded(stage), asked(stage)) == (0, ["a"])
+
+    play(scene, shape=with_budgets(shape()))
+
+
+def test_who_lacks_money_for_the_embedder_alone_does_not_wait_for_money() -> None:
+    async def scene(stage: Stage) -> None:
+        body = _body("r", {"prompt": f"{SECRET} {FIRST}", "params": {"max_tokens": 1}})
+        question = decode_request(Envelope(body, {}, "1", datetime.now(UTC), ""), default_wait_s=60)
+        most = worst_nano(question, EMBED, PRICES)
+        await set_limits(stage.world, Limit(f"target:{EMBED.name}", "month", None, most + 1))
+        await ask(stage, "r1", FIRST)
+        # Given one embedding more than its budget carries, and a provider that sends the request away
+        await stage.ask("r2", ALIKE, cache="similar")
+        await asyncio.sleep(20)
+        waiting = await stage.document("r2")
+        assert (waiting["state"], waiting.get("lacks")) == ("parked", None)
+        await stage.rest()
+        assert (await stage.result("r2"))["similar"]["why"] == HELD_BACK
+        assert embedded(stage) == 1
+
+    replies = [Reply(), *[Reply("throttled", 0.1, 60.0)] * 4]
+    play(scene, replies=replies, shape=with_budgets(shape()))
+
+
+def test_an_embedder_keeps_to_its_shared_limit() -> None:
+    async def scene(stage: Stage) -> None:
+        await judged_before(stage.world)
+        for number in range(4):
+            await stage.ask(f"r{number}", f"{FIRST} {WORDS[number]}", cache="similar")
+        await stage.rest()
+        assert embedded(stage) == 1
+        told = [(await stage.result(f"r{number}"))["similar"]["why"] for number in range(4)]
+        assert sorted(told) == [
+            "No similar question was answered before.", HELD_BACK, HELD_BACK, HELD_BACK,
+        ]  # fmt: skip
+
+    play(scene, shape=with_paces(shape(), Pace(f"target:{EMBED.name}", rpm=1)))
+
+
+@pytest.mark.parametrize("fault", [Fault.ERROR_BEFORE, Fault.OVERLONG, Fault.LOST_RESPONSE])
+def test_an_embedder_that_fails_under_a_budget_is_a_miss(fault: Fault) -> None:
+    async def scene(stage: Stage) -> None:
+        await set_limits(stage.world, Limit("all", "month", None, 1_000_000_000))
+        await judged_before(stage.world)
+        result = await ask(stage, "r1", FIRST)
+        assert (result["cache"], result["similar"]["why"]) == ("miss", HELD_BACK)
+        assert (embedded(stage), asked(stage)) == (1, ["a"])
+        lines = (await stage.document("r1"))["attempts"]
+        assert [line["target"] for line in lines] == [EMBED.name, "a"]
+
+    play(scene, plan=AtNamed({("embedder.embed", 1): fault}), shape=with_budgets(shape()))
+
+
+def test_an_embedder_that_nothing_touches_costs_no_write() -> None:
+    async def scene(stage: Stage) -> None:
+        await set_limits(stage.world, Limit("target:a", "month", None, 1_000_000_000))
+        await ask(stage, "r1", FIRST)
+        assert embedded(stage) == 0
+
+    play(scene, shape=with_budgets(shape()))
