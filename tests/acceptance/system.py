@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
+from google.api_core.exceptions import DeadlineExceeded
 from google.pubsub_v1 import SubscriberAsyncClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
 
@@ -38,6 +39,8 @@ ROOT = Path(__file__).parents[2]
 FRAMEWORK = Path(sys.executable).with_name("functions-framework")
 #: Everything in the protocol lasts this many times shorter: a lease 10 s, the sweeper's minute 10 s.
 TIME_SCALE = 6.0
+#: How long a tap's pull may wait for a message, in seconds.
+_SILENT_S = 600
 #: After so many seconds who was cancelled is cancelled again.
 _ONCE_MORE_S = 1.0
 #: How long a function may take until it listens, in seconds: many at once share two cores.
@@ -308,9 +311,12 @@ class Tap:
 
     async def run(self) -> None:
         while True:
-            pulled = await self._client.pull(
-                subscription=self._subscription, max_messages=1000, retry=None, timeout=600
-            )
+            try:
+                pulled = await self._client.pull(
+                    subscription=self._subscription, max_messages=1000, retry=None, timeout=_SILENT_S
+                )
+            except DeadlineExceeded:
+                continue  # nothing came for so long
             if not pulled.received_messages:
                 continue
             await self._client.acknowledge(
