@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -80,9 +81,9 @@ async def _give_back(work: Work, start: int, entries: Sequence[Entry]) -> int:
         leave = ending["leave"] or number in ending["lines"]
         async with width:
             await work.holder.ensure(work.s.timing.lease_reserve_s)
-            return await give_back(
-                work.s, member_of(work, entry), ending["outcome"], ending["message"], leave=leave
-            )
+            member = member_of(work, entry)
+            member = replace(member, more_paid=member.more_paid - ending.get("told", 0))
+            return await give_back(work.s, member, ending["outcome"], ending["message"], leave=leave)
 
     return sum(await asyncio.gather(*(one(start + n, entry) for n, entry in enumerate(entries))))
 

@@ -170,8 +170,7 @@ async def _too_late(work: Work) -> bool:
         if found:
             await _out(work, found)
             return False
-        outcome = FailureClass.AMBIGUOUS if work.perhaps_paid else FailureClass.UNPAID
-        await give_all_back(work, outcome, _NOBODY_KNOWS)
+        await give_all_back(work, _of_the_lost(work), _NOBODY_KNOWS, told=min(1, work.perhaps_paid))
     else:
         await give_all_back(work, NOT_CALLED, "")
     return True
@@ -188,14 +187,22 @@ async def _refused(work: Work, failure: ProviderFailure) -> bool:
         "The provider refuses the batch; its members are asked at once.",
         failure.message,
     )
-    outcome = FailureClass.AMBIGUOUS if work.perhaps_paid else FailureClass.UNPAID
-    await give_all_back(work, outcome, failure.message, leave=True)
+    told = min(1, work.perhaps_paid)
+    await give_all_back(work, _of_the_lost(work), failure.message, leave=True, told=told)
     return True
 
 
-async def give_all_back(work: Work, outcome: str, message: str, *, leave: bool = False) -> None:
-    """Whoever is still out goes back. Raises FencedOut, StoreError."""
-    ending = {"outcome": str(outcome), "message": message, "leave": leave, "lines": []}
+def _of_the_lost(work: Work) -> FailureClass:
+    """Nothing was created now: the outcome is that of the creates before, if there were any."""
+    return FailureClass.AMBIGUOUS if work.perhaps_paid else FailureClass.UNPAID
+
+
+async def give_all_back(
+    work: Work, outcome: str, message: str, *, leave: bool = False, told: int = 0
+) -> None:
+    """Whoever is still out goes back. `told`: of how many lost creates `outcome` tells already. Raises
+    FencedOut, StoreError."""
+    ending = {"outcome": str(outcome), "message": message, "leave": leave, "lines": [], "told": told}
     await work.note(stage=Stage.GIVING_BACK, ending=ending, offset=0)
 
 

@@ -10,6 +10,7 @@ from functools import partial
 import pytest
 
 from penstock.batches import sealing
+from penstock.errors import FailureClass, ProviderFailure
 from penstock.paths import BATCHES as GROUP
 from penstock.pause import PAUSE_PATH, Pause
 from penstock.ports import Delete, Put
@@ -159,6 +160,28 @@ def test_a_create_that_the_listing_shows_too_late_is_collected_too_and_told() ->
         assert len(await stage.world.store.scan(path, after="", limit=9, timeout_s=5)) == 1
         result = await stage.result("r")
         assert "1 more call may have been paid" in result["cost"]["breakdown"]["unknown"]
+
+    play(scene, plan=AtNamed({("runner.create", 1): Fault.LOST_RESPONSE}), shape=BATCHES)
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_a_lost_create_that_no_other_follows_counts_as_one_call(refused: bool) -> None:
+    """The next file is refused, or there is no time for another one."""
+
+    async def scene(stage: Stage) -> None:
+        stage.world.batches.lag_s = 1e6
+        await stage.ask("r", max_wait_s=PATIENT)
+        while not stage.world.batches.jobs:
+            await asyncio.sleep(1)
+        if refused:
+            stage.world.batches.refuses = ProviderFailure(FailureClass.FINAL, "simulated: no", status=400)
+        else:
+            stage.world.batches.refuses = ProviderFailure(FailureClass.UNPAID, "simulated: 429", status=429)
+        await stage.rest()
+        assert asked(stage) == ["lazy", "prompt"]
+        assert (await stage.document("r"))["perhaps_paid"] == 1
+        told = (await stage.result("r"))["cost"]["breakdown"]["unknown"]
+        assert told.startswith("1 more call may have been paid")
 
     play(scene, plan=AtNamed({("runner.create", 1): Fault.LOST_RESPONSE}), shape=BATCHES)
 
