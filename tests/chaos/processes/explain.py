@@ -2,16 +2,18 @@
 
 The promise (docs/design.md §3): calls per request ≤ 1 + the faults between "call sent" and "result saved",
 or a pause between the last lease check and the socket. A fault explains one surplus call of a question, not
-two. Where a question's target failed those who led, they are answered by the next one and those who followed
-ask for themselves: so the last call to a target whose answer a request has is never surplus.
+two. A question is asked once of the target that its askers were planned for. Whom that one failed is answered
+by the next target, which looks for nobody who asks it the same: so the last call to a target is never surplus
+if a request has its answer, nor is one more for each that came to it from another one.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any
 
 from tests.chaos.processes.strikes import Blow, Strike
@@ -45,10 +47,10 @@ def surplus_calls(
     callers: Mapping[int, str],
     strikes: Sequence[Strike],
     repaired_at: float,
-    had: Collection[tuple[str, str]] = (),
+    had: Mapping[tuple[str, str], int] = MappingProxyType({}),
 ) -> list[Surplus]:
-    """Every paid call but the last of each question, and of each question and model in `had`; a redrive after
-    `repaired_at` is a new life."""
+    """Every paid call but the last of each question, and the last ones, as many as `had` says, of a question
+    and a model; a redrive after `repaired_at` is a new life."""
     # The machine's own slowness is the last thing to be believed.
     strikes = sorted(strikes, key=lambda strike: strike.blow is Blow.BUSY)
     by_question: dict[tuple[str, bool], list[Call]] = defaultdict(list)
@@ -58,15 +60,25 @@ def surplus_calls(
     return [surplus for paid in by_question.values() for surplus in _explained(paid, callers, strikes, had)]
 
 
-def answers_had(documents: Mapping[str, Mapping[str, Any]]) -> set[tuple[str, str]]:
-    """The question and the target of every answer that a request has; targets are named like their models."""
-    found = set()
+def answers_had(documents: Mapping[str, Mapping[str, Any]]) -> Counter[tuple[str, str]]:
+    """By question and target, which is named like its model: how many calls are the answer of a request."""
+    found: Counter[tuple[str, str]] = Counter()
+    planned = set()
     for path, document in documents.items():
         asked = PROMPT_ID.search(bytes(document.get("payload", b"")).decode(errors="replace"))
         result = document.get("result") or {}
         if "/requests/" in path and asked and result.get("status") == "completed":
-            found.add((asked.group(1), result["target"]))
+            had = asked.group(1), result["target"]
+            if result["cache"] == "miss" and _came_from_another(document, result["target"]):
+                found[had] += 1
+            else:
+                planned.add(had)
+    found.update(planned)
     return found
+
+
+def _came_from_another(document: Mapping[str, Any], target: str) -> bool:
+    return any(line["target"] != target for line in document.get("attempts") or ())
 
 
 def paid_in_vain(surplus: Sequence[Surplus]) -> list[str]:
@@ -82,13 +94,14 @@ def _explained(
     paid: Sequence[Call],
     callers: Mapping[int, str],
     strikes: Sequence[Strike],
-    had: Collection[tuple[str, str]],
+    had: Mapping[tuple[str, str], int],
 ) -> Iterator[Surplus]:
     used: set[int] = set()
     paid = sorted(paid, key=lambda call: call.taken_at)
-    last = {call.model: call.number for call in paid}
+    after = Counter(call.model for call in paid)
     for call, following in pairwise(paid):
-        if last[call.model] == call.number and (call.id, call.model) in had:
+        after[call.model] -= 1
+        if after[call.model] < had.get((call.id, call.model), 0):
             continue
         because = f"the provider: {call.behaviour}" if call.behaviour in _PROVIDERS_OWN else None
         if because is None:

@@ -64,22 +64,31 @@ def test_a_redrive_is_a_new_life() -> None:
     assert _because([_call(1, 10), _call(2, 20)], repaired_at=15) == []
 
 
-def _had(calls: list[Call], *models: str) -> list[int]:
-    """The surplus calls where requests have the answers of `models`."""
+def _had(calls: list[Call], *requests: str) -> list[int]:
+    """The surplus calls where each of `requests` came by these targets, and has the last one's answer."""
     documents = {
-        f"tenants/acme/requests/r-{model}": {
+        f"tenants/acme/requests/r{number}": {
             "payload": b'{"prompt": "[id:acme.q] Why?"}',
-            "result": {"status": "completed", "target": model},
+            "attempts": [{"target": target} for target in targets.split()],
+            "result": {"status": "completed", "cache": "miss", "target": targets.split()[-1]},
         }
-        for model in models
+        for number, targets in enumerate(requests)
     }
     return [one.call.number for one in surplus_calls(calls, {}, [], NEVER, answers_had(documents))]
 
 
 def test_who_led_and_who_followed_may_each_have_the_answer_of_another_target() -> None:
     both = [_call(1, 10, model="dear-1"), _call(2, 20, model="cheap-1")]
-    assert _had(both, "dear-1", "cheap-1") == []
+    assert _had(both, "cheap-1 dear-1", "cheap-1") == []
     # A call whose answer nobody has was in vain, whatever came after it at another target
     assert _had(both, "cheap-1") == [1]
     # and so was all but the last to the same one
-    assert _had([_call(1, 10, model="dear-1"), _call(2, 15, model="dear-1"), both[1]], "dear-1") == [1]
+    twice = [_call(1, 10, model="dear-1"), _call(2, 15, model="dear-1"), both[1]]
+    assert _had(twice, "cheap-1 dear-1") == [1]
+
+
+def test_who_comes_from_another_target_may_ask_what_was_asked_there() -> None:
+    twice = [_call(1, 10, model="dear-1"), _call(2, 20, model="dear-1")]
+    assert _had(twice, "dear-1", "cheap-1 dear-1") == []
+    # Two who were planned for it share one call
+    assert _had(twice, "dear-1", "dear-1") == [1]
