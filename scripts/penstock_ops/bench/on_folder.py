@@ -23,8 +23,6 @@ from penstock_ops.terminal.system import local_topology, stack_settings
 from penstock_ops.terminal.topology import create_local
 
 _CORES = frozenset(os.sched_getaffinity(0))
-#: Below the two seconds after which gunicorn closes a silent connection.
-_KEEP_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ async def _fed(folder: Path, env: Mapping[str, str], urls: Mapping[str, str]) ->
     """The broker pushes to the functions, and the sweeper is called each minute, while the body runs."""
     topology, bus = local_topology(stack_settings(env)), LocalBus(folder, SystemClock())
     await create_local(topology, bus, topology.endpoints(urls))
-    send = HttpSend(_KEEP_S)
+    send = HttpSend()
     beside = [
         asyncio.create_task(Pusher(bus, SystemClock(), send).run()),
         asyncio.create_task(each_minute(send, urls["sweeper"], time_scale=1)),

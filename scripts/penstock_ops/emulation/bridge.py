@@ -35,9 +35,6 @@ _SHORTEST_S, _LONGEST_S = 10, 600
 _CLOSE_S = 5.0
 #: How long to wait before a broken stream is opened again, in seconds.
 _REOPEN_S = 0.5
-#: How long a silent connection is kept, in seconds: gunicorn, which serves the functions, closes one after 2,
-#: and a delivery that meets that moment fails.
-_KEEP_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +65,7 @@ class Bridge:
         self._project = project
         self._routes = routes
         self._emulator_host = emulator_host
-        self._http = HttpSend(_KEEP_S)
+        self._http = HttpSend()
         self._send = send or self._http
         self.counts: Counter[str] = Counter()
 
