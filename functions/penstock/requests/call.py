@@ -22,7 +22,7 @@ from penstock.requests.kept import stand_of, stranded
 from penstock.requests.out import Out
 from penstock.requests.queueing import next_at_once
 from penstock.requests.record import NOT_CALLED, Record
-from penstock.requests.seams import How, Second, seams_of, with_line
+from penstock.requests.seams import How, Reused, Second, seams_of, with_line
 from penstock.services import Services
 from penstock.targets.gate import GateRefusal
 from penstock.targets.retry import MAX_TRIES, Again, Fail, NextTarget, Park, decide
@@ -63,12 +63,14 @@ class Calls:
     """The provider calls of one delivery. `provider_ms` is the time spent inside them.
 
     `began` is when the delivery came, in monotonic seconds: claim and waiting are part of its time. `late`
-    looks for an answer that a batch paid for; raises StoreError, BlobError.
+    looks for an answer that a batch paid for; raises StoreError, BlobError. `before` looks for what a target
+    has answered already that the request comes to after another one; it raises nothing.
     """
 
     def __init__(
         self, s: Services, holder: Holder[Record], request: Request, targets: tuple[Target, ...],
         began: float, late: Callable[[], Awaitable[Answer | None]] | None = None,
+        before: Callable[[Target], Awaitable[Reused | None]] | None = None,
     ) -> None:  # fmt: skip
         self.provider_ms = 0
         self._s = s
@@ -76,6 +78,9 @@ class Calls:
         self._request = request
         self._targets = targets
         self._late = late
+        self._answered_before = before
+        #: The target that was asked after last in the cache; the claim has done that for the first one.
+        self._looked_for = 0
         self._index = min(holder.record.target_index, len(targets) - 1)
         self.began = began
         self._budget_end = s.clock.monotonic() + s.timing.provider_budget_s
@@ -91,7 +96,7 @@ class Calls:
         self._asked_ms = 0
         self._tries = holder.record.tries
 
-    async def run(self) -> Outcome | Answer:
+    async def run(self) -> Outcome | Answer | Reused:
         """Until an answer, its own or one paid for meanwhile, a refusal, or a reason to come back later.
 
         Raises FencedOut or StoreUnavailable: then nothing was called after the last ledger line.
@@ -103,6 +108,8 @@ class Calls:
             target = self._targets[self._index]
             if self._must_pause(target):
                 return Park(0)
+            if (known := await self._known(target)) is not None:
+                return known
             stop = await self._before(target)
             if isinstance(stop, Park) and stop.elsewhere and self._index + 1 < len(self._targets):
                 await self._pass_over(stop, target)
@@ -250,6 +257,13 @@ class Calls:
         except (StoreError, BlobError):
             return Park(self._s.timing.park_min_s)
         return None
+
+    async def _known(self, target: Target) -> Reused | None:
+        """What `target` has answered somebody else, looked for once when the request comes to it."""
+        if self._answered_before is None or self._index == self._looked_for:
+            return None
+        self._looked_for = self._index
+        return await self._answered_before(target)
 
     async def _made(self, target: Target) -> Answered | Out:
         """Call, and tell the rooms what came. Until they have seen it, a cut-off is of unknown outcome; so is

@@ -35,6 +35,7 @@ from penstock.requests.beside import Beside
 from penstock.requests.call import Answered, Calls, Outcome, Refused
 from penstock.requests.claim import ENTERING, Settled, claim
 from penstock.requests.deliver import deliver, log_finished, refuse, tell_undelivered
+from penstock.requests.elsewhere import answered_before
 from penstock.requests.incoming import Incoming, incoming_message, incoming_wake, is_member, is_wake
 from penstock.requests.lifecycle import TABLE, Action, arrival_of_wake, seen
 from penstock.requests.out import Out
@@ -204,7 +205,8 @@ async def _work(s: Services, holder: Holder[Record], incoming: Incoming, began: 
 
 async def _call_and_save(s: Services, holder: Holder[Record], incoming: Incoming, began: float) -> None:
     late = partial(recovered, s, holder) if holder.record.was_sent else None
-    calls = Calls(s, holder, incoming.request, incoming.targets, began, late)
+    before = partial(answered_before, s, incoming)
+    calls = Calls(s, holder, incoming.request, incoming.targets, began, late, before)
     try:
         async with holder.renewing():
             outcome = await _ended(s, holder, incoming, calls)

@@ -239,6 +239,37 @@ def test_a_fallback_answer_is_kept_under_the_target_that_gave_it() -> None:
     play(scene, replies=[Reply("broken", 0.2)])
 
 
+def test_who_falls_to_another_target_is_given_what_that_one_has_answered() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.ask("first", model="two")
+        await stage.rest()
+        await stage.ask("second", model="two")
+        await stage.rest()
+        # b is down for both; c was asked once
+        assert [call.target for call in stage.world.ledger.calls] == ["b", "c", "b"]
+        bought, reused = await stage.result("first"), await stage.result("second")
+        assert (reused["cache"], reused["target"], reused["cost"]["usd"]) == ("hit", "c", 0)
+        assert reused["completion"] == bought["completion"]
+        lines = (await stage.document("second"))["attempts"]
+        assert [(line["target"], line["outcome"]) for line in lines] == [
+            ("b", "unpaid"), ("c", "not called"),
+        ]  # fmt: skip
+
+    play(scene, replies=[Reply("refused"), Reply(), Reply("refused")])
+
+
+@pytest.mark.parametrize("mode", ["refresh", "off"])
+def test_who_wants_a_new_answer_falls_to_another_target_for_one(mode: str) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.ask("first", model="two")
+        await stage.rest()
+        await stage.ask("second", model="two", cache=mode)
+        await stage.rest()
+        assert [call.target for call in stage.world.ledger.calls] == ["b", "c", "b", "c"]
+
+    play(scene, replies=[Reply("refused"), Reply(), Reply("refused")])
+
+
 def test_two_followers_of_a_dead_leader_do_not_both_take_its_flight() -> None:
     async def scene(stage: Stage) -> None:
         await stage.ask("leader")
