@@ -31,9 +31,18 @@ async def embed(s: Services, incoming: Incoming, beside: Beside, look: Look) -> 
     """Give `look` its vector. Raises NoVector; FencedOut, StoreError of its line alone."""
     target = s.routes.targets.get(look.similar.embedder)
     if target is not None and await _needs_a_line(beside, target):
-        embedded = await _under_a_line(s, incoming, beside, look, target)
+        _fill(look, await _under_a_line(s, incoming, beside, look, target))
     else:
-        embedded = await _without(s, look, target)
+        await embed_without_a_line(s, look)
+
+
+async def embed_without_a_line(s: Services, look: Look) -> None:
+    """The same where nothing touches its embedder, or an operator pays. Raises NoVector."""
+    target = s.routes.targets.get(look.similar.embedder)
+    _fill(look, await _without(s, look, target))
+
+
+def _fill(look: Look, embedded: Embedded) -> None:
     if len(embedded.values) != look.similar.numbers:
         look.why = (
             f"Its embedder makes {len(embedded.values)} numbers of a text and not {look.similar.numbers}: "

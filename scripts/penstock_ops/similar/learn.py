@@ -21,6 +21,7 @@ from penstock.ports import Update
 from penstock.requests.flight import CacheEntry
 from penstock.services import Services
 from penstock.similar.audits import case_of, first_question
+from penstock.similar.embedding import embed_without_a_line
 from penstock.similar.entry import Entry
 from penstock.similar.evidence import Way, judged
 from penstock.similar.lookup import Look, look_around, looked, stands_alone
@@ -149,6 +150,7 @@ async def _learn(
     look = looked(one.incoming, one.question, way, similar)
     done.looked += 1
     try:
+        await embed_without_a_line(s, look)
         await look_around(s, one.incoming, look)
     except Exception as error:  # one of many: it is said, and the others go on
         done.failed += 1
