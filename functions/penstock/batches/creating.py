@@ -170,7 +170,7 @@ async def _too_late(work: Work) -> bool:
         if found:
             await _out(work, found)
             return False
-        await give_all_back(work, _of_the_lost(work), _NOBODY_KNOWS, told=min(1, work.perhaps_paid))
+        await _none_begun(work, _NOBODY_KNOWS)
     else:
         await give_all_back(work, NOT_CALLED, "")
     return True
@@ -187,14 +187,15 @@ async def _refused(work: Work, failure: ProviderFailure) -> bool:
         "The provider refuses the batch; its members are asked at once.",
         failure.message,
     )
-    told = min(1, work.perhaps_paid)
-    await give_all_back(work, _of_the_lost(work), failure.message, leave=True, told=told)
+    await _none_begun(work, failure.message, leave=True)
     return True
 
 
-def _of_the_lost(work: Work) -> FailureClass:
-    """Nothing was created now: the outcome is that of the creates before, if there were any."""
-    return FailureClass.AMBIGUOUS if work.perhaps_paid else FailureClass.UNPAID
+async def _none_begun(work: Work, message: str, *, leave: bool = False) -> None:
+    """Nothing was created now: the outcome is that of a create before it that was lost, if there was one."""
+    lost = work.perhaps_paid > 0
+    outcome = FailureClass.AMBIGUOUS if lost else FailureClass.UNPAID
+    await give_all_back(work, outcome, message, leave=leave, told=int(lost))
 
 
 async def give_all_back(

@@ -63,14 +63,14 @@ class Calls:
     """The provider calls of one delivery. `provider_ms` is the time spent inside them.
 
     `began` is when the delivery came, in monotonic seconds: claim and waiting are part of its time. `late`
-    looks for an answer that a batch paid for; raises StoreError, BlobError. `before` looks for what a target
-    has answered already that the request comes to after another one; it raises nothing.
+    looks for an answer that a batch paid for; raises StoreError, BlobError. `elsewhere` looks for what a
+    target has answered already that the request comes to after another one; it raises nothing.
     """
 
     def __init__(
         self, s: Services, holder: Holder[Record], request: Request, targets: tuple[Target, ...],
         began: float, late: Callable[[], Awaitable[Answer | None]] | None = None,
-        before: Callable[[Target], Awaitable[Reused | None]] | None = None,
+        elsewhere: Callable[[Target], Awaitable[Reused | None]] | None = None,
     ) -> None:  # fmt: skip
         self.provider_ms = 0
         self._s = s
@@ -78,7 +78,7 @@ class Calls:
         self._request = request
         self._targets = targets
         self._late = late
-        self._answered_before = before
+        self._elsewhere = elsewhere
         #: The target that was asked after last in the cache; the claim has done that for the first one.
         self._looked_for = 0
         self._index = min(holder.record.target_index, len(targets) - 1)
@@ -260,10 +260,10 @@ class Calls:
 
     async def _known(self, target: Target) -> Reused | None:
         """What `target` has answered somebody else, looked for once when the request comes to it."""
-        if self._answered_before is None or self._index == self._looked_for:
+        if self._elsewhere is None or self._index == self._looked_for:
             return None
         self._looked_for = self._index
-        return await self._answered_before(target)
+        return await self._elsewhere(target)
 
     async def _made(self, target: Target) -> Answered | Out:
         """Call, and tell the rooms what came. Until they have seen it, a cut-off is of unknown outcome; so is

@@ -205,8 +205,8 @@ async def _work(s: Services, holder: Holder[Record], incoming: Incoming, began: 
 
 async def _call_and_save(s: Services, holder: Holder[Record], incoming: Incoming, began: float) -> None:
     late = partial(recovered, s, holder) if holder.record.was_sent else None
-    before = partial(answered_before, s, incoming)
-    calls = Calls(s, holder, incoming.request, incoming.targets, began, late, before)
+    elsewhere = partial(answered_before, s, incoming)
+    calls = Calls(s, holder, incoming.request, incoming.targets, began, late, elsewhere)
     try:
         async with holder.renewing():
             outcome = await _ended(s, holder, incoming, calls)

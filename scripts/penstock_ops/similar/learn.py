@@ -21,7 +21,7 @@ from penstock.ports import Update
 from penstock.requests.flight import CacheEntry
 from penstock.services import Services
 from penstock.similar.audits import case_of, first_question
-from penstock.similar.embedding import embed_without_a_line
+from penstock.similar.embedding import NoVector, embed_without_a_line
 from penstock.similar.entry import Entry
 from penstock.similar.evidence import Way, judged
 from penstock.similar.lookup import Look, look_around, looked, stands_alone
@@ -154,7 +154,8 @@ async def _learn(
         await look_around(s, one.incoming, look)
     except Exception as error:  # one of many: it is said, and the others go on
         done.failed += 1
-        say(f"{one.record.request_id}: not looked at ({type(error).__name__}).")
+        why = error if isinstance(error, NoVector) else type(error).__name__
+        say(f"{one.record.request_id}: not looked at ({why}).")
         return
     # Of a pair that is kept already the later one counts, as it did the first time.
     earlier = look.candidate is not None and look.candidate.entry.source not in later
