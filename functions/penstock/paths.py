@@ -16,8 +16,9 @@ from penstock.targets.routes import Target
 #: (Firestore's best practices); the prefix spreads it over this many.
 SHARDS = 16
 
-#: Usage counters of one tenant and day are spread over this many documents.
-USAGE_SHARDS = 8
+#: Usage counters of one tenant and day are spread over this many documents: an instance confirms batch after
+#: batch, so that of a few instances a few write at once, and a large batch writes all of them.
+USAGE_SHARDS = 4
 
 #: The collections that the sweeper's and response_processor's queries run over.
 REQUESTS = "requests"

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from penstock.errors import AlreadyExists, PreconditionFailed, StoreError, WriteRefused
 from penstock.ports import Increment, Merge, Store, Write
 
-#: Commits of one batch.
-_MOST = 40
+#: Commits of one batch: as many as an instance of response_processor is sent at once.
+_MOST = 80
 #: Nothing of the batch was written: each of its commits may be made by itself.
 _REFUSED = (AlreadyExists, PreconditionFailed, WriteRefused)
 

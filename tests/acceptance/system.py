@@ -143,7 +143,7 @@ class System:
             "GOOGLE_CLOUD_PROJECT": self.project,
             "PENSTOCK_BUCKET": str(self.folder / "blobs"),
             "PENSTOCK_TIME_SCALE": str(self.time_scale),
-            **self._optional_topics(),
+            **self.optional_topics(),
             **environment,
             **self.env,
         }
@@ -171,7 +171,7 @@ class System:
     async def __aexit__(self, *exc_info: object) -> None:
         await self._stack.aclose()
 
-    def _optional_topics(self) -> Mapping[str, str]:
+    def optional_topics(self) -> Mapping[str, str]:
         """What the functions are told of the rooms that are switched on."""
         topics = {
             "PENSTOCK_RUNS_TOPIC": self.topology.runs_topic,

@@ -27,6 +27,8 @@ pytestmark = [
 CONFIRMED = Trip(reads=1, writes=2, steps=2)
 #: The same for a result whose request led a flight: beside the batch it looks for followers.
 CONFIRMED_LEADER = CONFIRMED + Trip(reads=1)
+#: Writes of a miss where eighty are confirmed at once (docs/performance.md).
+MISS_WRITES_TOGETHER = 5.2
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -121,8 +123,8 @@ async def test_an_idle_minute(emulators: Emulators, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 async def test_confirmations_that_come_together_share_batches(bench: Bench) -> None:
-    # Given results of one tenant that nobody has confirmed
-    count = 24
+    # Given results of one tenant that nobody has confirmed, as many as an instance is sent at once
+    count = 80
     for number in range(count):
         await bench.handle(bench.rig.envelope(question("miss") | {"request_id": f"together-{number}"}))
     topic = bench.rig.topology.response_subscription
@@ -136,6 +138,7 @@ async def test_confirmations_that_come_together_share_batches(bench: Bench) -> N
     # I expect that every one is confirmed, and that those of a batch add to each usage document once
     assert set(answers) == {204}
     commits = [call for call in calls if call.written]
-    assert trip_of(calls).writes < 2 * count
     assert len(commits) < count
+    # beside the four of its claim and its result, that is what a miss writes
+    assert 4 + trip_of(calls).writes / count <= MISS_WRITES_TOGETHER
     assert sum("/requests/" in path for call in commits for path in call.written) == count

@@ -148,7 +148,7 @@ async def test_money_adds_a_day_up(s: Services) -> None:
     today = s.clock.now()
     counts = {"requests": 2, "status_completed": 2, "cache_hit": 1, "cost_nano_usd": 1_500_000_000}
     paths = {
-        usage_path("t", f"r-{n}", f"{today:%Y-%m-%d}", f"model-{m}") for n in range(50) for m in range(60)
+        usage_path("t", f"r-{n}", f"{today:%Y-%m-%d}", f"model-{m}") for n in range(50) for m in range(100)
     }
     await s.store.commit([Merge(path, counts) for path in paths], timeout_s=10)
     await s.store.commit([Merge(usage_path("t", "r", "2020-11-21", "m"), counts)], timeout_s=10)

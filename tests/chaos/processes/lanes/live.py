@@ -10,7 +10,7 @@ from pathlib import Path
 
 from penstock_ops.emulation.emulators import Emulators
 from tests.chaos.processes.lanes.check import LanesEvidence, lanes_wrong
-from tests.chaos.processes.lanes.provider import LAZY, PROMPT, LanesModel, lane_routes
+from tests.chaos.processes.lanes.provider import LAZY, PROMPT, LanesModel, with_lane
 from tests.chaos.processes.lanes.workload import KINDS
 from tests.chaos.processes.live import LATENCY_S, Outcome, Shape, Tell, disorder_of, through
 from tests.chaos.processes.money.bills import MAX_OUTPUT, price_list
@@ -18,6 +18,8 @@ from tests.chaos.processes.stage import Stage
 from tests.chaos.processes.workload import workload
 
 BATCHERS = 2
+#: Of every target whose price is listed.
+LONGEST = {LAZY: MAX_OUTPUT, PROMPT: MAX_OUTPUT}
 
 
 @dataclass
@@ -27,7 +29,7 @@ class LanesStage(Stage):
     model: LanesModel = field(default_factory=lambda: LanesModel(0))
 
     def routed(self) -> str:
-        return lane_routes(self.model.base_url)
+        return with_lane(super().routed(), self.model.base_url)
 
     async def wrong_besides(self) -> list[str]:
         evidence = await self._evidence()
@@ -58,6 +60,6 @@ async def live_lanes(shape: Shape, emulators: Emulators, folder: Path, tell: Tel
         stage = LanesStage(
             emulators, f"pen-lanes-{shape.seed}-{time.time_ns() % 10**9}", folder, handlers=shape.handlers,
             batchers=BATCHERS, disorder=disorder_of(shape.seed), time_scale=shape.time_scale, model=model,
-            env={"PENSTOCK_PRICES": price_list(folder)}, longest={LAZY: MAX_OUTPUT, PROMPT: MAX_OUTPUT},
+            env={"PENSTOCK_PRICES": price_list(folder)}, longest=LONGEST,
         )  # fmt: skip
         return await through(stage, shape, work, tell)

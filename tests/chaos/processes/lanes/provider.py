@@ -10,7 +10,6 @@ from typing import Any
 
 from tests.chaos.processes.money.bills import MAX_OUTPUT, PRICE
 from tests.chaos.processes.provider import Model, text_of
-from tests.chaos.processes.workload import routes
 from tests.servers.openai_batches import Batch, Batches
 from tests.servers.openai_ledger import Call
 from tests.servers.openai_wire import Asked, completion, error_body
@@ -43,6 +42,9 @@ class LanesModel(Model):
     def repair(self) -> None:
         super().repair()
         self.batches.faults.clear()
+
+    def line_paid(self, asked: Asked, call: Call) -> None:
+        """A line was answered, and will be billed."""
 
 
 class BookedBatches(Batches):
@@ -79,6 +81,7 @@ class BookedBatches(Batches):
             body = error_body("openai", told, type="invalid_request_error", code=None)
             return behaviour.number("code", 500), body
         self.paid[name] += 1
+        self._model.line_paid(asked, call)
         return 200, completion(asked, behaviour, text=text_of(asked))
 
     def _end(self, batch: Batch, status: str, done: int) -> None:
@@ -103,9 +106,9 @@ def _lost(fault: str, worked: list[Any], answered: list[Any]) -> list[Any]:
     return []
 
 
-def lane_routes(base_url: str) -> str:
-    """PENSTOCK_ROUTES: as workload.routes, and one with a lane that waits."""
-    both = json.loads(routes(base_url))
+def with_lane(routed: str, base_url: str) -> str:
+    """PENSTOCK_ROUTES: those of `routed`, and one with a lane that waits."""
+    both = json.loads(routed)
 
     def target(model: str) -> dict[str, object]:
         named = {"name": model, "provider": "openai", "model": model, "base_url": base_url}

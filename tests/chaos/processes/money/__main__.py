@@ -32,6 +32,9 @@ def _main(
     rest: Annotated[
         float, typer.Option(min=1, help="Seconds in which a seed must come to rest; more on a slow machine.")
     ] = 300.0,
+    lanes: Annotated[
+        bool, typer.Option("--lanes", help="With lanes that wait, batchers among them.")
+    ] = False,
     indexed: Indexed = False,
     keep: Annotated[Path | None, typer.Option(help="Keep logs and ledgers in this folder.")] = None,
 ) -> None:
@@ -42,7 +45,9 @@ def _main(
     with contextlib.ExitStack() as stack:
         folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="penstock-chaos-")))
         for number in range(seed, seed + seeds):
-            shape = Shape(number, budget, callers, processes, kills, pauses, cuts, during_s, time_scale, rest)
+            shape = Shape(
+                number, budget, callers, processes, kills, pauses, cuts, during_s, time_scale, rest, lanes
+            )
             outcome = _one(shape, folder / f"seed-{number}", indexed=indexed)
             _tell(outcome, shape, indexed=indexed)
             broken |= bool(outcome.violations)
@@ -71,6 +76,7 @@ def _tell(outcome: Outcome, shape: Shape, *, indexed: bool) -> None:
         "pauses",
         "cuts",
         "busy",
+        *(("batches", "lines") if shape.lanes else ()),
     )
     told = ", ".join(f"{name} {outcome.figures[name]}" for name in names)
     typer.echo(
@@ -81,7 +87,8 @@ def _tell(outcome: Outcome, shape: Shape, *, indexed: bool) -> None:
         typer.echo(f"seed {outcome.seed}: {violation}")
     if outcome.violations:
         typer.echo(
-            f"again: scripts/chaos money{said(indexed)} --seed {shape.seed} --budget {shape.budget_usd:g}"
+            f"again: scripts/chaos money{' --lanes' if shape.lanes else ''}{said(indexed)}"
+            f" --seed {shape.seed} --budget {shape.budget_usd:g}"
             f" --callers {shape.callers} --processes {shape.processes} --kills {shape.kills}"
             f" --pauses {shape.pauses} --cuts {shape.cuts} --during {shape.during_s:g}"
             f" --time-scale {shape.time_scale:g}"

@@ -40,9 +40,14 @@ class BillingModel(Model):
         self, http: web.Request, asked: Asked, behaviour: Behaviour, call: Call
     ) -> web.StreamResponse:
         if call.billed:
-            tokens = count_tokens(asked.text), count_tokens(text_of(asked))
-            self.billed[call.number] = 1000 * (tokens[0] * _INPUT + tokens[1] * _OUTPUT)
+            self.billed[call.number] = listed(asked)
         return await super()._carry_out(http, asked, behaviour, call)
+
+
+def listed(asked: Asked) -> int:
+    """What the answer costs at list price, in nano-dollars."""
+    tokens = count_tokens(asked.text), count_tokens(text_of(asked))
+    return 1000 * (tokens[0] * _INPUT + tokens[1] * _OUTPUT)
 
 
 def price_list(folder: Path) -> str:

@@ -14,9 +14,12 @@ from typing import Any
 
 from penstock.money.limits import NANO
 from penstock_ops.emulation.emulators import Emulators
+from tests.chaos.processes.lanes.live import BATCHERS, LONGEST
+from tests.chaos.processes.lanes.workload import KINDS
 from tests.chaos.processes.live import disorder_of, publish, redrive
 from tests.chaos.processes.money.bills import BillingModel, price_list
 from tests.chaos.processes.money.check import Looked, MoneyEvidence, money_wrong
+from tests.chaos.processes.money.lanes import BillingLanesModel, MoneyLanesStage
 from tests.chaos.processes.money.stage import MoneyStage
 from tests.chaos.processes.records import keep_money
 from tests.chaos.processes.strikes import CUTS, Blow
@@ -46,6 +49,8 @@ class Shape:
     during_s: float
     time_scale: float = 10.0
     rest_s: float = 300.0
+    #: With lanes that wait, and batchers.
+    lanes: bool = False
 
 
 @dataclass(slots=True)
@@ -62,9 +67,9 @@ class Outcome:
 async def live(shape: Shape, emulators: Emulators, folder: Path) -> Outcome:
     """Live through one seed on running emulators. Each needs a folder of its own."""
     started = time.monotonic()
-    work = _modest(workload(shape.seed, shape.callers, shape.during_s))
+    work = _modest(workload(shape.seed, shape.callers, shape.during_s, KINDS if shape.lanes else None))
     async with (
-        BillingModel(latency_s=_LATENCY_S, ledger=folder / "calls.jsonl") as model,
+        _model(shape, folder) as model,
         _stage(shape, emulators, folder, model) as stage,
     ):
         model.by_id = dict(work.behaviours)
@@ -83,6 +88,11 @@ async def live(shape: Shape, emulators: Emulators, folder: Path) -> Outcome:
     outcome.figures["redriven"] = len(redriven)
     outcome.seconds = time.monotonic() - started
     return outcome
+
+
+def _model(shape: Shape, folder: Path) -> BillingModel:
+    told: dict[str, Any] = {"latency_s": _LATENCY_S, "ledger": folder / "calls.jsonl"}
+    return BillingLanesModel(shape.seed, **told) if shape.lanes else BillingModel(**told)
 
 
 def _modest(work: Workload) -> Workload:
@@ -105,12 +115,16 @@ def _stage(shape: Shape, emulators: Emulators, folder: Path, model: BillingModel
         {"scope": scope, "period": period, "usd": round(share * shape.budget_usd, 6), "on_exhausted": way}
         for scope, period, share, way in _budgets()
     ]
-    return MoneyStage(
-        emulators, f"pen-money-{shape.seed}-{time.time_ns() % 10**9}", folder, handlers=shape.processes,
-        disorder=disorder_of(shape.seed),
-        time_scale=shape.time_scale, model=model,
-        env={"PENSTOCK_BUDGETS": json.dumps(budgets), "PENSTOCK_PRICES": price_list(folder)},
-    )  # fmt: skip
+    project = f"pen-money-{shape.seed}-{time.time_ns() % 10**9}"
+    told: dict[str, Any] = {
+        "handlers": shape.processes, "disorder": disorder_of(shape.seed), "time_scale": shape.time_scale,
+        "env": {"PENSTOCK_BUDGETS": json.dumps(budgets), "PENSTOCK_PRICES": price_list(folder)},
+    }  # fmt: skip
+    if isinstance(model, BillingLanesModel):
+        return MoneyLanesStage(
+            emulators, project, folder, model=model, batchers=BATCHERS, longest=LONGEST, **told
+        )
+    return MoneyStage(emulators, project, folder, model=model, **told)
 
 
 async def _under_fire(shape: Shape, stage: MoneyStage, work: Workload) -> list[Looked]:
@@ -133,7 +147,8 @@ async def _lower(shape: Shape, stage: MoneyStage) -> int:
     usd = round(shape.budget_usd * _LOWERED, 6)
     await stage.set_budget("all", "month", usd, "fail")
     await asyncio.sleep(_HEARD_S / shape.time_scale + _still_s(stage))
-    return max(_nano(usd), stage.model.bill + await stage.held_nano())
+    held = await stage.held_nano()  # first: a call that ends meanwhile stands in both then, and never in none
+    return max(_nano(usd), held + stage.model.bill)
 
 
 def _still_s(stage: MoneyStage) -> float:
@@ -166,8 +181,9 @@ async def _judged(stage: MoneyStage, shape: Shape, looked: list[Looked], at_rest
         pauses=stage.strikes.count(Blow.PAUSE),
         cuts=stage.strikes.count(*CUTS),
         busy=stage.strikes.count(Blow.BUSY),
+        **stage.figures_besides(),
     )
-    return Outcome(shape.seed, evidence, money_wrong(evidence), figures)
+    return Outcome(shape.seed, evidence, [*money_wrong(evidence), *await stage.wrong_besides()], figures)
 
 
 def _bills(stage: MoneyStage) -> dict[tuple[str, str], int]:

@@ -50,7 +50,7 @@ class MoneyStage(Stage):
     async def set_budget(self, scope: str, period: str, usd: float, on_exhausted: str) -> None:
         """As an operator does. Raises RuntimeError with what the command said."""
         operator = Operator.at(
-            self.folder / "operator", **self.emulators.environment, **self.env,
+            self.folder / "operator", **self.emulators.environment, **self.optional_topics(), **self.env,
             GOOGLE_CLOUD_PROJECT=self.project, PENSTOCK_TIME_SCALE=str(self.time_scale),
             PENSTOCK_BUCKET=str(self.folder / "blobs"),
         ).but(PENSTOCK_LOCAL=None)  # fmt: skip
