@@ -147,7 +147,7 @@ def _labels() -> Steps:
 
 
 def _chain() -> Steps:
-    links = [{"as": "next", "request": _request("[id:{{item.ask}}-2] {{item.first}}")}]
+    links = [{"as": "next", "request": _request("[id:{{item.ask}}-next] {{item.first}}")}]
     chain = {"as": "first", "request": _request("[id:{{item.ask}}] {{item.ask}}"), "then": links}
     return [{"id": "chain", "map": chain} | _MANY]
 
