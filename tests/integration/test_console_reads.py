@@ -61,7 +61,9 @@ async def counted(emulators: Emulators) -> AsyncIterator[Counted]:
 async def test_a_poll_reads_ten_documents_however_many_are_open(counted: Counted) -> None:
     for look in ("/", "/open", "/open"):
         read, counts = await counted.documents(look)
-        assert (read, counts) == (10, 1)
+        # the last hour lies in one document in its last minute, else in two
+        assert read in (9, 10)
+        assert counts == 1
 
 
 async def test_the_other_pages_read_what_docs_say(counted: Counted) -> None:
