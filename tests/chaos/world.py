@@ -57,6 +57,8 @@ RESULTS, LETTERS, PUBLISHED = "audit-results", "audit-dead-letters", "audit-requ
 #: The same of the topics that runs add.
 INTERNAL, TOLD = "audit-internal", "audit-runs"
 
+#: After so many seconds who was cancelled is cancelled again.
+_ONCE_MORE_S = 1.0
 #: Memory where there is some to be had: a simulated commit needs no disk.
 _SHM = Path("/dev/shm")
 
@@ -148,9 +150,7 @@ class World:
             instance.services.pause.close()
             for seam in instance.services.seams:
                 seam.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(tasks)
         await self.store.close()
         await self.bus.close()
 
@@ -319,6 +319,15 @@ async def world(shape: Shape, script: Script | None = None, plan: Plan | None = 
             yield made
         finally:
             await made.stop()
+
+
+async def ended(tasks: set[asyncio.Task[Any]]) -> None:
+    """Cancel them until they are over: one of a dead process puts in order then, and waits for the store for
+    ever."""
+    while tasks:
+        for task in tasks:
+            task.cancel()
+        _, tasks = await asyncio.wait(tasks, timeout=_ONCE_MORE_S)
 
 
 def _push(name: str, topic: str, max_attempts: int) -> Subscription:
