@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from penstock.paths import USAGE_SHARDS
 from penstock.pause import PAUSE_PATH
 from penstock_ops.bench.rig import Rig, question
 from penstock_ops.bench.trips import Bench, Case, Trip, counting, trip_of
@@ -27,8 +28,6 @@ pytestmark = [
 CONFIRMED = Trip(reads=1, writes=2, steps=2)
 #: The same for a result whose request led a flight: beside the batch it looks for followers.
 CONFIRMED_LEADER = CONFIRMED + Trip(reads=1)
-#: Writes of a miss where eighty are confirmed at once (docs/performance.md).
-MISS_WRITES_TOGETHER = 5.2
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -139,6 +138,6 @@ async def test_confirmations_that_come_together_share_batches(bench: Bench) -> N
     assert set(answers) == {204}
     commits = [call for call in calls if call.written]
     assert len(commits) < count
-    # beside the four of its claim and its result, that is what a miss writes
-    assert 4 + trip_of(calls).writes / count <= MISS_WRITES_TOGETHER
+    # how many batches they are is the machine's: test_together.py says what two of them are
+    assert trip_of(calls).writes <= count + USAGE_SHARDS * len(commits)
     assert sum("/requests/" in path for call in commits for path in call.written) == count

@@ -11,6 +11,7 @@ import pytest
 from penstock.adapters.stores.sqlite import SqliteStore
 from penstock.clock import SystemClock
 from penstock.errors import PreconditionFailed, StoreUnavailable
+from penstock.paths import usage_path
 from penstock.ports import Committed, Create, Increment, Merge, Update, Write
 from penstock.together import Together
 
@@ -63,6 +64,27 @@ async def test_ten_that_come_at_once_are_eleven_writes_and_are_counted_ten_times
     assert store.batches == [11]
     [found] = await store.read(["sums/all"], timeout_s=9)
     assert found.fields == {"things": 10, "day": "2026-11-29"}
+
+
+async def test_a_miss_of_eighty_that_are_confirmed_together_writes_at_most_five_and_a_fifth(
+    store: _Counting,
+) -> None:
+    # Given eighty confirmations, each of which adds to one of its day's usage documents
+    updates = await _created(store, 80)
+    paths = [usage_path("t", f"r{n}", "2026-11-29", "m") for n in range(80)]
+    adds = [Merge(path, {"requests": Increment(1)}) for path in paths]
+
+    # If the first is under way when the others come
+    together = Together()
+    each = [together.commit(store, [one, add], timeout_s=9) for one, add in zip(updates, adds, strict=True)]
+    first = asyncio.create_task(each[0])
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await asyncio.gather(first, *each[1:])
+
+    # I expect two batches, and beside the four writes of a claim and a result little more than one
+    assert len(store.batches) == 2
+    assert 4 + sum(store.batches) / 80 <= 5.2
 
 
 async def test_who_comes_while_a_batch_is_under_way_goes_with_the_next(store: _Counting) -> None:

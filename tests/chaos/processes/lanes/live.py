@@ -18,8 +18,6 @@ from tests.chaos.processes.stage import Stage
 from tests.chaos.processes.workload import workload
 
 BATCHERS = 2
-#: Of every target whose price is listed.
-LONGEST = {LAZY: MAX_OUTPUT, PROMPT: MAX_OUTPUT}
 
 
 @dataclass
@@ -60,6 +58,6 @@ async def live_lanes(shape: Shape, emulators: Emulators, folder: Path, tell: Tel
         stage = LanesStage(
             emulators, f"pen-lanes-{shape.seed}-{time.time_ns() % 10**9}", folder, handlers=shape.handlers,
             batchers=BATCHERS, disorder=disorder_of(shape.seed), time_scale=shape.time_scale, model=model,
-            env={"PENSTOCK_PRICES": price_list(folder)}, longest=LONGEST,
+            env={"PENSTOCK_PRICES": price_list(folder)}, longest={LAZY: MAX_OUTPUT, PROMPT: MAX_OUTPUT},
         )  # fmt: skip
         return await through(stage, shape, work, tell)

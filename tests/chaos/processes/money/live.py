@@ -14,7 +14,7 @@ from typing import Any
 
 from penstock.money.limits import NANO
 from penstock_ops.emulation.emulators import Emulators
-from tests.chaos.processes.lanes.live import BATCHERS, LONGEST
+from tests.chaos.processes.lanes.live import BATCHERS
 from tests.chaos.processes.lanes.workload import KINDS
 from tests.chaos.processes.live import disorder_of, publish, redrive
 from tests.chaos.processes.money.bills import BillingModel, price_list
@@ -121,9 +121,7 @@ def _stage(shape: Shape, emulators: Emulators, folder: Path, model: BillingModel
         "env": {"PENSTOCK_BUDGETS": json.dumps(budgets), "PENSTOCK_PRICES": price_list(folder)},
     }  # fmt: skip
     if isinstance(model, BillingLanesModel):
-        return MoneyLanesStage(
-            emulators, project, folder, model=model, batchers=BATCHERS, longest=LONGEST, **told
-        )
+        return MoneyLanesStage(emulators, project, folder, model=model, batchers=BATCHERS, **told)
     return MoneyStage(emulators, project, folder, model=model, **told)
 
 
