@@ -6,7 +6,9 @@ Whoever answers has the name by a certificate of ours; that Google takes what it
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+import struct
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -89,3 +91,18 @@ async def test_a_span_goes_to_google_with_our_identitys_token(tmp_path: Path, st
     assert len(sent) == (2 if stale else 1)
     assert (span.name, span.resource["gcp.project_id"]) == ("a life", "my-project-1")
     assert span.attributes == {"penstock.request_id": "r"}
+
+
+def test_who_hangs_up_before_the_hands_are_shaken_holds_up_nobody(tmp_path: Path) -> None:
+    """Google's library asks in a thread of its own; when the process ends, that connection is reset."""
+    tls, _ = certified(tmp_path)
+    with (
+        socket.socket() as silent,
+        OtlpServer(tls=tls) as collector,
+        ConnectProxy(collector.port) as proxy,
+    ):
+        silent.connect(("127.0.0.1", collector.port))
+        with socket.create_connection(("127.0.0.1", int(proxy.url.rpartition(":")[2]))) as client:
+            client.sendall(b"CONNECT iam.googleapis.com:443 HTTP/1.1\r\n\r\n")
+            assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

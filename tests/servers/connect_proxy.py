@@ -59,4 +59,6 @@ def _pipe(source: socket.socket, target: socket.socket) -> None:
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
             target.sendall(data)
+    # Also after a reset, or whoever is behind waits for the rest for ever.
+    with contextlib.suppress(OSError):
         target.shutdown(socket.SHUT_WR)

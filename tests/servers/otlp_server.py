@@ -84,7 +84,10 @@ class OtlpServer:
 
         self._server = _Server(("127.0.0.1", 0), Handler)
         if self._tls is not None:
-            self._server.socket = self._tls.wrap_socket(self._server.socket, server_side=True)
+            # Each connection shakes hands in its own thread: one that says nothing holds up nobody.
+            self._server.socket = self._tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
