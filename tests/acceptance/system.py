@@ -33,7 +33,8 @@ from penstock_ops.emulation.bridge import Bridge, Route
 from penstock_ops.emulation.disorder import ORDERLY, Disorder
 from penstock_ops.emulation.emulators import Emulators
 from penstock_ops.processes.leash import Leashed
-from penstock_ops.terminal.topology import RUNS_AT_ONCE, Topology, create_on_pubsub
+from penstock_ops.terminal.topology import RUNS_AT_ONCE, Topology
+from penstock_ops.terminal.topology_on_pubsub import create_on_pubsub
 
 ROOT = Path(__file__).parents[2]
 FRAMEWORK = Path(sys.executable).with_name("functions-framework")

@@ -113,3 +113,20 @@ def test_help_imports_nothing_heavy(operator: Operator) -> None:
     )  # fmt: skip
 
     assert not heavy & {module.partition(".")[0] for module in told.stdout.split()}
+
+
+def test_a_folder_is_asked_without_googles_clients(operator: Operator) -> None:
+    """If I ask a local folder after a request, I expect no wait for the client of a cloud I do not use."""
+    program = """
+import contextlib, runpy, sys
+sys.argv = ["penstock", "get", "nope"]
+with contextlib.suppress(SystemExit):
+    runpy.run_module("penstock_ops.cli", run_name="__main__")
+print("the last line:", *sys.modules)
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=operator.env
+    )
+
+    assert "has no request nope" in told.stderr
+    assert not {"grpc", "google.auth", "google.pubsub_v1"} & set(told.stdout.splitlines()[-1].split())

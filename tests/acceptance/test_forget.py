@@ -14,7 +14,8 @@ from penstock.paths import cache_path, orphan_path, request_path, usage_path
 from penstock.ports import Create
 from penstock.requests.record import Record, State
 from penstock_ops.emulation.emulators import Emulators
-from penstock_ops.terminal.topology import Topology, create_on_pubsub
+from penstock_ops.terminal.topology import Topology
+from penstock_ops.terminal.topology_on_pubsub import create_on_pubsub
 from tests.acceptance.penstock_command import Done, Operator
 
 pytestmark = [pytest.mark.emulators]

@@ -21,7 +21,7 @@ from penstock.adapters.google.grpc_channel import open_transport
 from penstock.messages.envelope import Envelope
 from penstock.ports import Bus
 from penstock_ops.emulation.bridge import Bridge, Route
-from penstock_ops.terminal.topology import on_pubsub
+from penstock_ops.terminal.topology_on_pubsub import on_pubsub
 from tests.contract.conftest import SystemClock
 
 

@@ -16,7 +16,8 @@ from penstock.messages.envelope import Envelope
 from penstock_ops.emulation.bridge import Bridge, Route
 from penstock_ops.emulation.disorder import Disorder
 from penstock_ops.emulation.emulators import Emulators
-from penstock_ops.terminal.topology import Topology, create_on_pubsub
+from penstock_ops.terminal.topology import Topology
+from penstock_ops.terminal.topology_on_pubsub import create_on_pubsub
 from tests.servers.push_endpoint import PushEndpoint, always
 
 pytestmark = pytest.mark.emulators

@@ -12,7 +12,8 @@ import pytest
 from penstock.bootstrap import build
 from penstock.settings import read_settings
 from penstock_ops.emulation.emulators import Emulators
-from penstock_ops.terminal.topology import Topology, create_on_pubsub
+from penstock_ops.terminal.topology import Topology
+from penstock_ops.terminal.topology_on_pubsub import create_on_pubsub
 from tests.integration.piled import TOPIC, Ahead, Piled
 from tests.servers.openai_server import OpenAIServer
 

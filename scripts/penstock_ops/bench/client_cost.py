@@ -19,7 +19,8 @@ from penstock.ports import Put
 from penstock_ops.bench import client_layers as layers
 from penstock_ops.emulation.emulators import EmulatorFault, Emulators
 from penstock_ops.terminal.progress import progress
-from penstock_ops.terminal.topology import Topology, create_on_pubsub
+from penstock_ops.terminal.topology import Topology
+from penstock_ops.terminal.topology_on_pubsub import create_on_pubsub
 
 #: Each round measures every layer, in the other order than the round before.
 ROUNDS = 5

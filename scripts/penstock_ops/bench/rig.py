@@ -26,7 +26,8 @@ from penstock_ops.bench.feeder import Feeder, feeding
 from penstock_ops.bench.instance import Instance
 from penstock_ops.bench.lane import Lane, Pace
 from penstock_ops.emulation.emulators import Emulators
-from penstock_ops.terminal.topology import Topology, create_on_pubsub
+from penstock_ops.terminal.topology import Topology
+from penstock_ops.terminal.topology_on_pubsub import create_on_pubsub
 
 #: Far above every in-flight number that a bench uses: our own limit is not what is measured.
 _CALLS_AT_ONCE = 10_000

@@ -16,7 +16,8 @@ from penstock_ops.processes.awaited import awaited
 from penstock_ops.processes.leash import Leashed
 from penstock_ops.processes.stack import READY_S, not_started
 from penstock_ops.terminal.faults import OperatorFault
-from penstock_ops.terminal.topology import Topology, create_on_pubsub
+from penstock_ops.terminal.topology import Topology
+from penstock_ops.terminal.topology_on_pubsub import create_on_pubsub
 
 TARGETS = ("request_handler", "response_processor", "sweeper")
 
