@@ -100,7 +100,8 @@ def _run(mutant: Mutant | None, tests: Sequence[str]) -> tuple[bool, str]:
     """Whether `tests` pass with the bug planted (None: with none)."""
     with tempfile.TemporaryDirectory(prefix="penstock-mutant-") as folder:
         functions = Path(folder) / "functions"
-        shutil.copytree(REPOSITORY / "functions", functions, ignore=shutil.ignore_patterns("__pycache__"))
+        # With what is compiled, since most of it stays; what is being compiled just now may be gone at once.
+        shutil.copytree(REPOSITORY / "functions", functions, ignore=shutil.ignore_patterns("*.pyc.*"))
         if mutant is not None:
             apply(mutant, functions)
         environment = os.environ | {"PYTHONPATH": str(functions), "PYTHONDONTWRITEBYTECODE": "1"}
