@@ -40,9 +40,9 @@ def test_from_a_failure_to_its_life_and_what_was_asked(shown: tuple[Any, Operato
     page.get_by_role("link", name="Find").click()
     page.get_by_label("state").select_option("failed")
     page.get_by_role("button", name="Find").click()
-    assert "state=failed" in page.url
+    page.wait_for_url(lambda url: "state=failed" in url)
     page.get_by_role("link", name="refused-by-the-provider").click()
-    assert page.get_by_text("provider_rejected").first.is_visible()
+    page.get_by_text("provider_rejected").first.wait_for()
     page.get_by_role("link", name="Show what was asked").click()
     assert "Name a river." in page.locator("pre").inner_text()
 
@@ -63,12 +63,12 @@ def test_a_selection_is_redriven_and_seen_to_complete(shown: tuple[Any, Operator
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
     redrive(page, address, REFUSED[:2], lambda _: no_violations(page))
-    assert "2 redriven" in page.content()
+    page.get_by_text("2 redriven").first.wait_for()
     page.get_by_role("link", name="Dead letters").click()
-    assert page.get_by_label(f"Choose {REFUSED[2]}").is_visible()
+    page.get_by_label(f"Choose {REFUSED[2]}").wait_for()
     assert page.get_by_label(f"Choose {REFUSED[0]}").count() == 0
     page.get_by_role("link", name="Actions").click()
-    assert page.get_by_role("row").filter(has_text="2 redriven").get_by_text("local").is_visible()
+    page.get_by_role("row").filter(has_text="2 redriven").get_by_text("local").wait_for()
     assert shell.run("get", REFUSED[0]).code == 0
     assert said == []
 
@@ -81,11 +81,11 @@ def test_a_run_says_how_far_it_is_and_what_failed(shown: tuple[Any, Operator, st
     page.get_by_role("link", name="label-tickets").click()
     page.get_by_text("succeeded").wait_for(timeout=20_000)
     page.get_by_role("link", name="Show the items that failed").click()
-    assert page.get_by_role("row").filter(has_text="T-2").get_by_text("template_error").is_visible()
+    page.get_by_role("row").filter(has_text="T-2").get_by_text("template_error").wait_for()
     page.reload()
     page.get_by_role("button", name="redrive").click()
     page.get_by_role("link", name="Actions").click()
-    assert page.get_by_role("row").filter(has_text="redrive a run").get_by_text("done").is_visible()
+    page.get_by_role("row").filter(has_text="redrive a run").get_by_text("done").wait_for()
 
 
 def test_from_the_budgets_to_a_bill_and_from_a_batch_to_a_life(shown: tuple[Any, Operator, str]) -> None:
@@ -94,14 +94,16 @@ def test_from_the_budgets_to_a_bill_and_from_a_batch_to_a_life(shown: tuple[Any,
     page.goto(address)
     page.get_by_role("link", name="Money").click()
     budget = page.get_by_role("region", name="Budgets").get_by_role("row").filter(has_text="tenant:default")
-    assert budget.get_by_text("$1.200000").is_visible()
+    budget.get_by_text("$1.200000").wait_for()
     page.get_by_role("region", name="Bills").get_by_role("link").first.click()
-    causes = page.get_by_role("region", name="Differences").get_by_role("rowheader").all_inner_texts()
+    differences = page.get_by_role("region", name="Differences")
+    differences.wait_for()
+    causes = differences.get_by_role("rowheader").all_inner_texts()
     assert causes == ["day edge", "calls that may have been paid", "rate", "tax and discount"]
     page.get_by_role("link", name="Batches").click()
     page.get_by_role("link", name="nightly-1").click()
     page.get_by_role("link", name="answered").click()
-    assert page.get_by_text("result: completed").is_visible()
+    page.get_by_text("result: completed").wait_for()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -34,7 +34,7 @@ async def settle(work: Work) -> bool:
         fates = dict(work.batch.fates or {})
         fates["without a line"] = fates.get("without a line", 0) + back
         await work.note(offset=start + CHUNK, fates=fates)
-    if await _turns_up(work):
+    if await turns_up(work):
         return False
     await _delete_files(work)
     now, batch = work.s.clock.now(), work.batch
@@ -48,7 +48,7 @@ async def settle(work: Work) -> bool:
     return False
 
 
-async def _turns_up(work: Work) -> bool:
+async def turns_up(work: Work) -> bool:
     """Whether it is not over: what may have been begun for it is looked for as long as a listing may lag."""
     batch = work.batch
     if batch.sought_until is None or work.s.clock.now() >= batch.sought_until:

@@ -19,7 +19,7 @@ from penstock.requests.seams import seams_of
 from penstock.runner import Job
 
 #: How long a provider keeps what we forgot to delete, beyond the batch's window: in seconds.
-_KEPT_S = 2 * 86_400.0
+KEPT_S = 2 * 86_400.0
 #: Clocks of ours and the provider's may differ by this much when jobs are listed.
 _SKEW_S = 300.0
 _NOBODY_KNOWS = "Nobody can tell whether its batch was begun."
@@ -39,7 +39,7 @@ async def upload(work: Work) -> bool:
     try:
         name = await work.runner.upload(
             f"{batch.name}-{batch.fence}.jsonl", file.lines(), timeout_s=s.timing.batch_upload_s,
-            expires_s=work.target.window_s + _KEPT_S,
+            expires_s=work.target.window_s + KEPT_S,
         )  # fmt: skip
     except ProviderFailure as failure:
         return await _refused(work, failure)

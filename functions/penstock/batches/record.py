@@ -92,6 +92,8 @@ class Batch(NamedTuple):
     held: bool = False
     sought_until: datetime | None = None
     cancelled: bool = False
+    #: Its tenant is forgotten: it is called back, and nothing of it is to stay (forgetting.py).
+    forgotten: bool = False
     polls: int = 0
     #: The files of all jobs in the order in which they are read, and how far.
     parts: tuple[Part, ...] = ()

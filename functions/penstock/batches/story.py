@@ -9,6 +9,7 @@ from penstock import log
 from penstock.batches.closing import settle
 from penstock.batches.collecting import collect
 from penstock.batches.creating import look, upload
+from penstock.batches.forgetting import forget
 from penstock.batches.pile import Pile
 from penstock.batches.polling import poll
 from penstock.batches.record import CLOSED, Batch, Stage
@@ -38,6 +39,8 @@ _STEPS: Final[dict[Stage, Callable[[Work], Awaitable[bool]]]] = {
     Stage.COLLECTING: collect,
     Stage.GIVING_BACK: settle,
 }
+#: Of a forgotten one: its time is up, so nothing new is created, and what is out is called back.
+_LAST_STEPS: Final = {stage: _STEPS[stage] for stage in (Stage.FROZEN, Stage.CREATING, Stage.OUT)}
 
 
 async def batch(s: Services, envelope: Envelope) -> Verdict:
@@ -122,7 +125,11 @@ async def _drive(s: Services, holder: Holder[Batch], began: float) -> None:
     runner = s.runners[target.name]
     work = Work(s, holder, target, runner, began + s.timing.provider_budget_s)
     async with holder.renewing():
-        while await _STEPS[work.batch.stage](work):
+        while await _next(work.batch)(work):
             if work.over:
                 await work.put_aside(0)
                 return
+
+
+def _next(batch: Batch) -> Callable[[Work], Awaitable[bool]]:
+    return _LAST_STEPS.get(batch.stage, forget) if batch.forgotten else _STEPS[batch.stage]

@@ -31,6 +31,7 @@ from penstock_ops.terminal.faults import Misuse, OperatorFault
 from penstock_ops.terminal.progress import progress
 from penstock_ops.terminal.system import System, open_system
 from penstock_ops.terminal.unreadable import warn_unreadable
+from penstock_ops.upkeep.forgotten_batches import call_back_all, out_of, told_of
 
 #: Documents of one query, and of one commit.
 _BATCH = 100
@@ -50,7 +51,7 @@ NOT_REACHED = (
     "the archive of dead letters, and originals over 9 MB that dead letters refer to (bucket, dead-letters/)",
     "the warehouse (BigQuery) and the logs, which hold ids, counts and costs",
     "backups of the database, and older generations where the bucket keeps them",
-    "files of batches at their provider, which expire there (two days after the batch's window)",
+    "a call of lane background that was still out: its provider keeps it for its 30 days",
     "answers of abandoned attempts beside requests that were deleted before (collection orphans)",
 )
 
@@ -66,6 +67,8 @@ class Found:
     runs: int = 0
     pages: int = 0
     batches: int = 0
+    #: Of these, who are not over: their jobs and files are at their provider.
+    out: int = 0
     callbacks: int = 0
     endpoints: int = 0
     door: int = 0
@@ -119,6 +122,7 @@ async def _count(system: System, tenant: str) -> Found:
         for collection in (PILES, BATCHES):
             async for page in _pages(system, f"tenants/{tenant}/{collection}"):
                 found.batches += len(page)
+                found.out += len(out_of(page)) if collection == BATCHES else 0
         async for page in _pages(system, f"tenants/{tenant}/{CALLBACKS}"):
             found.callbacks += len(page)
         async for page in _pages(system, f"tenants/{tenant}/{ENDPOINTS}"):
@@ -199,11 +203,13 @@ async def _delete(system: System, tenant: str, found: Found) -> int:
                     await delete([one.path for one in pages], advance)
             await delete([snapshot.path for snapshot in page], advance)
         for collection in (
-            *("cache", "usage", PILES, BATCHES, CALLBACKS, ENDPOINTS, "reach", SIMILAR, EVIDENCE, AUDITS),
+            *("cache", "usage", PILES, CALLBACKS, ENDPOINTS, "reach", SIMILAR, EVIDENCE, AUDITS),
             *_OF_DOOR,
         ):
             async for page in _pages(system, f"tenants/{tenant}/{collection}"):
                 await delete([snapshot.path for snapshot in page], advance)
+        async for page in _pages(system, f"tenants/{tenant}/{BATCHES}"):
+            await delete(await call_back_all(system.services, page), advance)
     return await _delete_blobs(system, tenant)
 
 
@@ -269,6 +275,8 @@ def _print(tenant: str, found: Found, done: bool, blobs: int) -> None:
         out.print(f"  {blobs:>9,}  long texts")
     else:
         out.print(f"  {found.blobs:>9,}  long texts that the requests name; all of the tenant's would go")
+    if found.out:
+        out.print(told_of(found.out, done=done), soft_wrap=True)
     out.print("Not reached by this:", soft_wrap=True)
     for line in NOT_REACHED:
         out.print(f"  - {line}", soft_wrap=True)

@@ -11,6 +11,7 @@ import pytest
 
 from penstock.batches import record as kept_as
 from penstock.batches.record import CLOSED, Batch
+from penstock.leases.document import LEASED
 from penstock.messages.completion import BlobRef
 from penstock.ports import Put
 from penstock.runs.message import Verb
@@ -102,6 +103,14 @@ def test_a_batch_that_is_cancelled_is_due_at_once_and_one_that_is_over_says_so(
     called = asyncio.run(found())
     assert called.escalate_at < datetime.now(UTC) + timedelta(seconds=1)
     assert called.due_at != "0|later"
+
+    # and one that somebody holds is fenced out, whose next write would undo the word
+    asyncio.run(kept(batch(state=LEASED, owner="somebody", lease_until=LATER, fence=3)))
+    assert asyncio.run(cancel("default", "b1", as_json=False)) == 0
+    called = asyncio.run(found())
+    assert (called.state, called.owner, called.lease_until, called.fence) == ("waiting", None, None, 4)
+
+    # and one that is over has nothing to call back
     asyncio.run(kept(batch(state=CLOSED)))
     with pytest.raises(OperatorFault, match="nothing to call back"):
         asyncio.run(cancel("default", "b1", as_json=False))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from penstock.batches.record import CLOSED, WAITING, Batch, Stage
 from penstock.budgets.held import with_hold
+from penstock.leases.document import LEASED
+from penstock.messages.completion import BlobRef
 from penstock.messages.hold import Hold
 from penstock.ports import Create, Put
 from penstock.requests.record import State
@@ -125,6 +128,33 @@ async def test_what_an_unfinished_request_holds_of_a_budget_is_charged_as_it_goe
     await run(capsys, "acme", yes=True, force=True)
     shards = await folder.services.store.scan("allotments/a/drawn", after="", limit=9, timeout_s=9)
     assert [shard.fields for shard in shards] == [{"nano": 700}]
+
+
+async def test_a_batch_that_is_out_is_left_to_who_has_the_key(
+    folder: Folder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Given one that is over, one that is out and held, and one of a later version
+    soon = datetime(2036, 1, 1, tzinfo=UTC)
+    over = Batch(
+        tenant="acme", name="over", target="lazy", pile="p", stage=Stage.OVER, state=CLOSED,
+        manifest=BlobRef("file:///nowhere", 1, "0"), created_at=soon, escalate_at=soon,
+    )  # fmt: skip
+    out = over._replace(name="out", stage=Stage.OUT, state=LEASED, owner="somebody", fence=3)
+    later = Put("tenants/acme/batches/later", {"state": "of tomorrow"})
+    written = [Put(batch.path, batch.encode()) for batch in (over, out)]
+    await folder.services.store.commit([*written, later], timeout_s=10)
+
+    # If its tenant is forgotten, I expect it told so, its holder fenced out, and the others gone
+    assert (await run(capsys, "acme"))["out"] == 2
+    assert (await run(capsys, "acme", yes=True))["batches"] == 3
+    [left] = await folder.services.store.scan("tenants/acme/batches", after="", limit=9, timeout_s=9)
+    told = Batch.decode(left.fields or {})
+    assert (told.name, told.forgotten, told.state, told.owner, told.fence) == ("out", True, WAITING, None, 4)
+    assert told.escalate_at < datetime.now(UTC) + timedelta(seconds=1)
+
+    # and a person is told
+    await forget("acme", yes=False, force=False, as_json=False)
+    assert "1 batch would be called back" in " ".join(capsys.readouterr().out.split())
 
 
 async def test_what_cannot_be_read_is_named_and_goes_with_the_rest(
