@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from penstock.budgets.accounts import Touched, touched, touching
@@ -19,6 +19,7 @@ ALL = Limit("all", "month", None, 1000)
 
 
 @settings(max_examples=40)
+@example([(400, 0)] * 4, 0)
 @given(st.lists(st.tuples(st.integers(1, 400), st.integers(0, 400)), max_size=30), st.integers(0, 30))
 def test_what_is_kept_less_what_came_back_is_within_the_limit(
     draws: list[tuple[int, int]], stale: int
