@@ -97,7 +97,7 @@ def hunt(mutants: Sequence[Mutant] = MUTANTS) -> Iterator[Verdict]:
 
 
 def _run(mutant: Mutant | None, tests: Sequence[str]) -> tuple[bool, str]:
-    """Whether `tests` pass with the bug planted (None: with none)."""
+    """Whether `tests` pass with the bug planted (None: with none), on the same examples each time."""
     with tempfile.TemporaryDirectory(prefix="penstock-mutant-") as folder:
         functions = Path(folder) / "functions"
         # With what is compiled, since most of it stays; what is being compiled just now may be gone at once.
@@ -108,7 +108,7 @@ def _run(mutant: Mutant | None, tests: Sequence[str]) -> tuple[bool, str]:
         command = [
             sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:schemathesis",
             "-o", "addopts=--import-mode=importlib", "--timeout=60",
-            "--timeout-method=thread", *tests,
+            "--timeout-method=thread", "--hypothesis-seed=0", *tests,
         ]  # fmt: skip
         run = subprocess.run(
             command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False

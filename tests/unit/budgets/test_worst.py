@@ -57,6 +57,16 @@ def test_a_call_costs_at_most_its_hold(
     assert paid <= worst_nano(request, target, PRICES)
 
 
+def test_whatever_tier_answers_was_held_for() -> None:
+    request = _asked("a river")
+    prompt = prompt_tokens_at_most(request.messages, request.params)
+    for model, price in PRICES.models.items():
+        for tier in (None, *price.tiers):
+            paid = paid_nano(model, Usage(prompt, 1000, service_tier=tier), PRICES)
+            assert paid is not None
+            assert paid <= worst_nano(request, _target(model), PRICES), (model, tier)
+
+
 @settings(max_examples=20)
 @given(st.text(max_size=200))
 def test_every_byte_may_be_a_token(said: str) -> None:
