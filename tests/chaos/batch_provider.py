@@ -39,6 +39,7 @@ class SimJob:
     lines: list[dict[str, Any]]
     listed_at: float = 0.0
     ended: bool = False
+    settled_at: float = 0.0
     answers: list[bytes] = field(default_factory=list)
     errors: list[bytes] = field(default_factory=list)
     problem: Problem | None = None
@@ -48,12 +49,14 @@ class SimJob:
 
 @dataclass(slots=True)
 class SimBatches:
-    """The provider. `takes_s`: from create to end; `lag_s`: what is created is listed so much later; `both`:
-    an answer has an error line too; `fails`: the next jobs fail so."""
+    """The provider. `takes_s`: from create to end; `lag_s`: what is created is listed so much later;
+    `settles_s`: a job's files are there so much after its end; `both`: an answer has an error line too;
+    `fails`: the next jobs fail so."""
 
     ledger: Ledger
     takes_s: float = 300.0
     lag_s: float = 0.0
+    settles_s: float = 0.0
     both: bool = False
     shuffled: bool = False
     fails: list[Problem] = field(default_factory=list)
@@ -98,7 +101,7 @@ class SimBatches:
 
     def _end(self, job: SimJob, done: list[dict[str, Any]]) -> None:
         """What is not done is told as unfinished, and not paid."""
-        job.ended = True
+        job.ended, job.settled_at = True, _now() + self.settles_s
         for line in job.lines:
             if line in done:
                 self._answer(job, line)
@@ -243,11 +246,12 @@ class SimRunner:
         """Nothing is held open."""
 
     def _told(self, job: SimJob) -> Job:
+        settled = job.ended and _now() >= job.settled_at
         return Job(
             name=job.name, created_at=_wall(job.at), file=job.file, mark=job.mark, ended=job.ended,
-            settled=job.ended, problem=job.problem, told="simulated", bad_lines=(0,),
-            answers=(f"{job.name}/answers",) if job.answers else (),
-            errors=(f"{job.name}/errors",) if job.errors else (),
+            settled=settled, problem=job.problem, told="simulated", bad_lines=(0,),
+            answers=(f"{job.name}/answers",) if settled and job.answers else (),
+            errors=(f"{job.name}/errors",) if settled and job.errors else (),
         )  # fmt: skip
 
     async def _step(self, name: str, effect: Callable[[], Awaitable[T]], timeout_s: float) -> T:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from penstock import log
 from penstock.batches.members import Entry, member_of, read_members
 from penstock.batches.record import Stage
-from penstock.batches.work import Work, chunks
+from penstock.batches.work import KEPT_S, Work, chunks
 from penstock.errors import FailureClass, ProviderFailure
 from penstock.requests.incoming import incoming_wake
 from penstock.requests.lines import Member, give_back
@@ -18,8 +18,6 @@ from penstock.requests.room import wake_of
 from penstock.requests.seams import seams_of
 from penstock.runner import Job
 
-#: How long a provider keeps what we forgot to delete, beyond the batch's window: in seconds.
-KEPT_S = 2 * 86_400.0
 #: Clocks of ours and the provider's may differ by this much when jobs are listed.
 _SKEW_S = 300.0
 _NOBODY_KNOWS = "Nobody can tell whether its batch was begun."

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from penstock.batches.work import Work
+from penstock.errors import BlobMissing
 from penstock.messages.completion import BlobRef
 from penstock.messages.envelope import format_time
 from penstock.paths import batch_blob
@@ -45,9 +46,16 @@ async def write_members(s: Services, tenant: str, batch: str, entries: Sequence[
     return await s.blobs.put(name, data, timeout_s=s.timing.blob_s)
 
 
+class MembersGone(Exception):
+    """The list was deleted: its tenant was forgotten while the batch began, and nobody could tell it."""
+
+
 async def read_members(work: Work) -> list[Entry]:
-    """Raises BlobError."""
-    data = await work.s.blobs.get(work.batch.manifest, timeout_s=work.s.timing.blob_s)
+    """Raises MembersGone, BlobError."""
+    try:
+        data = await work.s.blobs.get(work.batch.manifest, timeout_s=work.s.timing.blob_s)
+    except BlobMissing:
+        raise MembersGone from None
     found = (json.loads(line) for line in data.splitlines())
     return [Entry(name, datetime.fromisoformat(life), count, fence) for name, life, count, fence in found]
 

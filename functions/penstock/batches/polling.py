@@ -29,7 +29,7 @@ async def poll(work: Work) -> bool:
     if found:
         await adopt(work, found)
         return False
-    if not all(job.settled for job in jobs) and not _in_need(work):
+    if not all(job.settled for job in jobs) and not _given_up(work):
         await work.put_aside(work.s.timing.batch_poll_s)
         return False
     await _collect(work, jobs)
@@ -89,6 +89,11 @@ def _in_need(work: Work) -> bool:
     """Whether what is still missing is given up, so that who got no line can be asked in time."""
     last = work.batch.escalate_at + timedelta(seconds=work.s.timing.batch_cancel_s)
     return work.s.clock.now() >= last
+
+
+def _given_up(work: Work) -> bool:
+    """Whether nobody waits for files any more; of a forgotten one late ones too are to be deleted."""
+    return work.s.clock.now() >= work.kept_until if work.batch.forgotten else _in_need(work)
 
 
 async def _collect(work: Work, jobs: list[Job]) -> None:

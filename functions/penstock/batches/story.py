@@ -10,6 +10,7 @@ from penstock.batches.closing import settle
 from penstock.batches.collecting import collect
 from penstock.batches.creating import look, upload
 from penstock.batches.forgetting import forget
+from penstock.batches.members import MembersGone
 from penstock.batches.pile import Pile
 from penstock.batches.polling import poll
 from penstock.batches.record import CLOSED, Batch, Stage
@@ -125,11 +126,20 @@ async def _drive(s: Services, holder: Holder[Batch], began: float) -> None:
     runner = s.runners[target.name]
     work = Work(s, holder, target, runner, began + s.timing.provider_budget_s)
     async with holder.renewing():
-        while await _next(work.batch)(work):
+        while await _step(work):
             if work.over:
                 await work.put_aside(0)
                 return
 
 
-def _next(batch: Batch) -> Callable[[Work], Awaitable[bool]]:
-    return _LAST_STEPS.get(batch.stage, forget) if batch.forgotten else _STEPS[batch.stage]
+async def _step(work: Work) -> bool:
+    """Whether there is more to do at once."""
+    batch = work.batch
+    if batch.forgotten:
+        return await _LAST_STEPS.get(batch.stage, forget)(work)
+    try:
+        return await _STEPS[batch.stage](work)
+    except MembersGone:
+        log.warning("batch.members_gone", "Its list was deleted: it is forgotten.", **batch.ids())
+        await work.note(forgotten=True, escalate_at=min(work.s.clock.now(), batch.escalate_at))
+        return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from penstock.batches.record import WAITING, Batch
@@ -18,6 +18,8 @@ from penstock.targets.routes import Target
 
 #: Requests that are worked on beside each other, and read with one query.
 WIDTH, CHUNK = 20, 100
+#: How long a provider keeps a file that we do not delete, beyond the batch's window: in seconds.
+KEPT_S = 2 * 86_400.0
 
 
 @dataclass(slots=True)
@@ -43,6 +45,12 @@ class Work:
     def late(self) -> bool:
         """Whether a member must be asked at once."""
         return self.s.clock.now() >= self.batch.escalate_at
+
+    @property
+    def kept_until(self) -> datetime:
+        """When what was uploaded has expired at its provider."""
+        begun = self.batch.creating_at or self.batch.created_at
+        return begun + timedelta(seconds=self.target.window_s + KEPT_S)
 
     @property
     def perhaps_paid(self) -> int:

@@ -28,7 +28,9 @@ async def call_back(s: Services, path: str, **more: Any) -> Batch | None:
             return None
         now = s.clock.now()
         changes = {
+            # Another write id too: by its own a holder would take this for its last write, and go on.
             "state": WAITING, "fence": batch.fence + 1, "owner": REMOVE, "lease_until": REMOVE,
+            "write_id": s.new_id(),
             "escalate_at": min(now, batch.escalate_at), "due_at": sharded(batch.tenant, batch.name, now),
         }  # fmt: skip
         update = Update(path, changes | more, found.version)

@@ -52,6 +52,7 @@ NOT_REACHED = (
     "the warehouse (BigQuery) and the logs, which hold ids, counts and costs",
     "backups of the database, and older generations where the bucket keeps them",
     "a call of lane background that was still out: its provider keeps it for its 30 days",
+    "a file of a batch whose upload got no answer: it expires at its provider, two days after the window",
     "answers of abandoned attempts beside requests that were deleted before (collection orphans)",
 )
 

@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from penstock.errors import FailureClass, ProviderFailure
 from penstock.pause import PAUSE_PATH, Pause
-from penstock.ports import Delete, Put
+from penstock.ports import Delete, Put, Snapshot
 from penstock.services import Services
+from penstock.targets.routes import Routes
 from penstock_ops.upkeep.forgotten_batches import call_back_all
 from tests.chaos.batch_provider import SimBatches
-from tests.chaos.batch_stage import BATCHES
+from tests.chaos.batch_stage import BATCHED, BATCHES, LAZY, PROMPT, with_batches
 from tests.chaos.faults import AtNamed, AtSteps, Fault, Plan
 from tests.chaos.stage import Stage, play
 from tests.chaos.workload import PATIENT
+from tests.chaos.world import Shape
 
-ALONE = replace(BATCHES, instances=1)
+#: A window of an hour: so long is a create of unknown outcome looked for.
+_SOON = LAZY.model_copy(update={"window_s": 3600})
+_ROUTES = Routes("one", {"one": BATCHED.routes["one"].model_copy(update={"targets": [_SOON, PROMPT]})})
+ALONE = replace(with_batches(Shape(_ROUTES, seed=1), _ROUTES), instances=1)
+
+
+async def batches(stage: Stage) -> list[Snapshot]:
+    return list(await stage.world.store.scan("tenants/default/batches", after="", limit=9, timeout_s=5))
 
 
 async def waiting(stage: Stage, wanted: str) -> None:
     """Until a batch is at stage `wanted`, and nobody holds it."""
     for _ in range(2000):
         await asyncio.sleep(1)
-        for found in await stage.world.store.scan("tenants/default/batches", after="", limit=9, timeout_s=5):
-            fields = found.fields or {}
-            if (fields["stage"], fields.get("owner")) == (wanted, None):
-                return
+        found = [one.fields or {} for one in await batches(stage)]
+        if any((one["stage"], one.get("owner")) == (wanted, None) for one in found):
+            return
     raise AssertionError(f"no batch came to be {wanted}")
 
 
@@ -43,8 +52,7 @@ async def forget(stage: Stage) -> None:
     s = beside(stage)
     requests = await s.store.scan("tenants/default/requests", after="", limit=99, timeout_s=5)
     await s.store.commit([Delete(found.path) for found in requests], timeout_s=5)
-    page = await s.store.scan("tenants/default/batches", after="", limit=99, timeout_s=5)
-    over = await call_back_all(s, page)
+    over = await call_back_all(s, await batches(stage))
     await s.store.commit([Delete(path) for path in over], timeout_s=5)
     await s.blobs.delete("tenants/default/", timeout_s=5)
 
@@ -70,12 +78,17 @@ def files_of(batches: SimBatches) -> set[str]:
 
 
 def forgotten_at(
-    wanted: str, plan: Plan | None = None, *, lag_s: float = 0, steps: list[int] | None = None
+    wanted: str,
+    plan: Plan | None = None,
+    *,
+    lag_s: float = 0,
+    settles_s: float = 0,
+    steps: list[int] | None = None,
 ) -> int:
     """Two requests in a batch that is forgotten at stage `wanted`: nothing is left. How many were paid."""
 
     async def scene(stage: Stage) -> None:
-        stage.world.batches.lag_s = lag_s
+        stage.world.batches.lag_s, stage.world.batches.settles_s = lag_s, settles_s
         await stage.ask("r", max_wait_s=PATIENT)
         await stage.ask("s", "another", max_wait_s=PATIENT)
         await waiting(stage, wanted)
@@ -140,6 +153,104 @@ def test_answers_that_have_been_fetched_are_not_given_to_anybody() -> None:
     play(scene, plan=plan, shape=BATCHES, checked=False)
 
 
+@dataclass
+class Beside:
+    """`act` beside the step `at`, whose answer is lost."""
+
+    at: int
+    act: Callable[[], Awaitable[None]] | None = None
+    steps: list[str] = field(default_factory=list)
+    told: asyncio.Task[None] | None = None
+
+    def fault(self, instance: str, step: str, at: float) -> Fault | None:
+        self.steps.append(step)
+        if len(self.steps) - 1 != self.at or self.act is None:
+            return None
+        self.told = asyncio.ensure_future(self._later(self.act))
+        return Fault.LOST_RESPONSE
+
+    async def _later(self, act: Callable[[], Awaitable[None]]) -> None:
+        await asyncio.sleep(0.035)
+        await act()
+
+
+def lived(plan: Beside) -> None:
+    """A batch, and its tenant forgotten in the midst as `plan` says; twice where there was none yet, since
+    whoever was being asked about comes back."""
+
+    async def scene(stage: Stage) -> None:
+        there = [False]
+
+        async def act() -> None:
+            there[0] = bool(await batches(stage))
+            await forget(stage)
+
+        plan.act = act if plan.at >= 0 else None
+        await stage.ask("r", max_wait_s=PATIENT)
+        await stage.rest()
+        if plan.told is not None:
+            await plan.told
+            if not there[0]:
+                await forget(stage)
+                await stage.rest()
+            assert await left(stage) == [], (plan.at, plan.steps[plan.at])
+
+    play(scene, plan=plan, shape=ALONE, checked=False)
+
+
+@pytest.mark.slow
+def test_whoever_loses_an_answer_as_the_word_comes_does_not_undo_it() -> None:
+    clean = Beside(-1)
+    lived(clean)
+    for number, step in enumerate(clean.steps):
+        # A file whose upload gets no answer is known to nobody, and expires.
+        if not step.startswith(("store.find", "runner.upload")):
+            lived(Beside(number))
+
+
+def test_a_batch_that_began_as_its_tenant_was_forgotten_ends() -> None:
+    """Nobody could tell it; its list is gone with the bucket's files."""
+
+    async def scene(stage: Stage) -> None:
+        await stage.ask("r", max_wait_s=PATIENT)
+        while not await batches(stage):
+            await asyncio.sleep(0.01)
+        await stage.world.store.commit([Delete("tenants/default/requests/r")], timeout_s=5)
+        await stage.world.blobs.delete("tenants/default/", timeout_s=5)
+        await stage.rest()
+        assert await left(stage) == []
+
+    play(scene, shape=ALONE, checked=False)
+
+
+@pytest.mark.parametrize(("lag_s", "settles_s"), [(1000, 0), (0, 900)])
+def test_what_turns_up_late_is_deleted_too(lag_s: float, settles_s: float) -> None:
+    """A job that is listed when nobody would look for it any more, and files after the end of their job."""
+    plan = AtNamed({("runner.create", 1): Fault.LOST_RESPONSE}) if lag_s else None
+    forgotten_at("creating" if lag_s else "out", plan, lag_s=lag_s, settles_s=settles_s)
+
+
+def test_one_file_that_cannot_be_deleted_keeps_no_other() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.ask("r", max_wait_s=PATIENT)
+        await waiting(stage, "out")
+        runner = stage.world.instances[0].services.runners["lazy"]
+        delete = runner.delete
+
+        async def picky(file: str, *, timeout_s: float) -> None:
+            if file == "file-0":
+                raise ProviderFailure(FailureClass.FINAL, "simulated: 400", status=400)
+            await delete(file, timeout_s=timeout_s)
+
+        runner.delete = picky  # type: ignore[method-assign]
+        await forget(stage)
+        await asyncio.sleep(7200)
+        assert [one for one in await left(stage) if "tenants/" not in one] == ["file-0"]
+        runner.delete = delete  # type: ignore[method-assign]
+
+    play(scene, shape=ALONE, checked=False)
+
+
 def test_while_the_provider_keeps_a_file_its_batch_is_not_over() -> None:
     async def scene(stage: Stage) -> None:
         await stage.ask("r", max_wait_s=PATIENT)
@@ -183,8 +294,7 @@ def test_who_holds_it_is_fenced_out() -> None:
 
     async def scene(stage: Stage) -> None:
         await stage.ask("r", max_wait_s=PATIENT)
-        path = "tenants/default/batches"
-        while not (found := await stage.world.store.scan(path, after="", limit=9, timeout_s=5)):
+        while not (found := await batches(stage)):
             await asyncio.sleep(0.01)
         assert (found[0].fields or {})["owner"]
         await forget(stage)
