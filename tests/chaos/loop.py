@@ -11,6 +11,7 @@ import selectors
 from asyncio import base_events
 from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime, timedelta
+from types import AsyncGeneratorType
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -65,6 +66,11 @@ class VirtualLoop(base_events.BaseEventLoop):
 
     def _write_to_self(self) -> None:
         """Nobody else's thread can wake us."""
+
+    def _asyncgen_finalizer_hook(self, agen: AsyncGeneratorType[Any, Any]) -> None:
+        """A dead process leaves generators in the midst of a step: nobody can end those."""
+        if not agen.ag_running:
+            super()._asyncgen_finalizer_hook(agen)  # type: ignore[misc]  # asyncio's own, not in its stubs
 
 
 class SimClock:
