@@ -150,6 +150,7 @@ MISUSES = {
     "a bad id": (["--id", "a b", "x"], "`request_id` must be"),
     "one id for two": (["--id", "a", "x", "y"], "each needs its own"),
     "a bad duration": (["--max-wait", "soon", "x"], "no duration"),
+    "a deadline that is over": (["--deadline", "2020-01-01T00:00:00Z", "x"], "must lie ahead"),
     "two deadlines": (["--deadline", "2030-01-01T00:00:00Z", "--max-wait", "1h", "x"], "not both"),
     "no such file": (["-f", "missing.jsonl"], "No such file"),
     "an unknown option": (["--colour", "x"], "--colour"),

@@ -11,7 +11,7 @@ from typing import Any
 
 from penstock.adapters.buses.limits import MAX_BYTES
 from penstock.errors import BadMessage
-from penstock.messages.envelope import Envelope
+from penstock.messages.envelope import Envelope, format_time
 from penstock.messages.request import REQUEST_ID_LIMIT, TENANT_LIMIT, decode_request, id_fault
 from penstock.timing import Timing
 from penstock_ops.asking.found import Body
@@ -77,11 +77,18 @@ def _checked(data: bytes, attributes: Mapping[str, str]) -> tuple[str | None, st
 
     Whether its model is the alias of a route, only the deployment knows.
     """
-    envelope = Envelope(data, attributes, "0", datetime.now(UTC), "")
+    now = datetime.now(UTC)
+    envelope = Envelope(data, attributes, "0", now, "")
     try:
-        return decode_request(envelope, default_wait_s=Timing().default_wait_s).payload_sha256, ""
+        request = decode_request(envelope, default_wait_s=Timing().default_wait_s)
     except BadMessage as error:
         return None, str(error)
+    if request.deadline <= now:
+        return (
+            None,
+            f"`deadline` must lie ahead: {format_time(request.deadline)} is over, so nobody would be asked.",
+        )
+    return request.payload_sha256, ""
 
 
 def _beginning(body: Body) -> str:

@@ -1,4 +1,4 @@
-"""`penstock batches list`: a tenant's batches, the newest first."""
+"""`penstock batches list`: what waits for a tenant's next batches, and its batches, the newest first."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from penstock.batches.record import Batch
 from penstock.errors import BadMessage
 from penstock.messages.request import TENANT_LIMIT, id_fault
 from penstock.paths import BATCHES
+from penstock_ops.batching.piled import waiting
 from penstock_ops.terminal.console import print_json, say, stdout
 from penstock_ops.terminal.faults import Misuse
 from penstock_ops.terminal.system import System, open_system
@@ -24,13 +25,19 @@ async def listed(tenant: str, limit: int, *, as_json: bool) -> int:
         raise Misuse(f"--tenant {fault}.")
     async with open_system() as system:
         say(f"penstock batches ← {system.name}")
+        piles = await waiting(system.services, tenant)
         found = sorted(await _batches(system, tenant), key=lambda batch: batch.created_at, reverse=True)
     if as_json:
-        print_json([told(batch) for batch in found[:limit]])
+        print_json([*(pile.told() for pile in piles), *(told(batch) for batch in found[:limit])])
+        return 0
+    if not piles and not found:
+        stdout().print(f"Nothing of tenant {tenant} waits for a batch, and none was begun.")
         return 0
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in ("batch", "stage", "members", "answered", "target", "began"):
         table.add_column(name)
+    for pile in piles:
+        table.add_row("", "waiting", f"{pile.count:,}", "", pile.target, f"after {pile.next_at:%H:%M:%S}")
     for batch in found[:limit]:
         answered = (batch.fates or {}).get("answered", 0)
         began = f"{batch.created_at:%Y-%m-%d %H:%M:%S}"

@@ -253,8 +253,8 @@ def _open_sentence(found: Found) -> str:
     some = ", ".join(found.open_ids) + (", …" if found.open > len(found.open_ids) else "")
     return (
         f"{counted(found.open, 'request')} of this tenant not finished ({some}): their holders and messages "
-        "would bring them back. Nothing was deleted. Wait until they end (`penstock get ID`), or use --force "
-        "and run it once more an hour later."
+        "would bring them back. Nothing was deleted. Wait until they end (`penstock get ID`), or use "
+        "--yes --force, and once more an hour later."
     )
 
 

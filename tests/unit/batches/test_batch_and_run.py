@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ from typing import Any
 import pytest
 
 from penstock.batches import record as kept_as
+from penstock.batches.pile import Pile, opened
 from penstock.batches.record import CLOSED, Batch
 from penstock.leases.document import LEASED
 from penstock.messages.completion import BlobRef
 from penstock.ports import Put
 from penstock.runs.message import Verb
 from penstock_ops.batching.cancelled import cancel
+from penstock_ops.batching.listed import listed
 from penstock_ops.terminal.faults import OperatorFault
 from penstock_ops.terminal.system import open_system
 from tests.chaos.batch_stage import BATCHED, with_batches
@@ -114,3 +117,29 @@ def test_a_batch_that_is_cancelled_is_due_at_once_and_one_that_is_over_says_so(
     asyncio.run(kept(batch(state=CLOSED)))
     with pytest.raises(OperatorFault, match="nothing to call back"):
         asyncio.run(cancel("default", "b1", as_json=False))
+
+
+@pytest.mark.slow
+def test_a_list_shows_what_waits_before_there_is_a_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PENSTOCK_LOCAL", str(tmp_path))
+    assert asyncio.run(listed("default", 20, as_json=False)) == 0
+    assert "waits for a batch, and none was begun" in " ".join(capsys.readouterr().out.split())
+
+    # Given a pile of two, and one that nobody waits in any more
+    pile, empty = Pile("default", "p~20360101T00"), Pile("default", "q~20360101T00")
+
+    async def put() -> None:
+        async with open_system() as system:
+            writes = [opened(one, "lazy", LATER, LATER, system.services.timing) for one in (pile, empty)]
+            waits = [f"{pile.name}|default|{shard}|2036-01-01T00:00:00.000000Z" for shard in (0, 3)]
+            asked = [Put(f"tenants/default/requests/r{n}", {"waits": at}) for n, at in enumerate(waits)]
+            await system.services.store.commit([*writes, *asked], timeout_s=5)
+
+    asyncio.run(put())
+    assert asyncio.run(listed("default", 20, as_json=True)) == 0
+    [told] = json.loads(capsys.readouterr().out)
+    assert (told["batch"], told["stage"], told["members"], told["target"]) == (None, "waiting", 2, "lazy")
+    asyncio.run(listed("default", 20, as_json=False))
+    assert "waiting" in capsys.readouterr().out

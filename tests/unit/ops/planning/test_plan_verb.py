@@ -18,6 +18,7 @@ from penstock_ops.asking.publish_options import Options
 from penstock_ops.planning.plan import plan
 from penstock_ops.planning.planned import Planner, Weighed, by_target
 from penstock_ops.terminal.faults import Misuse
+from penstock_ops.terminal.routes_named import routes_named
 from tests.chaos.batch_stage import BATCHED, LAZY, PROMPT
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
@@ -80,3 +81,11 @@ def test_what_is_wrong_is_said_in_a_sentence(
         (tmp_path / routes).write_text(json.dumps({"default": "a", "routes": {"a": {"targets": [target]}}}))
     with pytest.raises(Misuse, match=said):
         plan(["hello"], [], Options(model="another"), given, as_json=False)
+
+
+def test_what_is_wrong_with_a_file_of_routes_names_the_file(tmp_path: Path) -> None:
+    broken = tmp_path / "routes.json"
+    broken.write_text('{"default":')
+    for path, said in ((broken, "is not JSON"), (tmp_path / "none.json", "No such file")):
+        with pytest.raises(Misuse, match=f"{path.name}.*{said}"):
+            routes_named(path)
