@@ -67,6 +67,8 @@ class SimBatches:
     jobs: dict[str, SimJob] = field(default_factory=dict)
     asked: dict[str, Request] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
+    #: Files that it does not delete when it is asked to.
+    keeps: frozenset[str] = frozenset()
     #: Requests whose line brings down whoever reads it.
     deadly: frozenset[str] = frozenset()
     #: What it says to each upload, and to whoever asks after a job or a file.
@@ -235,6 +237,8 @@ class SimRunner:
 
     async def delete(self, file: str, *, timeout_s: float) -> None:
         async def effect() -> None:
+            if file in self._provider.keeps:
+                raise ProviderFailure(FailureClass.UNPAID, "simulated: 503", status=503)
             self._provider.deleted.add(file)
 
         await self._step("delete", effect, timeout_s)

@@ -84,10 +84,7 @@ def _checked(data: bytes, attributes: Mapping[str, str]) -> tuple[str | None, st
     except BadMessage as error:
         return None, str(error)
     if request.deadline <= now:
-        return (
-            None,
-            f"`deadline` must lie ahead: {format_time(request.deadline)} is over, so nobody would be asked.",
-        )
+        return None, f"`deadline` must lie ahead: {format_time(request.deadline)} is over."
     return request.payload_sha256, ""
 
 

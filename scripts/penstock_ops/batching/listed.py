@@ -11,12 +11,12 @@ from penstock.batches.record import Batch
 from penstock.errors import BadMessage
 from penstock.messages.request import TENANT_LIMIT, id_fault
 from penstock.paths import BATCHES
+from penstock.services import Services
+from penstock_ops.batching.documents import documents
 from penstock_ops.batching.piled import waiting
 from penstock_ops.terminal.console import print_json, say, stdout
 from penstock_ops.terminal.faults import Misuse
-from penstock_ops.terminal.system import System, open_system
-
-_PAGE = 300
+from penstock_ops.terminal.system import open_system
 
 
 async def listed(tenant: str, limit: int, *, as_json: bool) -> int:
@@ -26,7 +26,9 @@ async def listed(tenant: str, limit: int, *, as_json: bool) -> int:
     async with open_system() as system:
         say(f"penstock batches ← {system.name}")
         piles = await waiting(system.services, tenant)
-        found = sorted(await _batches(system, tenant), key=lambda batch: batch.created_at, reverse=True)
+        found = sorted(
+            await _batches(system.services, tenant), key=lambda batch: batch.created_at, reverse=True
+        )
     if as_json:
         print_json([*(pile.told() for pile in piles), *(told(batch) for batch in found[:limit])])
         return 0
@@ -47,19 +49,13 @@ async def listed(tenant: str, limit: int, *, as_json: bool) -> int:
     return 0
 
 
-async def _batches(system: System, tenant: str) -> list[Batch]:
+async def _batches(s: Services, tenant: str) -> list[Batch]:
     """Those that this release can read."""
-    s, after, batches = system.services, "", []
-    while True:
-        found = await s.store.scan(
-            f"tenants/{tenant}/{BATCHES}", after=after, limit=_PAGE, timeout_s=s.timing.read_s
-        )
-        for one in found:
-            with contextlib.suppress(BadMessage):
-                batches.append(Batch.decode(one.fields or {}))
-        if len(found) < _PAGE:
-            return batches
-        after = found[-1].path.rpartition("/")[2]
+    batches = []
+    async for found in documents(s, tenant, BATCHES):
+        with contextlib.suppress(BadMessage):
+            batches.append(Batch.decode(found.fields or {}))
+    return batches
 
 
 def told(batch: Batch) -> dict[str, Any]:

@@ -9,10 +9,9 @@ from typing import Any
 
 from penstock.batches.pile import Pile
 from penstock.paths import PILES, REQUESTS
-from penstock.ports import Fields, Snapshot
+from penstock.ports import Fields
 from penstock.services import Services
-
-_PAGE = 300
+from penstock_ops.batching.documents import documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +33,8 @@ class Waiting:
 
 async def waiting(s: Services, tenant: str) -> list[Waiting]:
     """The piles that somebody waits in, the next to be looked at first. Raises StoreError."""
-    piles: list[Snapshot] = []
-    after = ""
-    while True:
-        page = await s.store.scan(
-            f"tenants/{tenant}/{PILES}", after=after, limit=_PAGE, timeout_s=s.timing.read_s
-        )
-        piles += [pile for pile in page if "open_since" in (pile.fields or {})]
-        if len(page) < _PAGE:
-            break
-        after = page[-1].path.rpartition("/")[2]
-    found = await asyncio.gather(*(_counted(s, pile.fields or {}) for pile in piles))
+    piles = [pile.fields or {} async for pile in documents(s, tenant, PILES)]
+    found = await asyncio.gather(*(_counted(s, fields) for fields in piles if "open_since" in fields))
     return sorted((one for one in found if one.count), key=lambda one: one.next_at)
 
 

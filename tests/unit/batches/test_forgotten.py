@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from penstock.errors import FailureClass, ProviderFailure
 from penstock.pause import PAUSE_PATH, Pause
 from penstock.ports import Delete, Put, Snapshot
 from penstock.services import Services
@@ -230,43 +229,17 @@ def test_what_turns_up_late_is_deleted_too(lag_s: float, settles_s: float) -> No
     forgotten_at("creating" if lag_s else "out", plan, lag_s=lag_s, settles_s=settles_s)
 
 
-def test_one_file_that_cannot_be_deleted_keeps_no_other() -> None:
+def test_a_file_that_its_provider_keeps_keeps_no_other_and_its_batch_is_not_over() -> None:
     async def scene(stage: Stage) -> None:
+        batches = stage.world.batches
         await stage.ask("r", max_wait_s=PATIENT)
         await waiting(stage, "out")
-        runner = stage.world.instances[0].services.runners["lazy"]
-        delete = runner.delete
-
-        async def picky(file: str, *, timeout_s: float) -> None:
-            if file == "file-0":
-                raise ProviderFailure(FailureClass.FINAL, "simulated: 400", status=400)
-            await delete(file, timeout_s=timeout_s)
-
-        runner.delete = picky  # type: ignore[method-assign]
+        batches.keeps = frozenset(batches.files)
         await forget(stage)
         await asyncio.sleep(7200)
-        assert [one for one in await left(stage) if "tenants/" not in one] == ["file-0"]
-        runner.delete = delete  # type: ignore[method-assign]
-
-    play(scene, shape=ALONE, checked=False)
-
-
-def test_while_the_provider_keeps_a_file_its_batch_is_not_over() -> None:
-    async def scene(stage: Stage) -> None:
-        await stage.ask("r", max_wait_s=PATIENT)
-        await waiting(stage, "out")
-        runner = stage.world.instances[0].services.runners["lazy"]
-        kept = runner.delete
-        refusal = ProviderFailure(FailureClass.UNPAID, "simulated: 503", status=503)
-
-        async def refused(file: str, *, timeout_s: float) -> None:
-            raise refusal
-
-        runner.delete = refused  # type: ignore[method-assign]
-        await forget(stage)
-        await asyncio.sleep(7200)
-        assert [path for path in await left(stage) if "batches" in path]
-        runner.delete = kept  # type: ignore[method-assign]
+        [document, file] = await left(stage)
+        assert (document.split("/")[2], file) == ("batches", "file-0")
+        batches.keeps = frozenset()
         await stage.rest()
         assert await left(stage) == []
 
